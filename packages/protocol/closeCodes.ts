@@ -1,0 +1,17 @@
+export interface CloseMeaning {
+  readonly code: number;
+  readonly reason: string;
+  /** Whether a client should connect again by itself. */
+  readonly comeBack: boolean;
+}
+
+/** Every code with which a server or the transport closes a connection. `docs/protocol.md` lists the same. */
+export const CLOSE_CODES = {
+  goingAway: { code: 1001, reason: "going away", comeBack: true },
+  /** What a client sees whose connection broke, or was cut for slowness: the transport sends no frame then. */
+  abnormal: { code: 1006, reason: "connection lost or too slow", comeBack: true },
+  policy: { code: 1008, reason: "policy violation", comeBack: false },
+  tooLarge: { code: 1009, reason: "message too large", comeBack: false },
+  serviceRestart: { code: 1012, reason: "service restart", comeBack: true },
+  tryAgainLater: { code: 1013, reason: "try again later", comeBack: true },
+} as const satisfies Record<string, CloseMeaning>;

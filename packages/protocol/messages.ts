@@ -1,0 +1,91 @@
+/** The WebSocket subprotocol that both sides speak. A client that names none is taken to mean it. */
+export const SUBPROTOCOL = "shardcast.v1";
+
+export type SubscribeItem = string | { readonly channel: string; readonly snapshot?: boolean };
+
+export type ClientMessage =
+  | {
+      readonly type: "subscribe";
+      readonly id: number;
+      readonly channels: readonly SubscribeItem[];
+      /** Marks and cursors; for each stream the greatest counts. Streams that it does not name start now. */
+      readonly since?: readonly string[];
+    }
+  | { readonly type: "unsubscribe"; readonly id: number; readonly channels: readonly string[] }
+  | { readonly type: "ping"; readonly id: number };
+
+/** Why a stretch of a stream can not be had any more. */
+export type GapReason =
+  /** The log's retention or compaction has removed it. */
+  | "retention"
+  /** The log ends before what had been delivered: an unclean election, or a log made anew. */
+  | "truncated"
+  /** The broker answers, but the stretch stays unreadable. */
+  | "unreadable"
+  /** The topic, or the instance whose memory was the log, is gone. */
+  | "gone";
+
+export type RequestErrorCode =
+  | "bad_request"
+  | "unknown_type"
+  | "too_large"
+  | "too_many_requests"
+  | "too_many_subscriptions"
+  | "channel_invalid"
+  | "channel_forbidden"
+  | "since_invalid"
+  | "internal";
+
+export interface RequestError {
+  readonly code: RequestErrorCode;
+  readonly message: string;
+}
+
+export interface SubscribedChannel {
+  readonly channel: string;
+  /** Whether everything since the given position was, or is being, delivered. True where nothing was asked for. */
+  readonly recovered?: boolean;
+  readonly error?: RequestError;
+}
+
+export type ServerMessage =
+  | {
+      readonly type: "welcome";
+      readonly instance: string;
+      readonly shard: number;
+      readonly session: string;
+      readonly pingIntervalMs: number;
+    }
+  | {
+      readonly type: "subscribed";
+      readonly id: number;
+      /** The position from which live messages go on; what was missed since `since` comes before this answer. */
+      readonly mark: string;
+      readonly channels: readonly SubscribedChannel[];
+    }
+  | DataMessage
+  | { readonly type: "unsubscribed"; readonly id: number; readonly channels: readonly string[] }
+  | {
+      readonly type: "gap";
+      readonly channel: string;
+      readonly after: string;
+      readonly through: string;
+      readonly reason: GapReason;
+    }
+  | { readonly type: "reconnect"; readonly afterMs: number; readonly reason: string }
+  | { readonly type: "pong"; readonly id: number; readonly mark: string }
+  | { readonly type: "error"; readonly id?: number; readonly code: RequestErrorCode; readonly message: string };
+
+export interface DataMessage<T = unknown> {
+  readonly type: "message";
+  readonly channel: string;
+  readonly cursor: string;
+  /** The record's timestamp, in ms since 1970. */
+  readonly ts: number;
+  /** The payload: as it was where it is JSON, otherwise a string; null for a tombstone. */
+  readonly data: T;
+  /** Set to `base64` where the payload is not UTF-8 and `data` holds its bytes so encoded. */
+  readonly encoding?: "base64";
+  /** Set where this is a channel's last value, sent on subscribing, and not a new message. */
+  readonly snapshot?: true;
+}

@@ -1,0 +1,57 @@
+import type { GapReason } from "@shardcast/protocol/messages";
+import type { Publication } from "../publication.ts";
+
+/** The durable, ordered truth that can be read again. */
+export interface StreamLog {
+  /** Every stream of this log as it is now. Rejects with `LogError` where the log does not answer. */
+  streams(): Promise<LogStream[]>;
+  /**
+   * Reads on from `after`, at most to `through`, and returns at least one step of progress or says why there is
+   * none. One call may return less than was asked for; the caller goes on from the result's `through`.
+   * Rejects with `LogError` (`log_unavailable`: try again; `log_unreadable`: the broker answers, but this stretch
+   * can not be read).
+   */
+  read(request: RangeRequest): Promise<RangeResult>;
+  close(): Promise<void>;
+}
+
+export interface LogStream {
+  /** Short hash of topic, topic id and partition: see `streamId.ts`. */
+  readonly id: string;
+  /** For people: `odin.trades/3`. */
+  readonly name: string;
+  /** The first offset that can still be read. */
+  readonly earliest: number;
+  /** The offset after the last one that may be read: Kafka's last stable offset. */
+  readonly next: number;
+}
+
+export interface RangeRequest {
+  readonly streamId: string;
+  /** Exclusive. −1 stands before offset 0. */
+  readonly after: number;
+  /** Inclusive. */
+  readonly through: number;
+  /** A stop for one call, reached after at least one record. */
+  readonly bytesMax: number;
+  readonly signal?: AbortSignal;
+}
+
+export type RangeResult =
+  /** Every offset in (after, through] that holds a publication is listed, in order. */
+  | { readonly kind: "read"; readonly publications: readonly Publication[]; readonly through: number }
+  /** (after, through] can not be had any more; what follows it may be there. */
+  | { readonly kind: "lost"; readonly through: number; readonly reason: GapReason }
+  /** The log ends before `after`: `next` is the offset that will be written next. */
+  | { readonly kind: "truncated"; readonly next: number }
+  /** The log knows no such stream (any more). */
+  | { readonly kind: "gone" };
+
+export class LogError extends Error {
+  override readonly name = "LogError";
+  readonly code: "log_unavailable" | "log_unreadable";
+  constructor(code: "log_unavailable" | "log_unreadable", message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}
