@@ -27,10 +27,15 @@ function install() {
   const command = existsSync(join(root, "package-lock.json")) ? "ci" : "install";
   let done = spawnSync(npm, [command, "--no-audit", "--no-fund"], { cwd: root, stdio: ["ignore", 2, 2] });
   if (done.error && process.versions.bun) {
-    done = spawnSync(process.execPath, ["install", "--ignore-scripts", "--no-save"], { cwd: root, stdio: ["ignore", 2, 2] });
+    done = spawnSync(process.execPath, ["install", "--ignore-scripts", "--no-save"], {
+      cwd: root,
+      stdio: ["ignore", 2, 2],
+    });
   }
   if (done.error || done.status !== 0) {
-    console.error(`shardcast: installing packages failed (${done.error?.message ?? `exit code ${done.status}`}). See the lines above.`);
+    console.error(
+      `shardcast: installing packages failed (${done.error?.message ?? `exit code ${done.status}`}). See the lines above.`,
+    );
     process.exit(1);
   }
   mkdirSync(join(root, "node_modules"), { recursive: true });
@@ -40,7 +45,8 @@ function install() {
 function platformPackages() {
   const os = { linux: "linux", darwin: "darwin", win32: "windows" }[process.platform];
   const cpu = { x64: "x64", arm64: "aarch64" }[process.arch];
-  const musl = process.platform === "linux" && existsSync(`/lib/ld-musl-${cpu === "x64" ? "x86_64" : cpu}.so.1`);
+  const musl =
+    process.platform === "linux" && existsSync(`/lib/ld-musl-${cpu === "x64" ? "x86_64" : cpu}.so.1`);
   const base = `bun-${os}-${cpu}${musl ? "-musl" : ""}`;
   return [base, `${base}-baseline`];
 }
@@ -67,6 +73,9 @@ if (bun === undefined) {
   );
   process.exit(1);
 }
-const child = spawn(bun, process.argv.slice(2), { stdio: "inherit", env: { ...process.env, SHARDCAST_LAUNCHED_BY: "run.mjs" } });
+const child = spawn(bun, process.argv.slice(2), {
+  stdio: "inherit",
+  env: { ...process.env, SHARDCAST_LAUNCHED_BY: "run.mjs" },
+});
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
 child.on("exit", (code, signal) => process.exit(code ?? 128 + (constants.signals[signal] ?? 1)));

@@ -35,12 +35,22 @@ export function parseMark(text: string): Positions | undefined {
   return positions;
 }
 
+export interface Since {
+  readonly positions: Positions;
+  /**
+   * Whether a mark was among the entries. A mark names every stream of its time, so a stream that it does not name
+   * is younger than the mark, and the client has seen nothing of it; cursors alone say nothing of other streams.
+   */
+  readonly fromMark: boolean;
+}
+
 /**
  * Joins the marks and cursors of a `since` list: for each stream the greatest counts. Returns the first entry that
  * is neither a mark nor a cursor as `invalid`.
  */
-export function joinSince(entries: readonly string[]): { positions: Positions } | { invalid: string } {
+export function joinSince(entries: readonly string[]): Since | { readonly invalid: string } {
   const positions: Positions = new Map();
+  let fromMark = false;
   for (const entry of entries) {
     const cursor = parseCursor(entry);
     if (cursor !== undefined) {
@@ -49,9 +59,10 @@ export function joinSince(entries: readonly string[]): { positions: Positions } 
     }
     const mark = parseMark(entry);
     if (mark === undefined) return { invalid: entry };
+    fromMark = true;
     for (const [streamId, next] of mark) raise(positions, streamId, next);
   }
-  return { positions };
+  return { positions, fromMark };
 }
 
 function raise(positions: Positions, streamId: string, next: number): void {

@@ -74,7 +74,12 @@ export type ServerMessage =
     }
   | { readonly type: "reconnect"; readonly afterMs: number; readonly reason: string }
   | { readonly type: "pong"; readonly id: number; readonly mark: string }
-  | { readonly type: "error"; readonly id?: number; readonly code: RequestErrorCode; readonly message: string };
+  | {
+      readonly type: "error";
+      readonly id?: number;
+      readonly code: RequestErrorCode;
+      readonly message: string;
+    };
 
 export interface DataMessage<T = unknown> {
   readonly type: "message";

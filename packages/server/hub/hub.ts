@@ -1,0 +1,141 @@
+import { covers, patternsOf } from "@shardcast/protocol/channel";
+import { formatCursor } from "@shardcast/protocol/cursor";
+import { formatMark } from "@shardcast/protocol/mark";
+import type { GapReason } from "@shardcast/protocol/messages";
+import type { Publication } from "../publication.ts";
+import { History, type HistoryLimits, type StreamSlot } from "./history.ts";
+import { type Topic, Topics } from "./topics.ts";
+
+/**
+ * A shard's channels: takes each stream's publications in offset order, each once, remembers the recent ones and
+ * hands every one to the topics that somebody listens to.
+ */
+export class Hub {
+  readonly topics = new Topics();
+  readonly history: History;
+  readonly counters: HubCounters = { publications: 0, payloadBytes: 0, deliveries: 0, gaps: 0 };
+  readonly #broadcast: Broadcast;
+  readonly #slots = new Map<string, StreamSlot>();
+  readonly #decoder = new TextDecoder();
+  #mark: string | undefined;
+
+  constructor(limits: HistoryLimits, broadcast: Broadcast, now: () => number = Date.now) {
+    this.history = new History(limits, now);
+    this.#broadcast = broadcast;
+  }
+
+  /** From here on the stream is this hub's: `next` is the offset from which it will be handed over. */
+  open(streamId: string, next: number): void {
+    if (this.#slots.has(streamId)) return;
+    this.#slots.set(streamId, this.history.openSlot(streamId, next));
+    this.#mark = undefined;
+  }
+
+  /** Everything of the stream up to `through` is among `publications` or was delivered before. */
+  deliver(streamId: string, publications: readonly Publication[], through: number): void {
+    const slot = this.#slotOf(streamId);
+    for (const publication of publications) {
+      this.history.append(slot, publication);
+      slot.next = publication.offset + 1;
+      this.#publish(publication);
+    }
+    slot.next = through + 1;
+    this.#mark = undefined;
+  }
+
+  /** (after, through] can not be had any more: tells every channel that the stream feeds, or may feed. */
+  gap(streamId: string, after: number, through: number, reason: GapReason): void {
+    let slot = this.#slotOf(streamId);
+    this.counters.gaps += 1;
+    for (const topic of this.topics.values()) {
+      if (topic.listeners === 0 || !this.#mayFeed(slot, topic)) continue;
+      const cursors = {
+        after: formatCursor(streamId, Math.max(0, after)),
+        through: formatCursor(streamId, Math.max(0, through)),
+      };
+      this.#broadcast(topic.name, JSON.stringify({ type: "gap", channel: topic.name, ...cursors, reason }));
+    }
+    if (reason === "truncated") {
+      // The offsets from here on are used a second time: a new slot, so that no entry of the old epoch answers.
+      slot = this.history.openSlot(streamId, through + 1);
+      this.#slots.set(streamId, slot);
+    }
+    slot.next = through + 1;
+    slot.floor = through + 1;
+    this.#mark = undefined;
+  }
+
+  slots(): Iterable<StreamSlot> {
+    return this.#slots.values();
+  }
+
+  slot(streamId: string): StreamSlot | undefined {
+    return this.#slots.get(streamId);
+  }
+
+  /** The position in all streams up to which this hub has published. */
+  mark(): string {
+    this.#mark ??= formatMark([...this.#slots.values()].map((slot) => [slot.streamId, slot.next] as const));
+    return this.#mark;
+  }
+
+  #publish({ channel, envelope }: Publication): void {
+    this.counters.publications += 1;
+    this.counters.payloadBytes += envelope.length;
+    // Decoded once per message and shard, and only where somebody listens: a string goes out as a text frame.
+    let text: string | undefined;
+    const topic = this.topics.get(channel);
+    if (topic !== undefined && topic.listeners > 0) {
+      text = this.#decoder.decode(envelope);
+      this.#broadcast(channel, text);
+      this.counters.deliveries += topic.listeners;
+    }
+    if (!this.topics.hasPatterns) return;
+    for (const name of patternsOf(channel)) {
+      const pattern = this.topics.pattern(name);
+      if (pattern === undefined || pattern.listeners === 0) continue;
+      text ??= this.#decoder.decode(envelope);
+      this.#broadcast(name, text);
+      this.counters.deliveries += pattern.listeners;
+    }
+  }
+
+  #mayFeed(slot: StreamSlot, topic: Topic): boolean {
+    if (topic.prefix === undefined) {
+      const known = this.history.channel(topic.name);
+      return known === undefined || known.slots.includes(slot.index);
+    }
+    let anyKnown = false;
+    for (const channel of this.history.channelsWithPrefix(topic.prefix)) {
+      anyKnown = true;
+      if (channel.slots.includes(slot.index)) return true;
+    }
+    return !anyKnown;
+  }
+
+  #slotOf(streamId: string): StreamSlot {
+    const slot = this.#slots.get(streamId);
+    if (slot === undefined) throw new Error(`stream ${streamId} was not opened in the hub`);
+    return slot;
+  }
+}
+
+/** Sends one text to every client that listens to the topic. */
+export type Broadcast = (topic: string, text: string) => void;
+
+export interface HubCounters {
+  publications: number;
+  payloadBytes: number;
+  deliveries: number;
+  gaps: number;
+}
+
+/** The broadest of the patterns among `topics` that cover this one, if any. */
+export function broaderTopic(topics: readonly Topic[], topic: Topic): Topic | undefined {
+  let broadest: Topic | undefined;
+  for (const other of topics) {
+    if (!covers(other.name, topic.name)) continue;
+    if (broadest === undefined || other.name.length < broadest.name.length) broadest = other;
+  }
+  return broadest;
+}

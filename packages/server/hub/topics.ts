@@ -1,0 +1,60 @@
+import { patternPrefix } from "@shardcast/protocol/channel";
+
+/**
+ * The names that this shard's clients subscribe to, each held once: a client keeps references to these and not
+ * strings of its own, which at ten subscriptions saves most of its memory. An array of them is smaller than a `Set`.
+ */
+export class Topics {
+  readonly #topics = new Map<string, Topic>();
+  readonly #patterns = new Map<string, Topic>();
+
+  get size(): number {
+    return this.#topics.size;
+  }
+
+  /** Whether any client listens to a pattern: only then has a publication more than one topic. */
+  get hasPatterns(): boolean {
+    return this.#patterns.size > 0;
+  }
+
+  get(name: string): Topic | undefined {
+    return this.#topics.get(name);
+  }
+
+  pattern(name: string): Topic | undefined {
+    return this.#patterns.get(name);
+  }
+
+  acquire(name: string): Topic {
+    let topic = this.#topics.get(name);
+    if (topic === undefined) {
+      const isPattern = name.endsWith(".*");
+      topic = { name, prefix: isPattern ? patternPrefix(name) : undefined, subscribers: 0, listeners: 0 };
+      this.#topics.set(name, topic);
+      if (isPattern) this.#patterns.set(name, topic);
+    }
+    topic.subscribers += 1;
+    return topic;
+  }
+
+  release(topic: Topic): void {
+    topic.subscribers -= 1;
+    if (topic.subscribers > 0) return;
+    this.#topics.delete(topic.name);
+    this.#patterns.delete(topic.name);
+  }
+
+  values(): Iterable<Topic> {
+    return this.#topics.values();
+  }
+}
+
+export interface Topic {
+  readonly name: string;
+  /** What a channel must begin with to belong to this pattern; undefined for a plain channel. */
+  readonly prefix: string | undefined;
+  /** Clients that asked for it. */
+  subscribers: number;
+  /** Clients that really listen on it: the others have a broader pattern that covers it. */
+  listeners: number;
+}

@@ -1,0 +1,15 @@
+// Everything that CI runs, in one command: types, lint and format, tests.
+const root = `${import.meta.dir}/..`;
+const steps: ReadonlyArray<readonly [name: string, command: readonly string[]]> = [
+  ["types", ["node_modules/.bin/tsc", "--noEmit", "-p", "."]],
+  ["lint", ["node_modules/.bin/biome", "check", "."]],
+  ["tests", [process.execPath, "scripts/test.ts"]],
+];
+for (const [name, command] of steps) {
+  console.log(`— ${name}`);
+  const { exitCode } = Bun.spawnSync([...command], { cwd: root, stdio: ["inherit", "inherit", "inherit"] });
+  if (exitCode !== 0) {
+    console.error(`check: ${name} failed (exit code ${exitCode})`);
+    process.exit(1);
+  }
+}
