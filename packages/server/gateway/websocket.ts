@@ -1,0 +1,130 @@
+import { CLOSE_CODES } from "@shardcast/protocol/closeCodes";
+import { SUBPROTOCOL } from "@shardcast/protocol/messages";
+import type { Server } from "bun";
+import type { HealthReport } from "../health.ts";
+import type { Broadcast } from "../hub/hub.ts";
+import { type Admission, refusalResponse } from "./admission.ts";
+import { Connection, type ConnectionContext } from "./connection.ts";
+
+export interface GatewayOptions {
+  readonly host: string;
+  /** 0 lets the kernel choose; then read `port`. */
+  readonly port: number;
+  readonly instance: string;
+  readonly shard: number;
+  readonly messageBytesMax: number;
+  /** Unsent bytes at which a slow client is cut off (it sees 1006). */
+  readonly backpressureBytes: number;
+  readonly idleTimeoutMs: number;
+  readonly pingIntervalMs: number;
+  readonly admission: Admission;
+  readonly health: () => HealthReport;
+}
+
+/** A shard's public face: WebSockets at `/ws`, and the health that a load balancer asks for. */
+export class Gateway {
+  readonly #options: GatewayOptions;
+  #server: Server<Connection> | undefined;
+  #context: ConnectionContext | undefined;
+  readonly #connections = new Set<Connection>();
+
+  constructor(options: GatewayOptions) {
+    this.#options = options;
+  }
+
+  get connections(): number {
+    return this.#connections.size;
+  }
+
+  get port(): number {
+    return this.#server?.port ?? this.#options.port;
+  }
+
+  /** Before `open` nobody listens, so there is nobody to send to. */
+  readonly broadcast: Broadcast = (topic, text) => {
+    this.#server?.publish(topic, text);
+  };
+
+  /** Opens the port. `SO_REUSEPORT` lets the kernel spread connections over the shards that share it. */
+  open(context: ConnectionContext): void {
+    const { host, port, messageBytesMax, backpressureBytes, idleTimeoutMs } = this.#options;
+    this.#context = context;
+    this.#server = Bun.serve<Connection>({
+      hostname: host,
+      port,
+      reusePort: true,
+      fetch: (request, server) => this.#fetch(request, server),
+      websocket: {
+        maxPayloadLength: messageBytesMax,
+        backpressureLimit: backpressureBytes,
+        closeOnBackpressureLimit: true,
+        idleTimeout: Math.min(960, Math.ceil(idleTimeoutMs / 1000)),
+        sendPings: true,
+        open: (socket) => {
+          socket.data.socket = socket;
+          this.#connections.add(socket.data);
+          socket.sendText(this.#welcome());
+        },
+        message: (socket, message) => {
+          if (typeof message === "string") socket.data.receive(message);
+          else
+            socket.data.refuse(
+              undefined,
+              "bad_request",
+              "binary frames have no meaning here: send JSON text",
+            );
+        },
+        drain: (socket) => socket.data.drained(),
+        close: (socket) => {
+          this.#connections.delete(socket.data);
+          socket.data.closed();
+        },
+      },
+    });
+  }
+
+  /** Sends everybody away, to come back elsewhere, and closes the port. */
+  async close(): Promise<void> {
+    for (const { socket } of this.#connections) {
+      socket?.close(CLOSE_CODES.serviceRestart.code, CLOSE_CODES.serviceRestart.reason);
+    }
+    await this.#server?.stop(true);
+    this.#server = undefined;
+  }
+
+  #welcome(): string {
+    const { instance, shard, pingIntervalMs } = this.#options;
+    return JSON.stringify({ type: "welcome", instance, shard, session: crypto.randomUUID(), pingIntervalMs });
+  }
+
+  #fetch(request: Request, server: Server<Connection>): Response | undefined {
+    const { pathname } = new URL(request.url);
+    if (pathname === "/ws") return this.#upgrade(request, server);
+    if (pathname === "/health") {
+      const report = this.#options.health();
+      return Response.json(report, { status: report.status === "unhealthy" ? 503 : 200 });
+    }
+    if (pathname === "/live") return Response.json({ status: "ok" });
+    return Response.json(
+      { error: { code: "not_found", message: "there are /ws, /health and /live here" } },
+      { status: 404 },
+    );
+  }
+
+  #upgrade(request: Request, server: Server<Connection>): Response | undefined {
+    if (this.#context === undefined) return Response.error();
+    const refusal = this.#options.admission.check(request, this.#connections.size);
+    if (refusal !== undefined) return refusalResponse(refusal);
+    const offered = request.headers.get("sec-websocket-protocol");
+    // A client that offers protocols fails its handshake unless one of them is chosen.
+    const headers = offered?.split(",").some((name) => name.trim() === SUBPROTOCOL)
+      ? { "Sec-WebSocket-Protocol": SUBPROTOCOL }
+      : undefined;
+    const data = new Connection(this.#context);
+    if (server.upgrade(request, headers === undefined ? { data } : { data, headers })) return undefined;
+    return Response.json(
+      { error: { code: "upgrade_required", message: "connect to /ws with a WebSocket" } },
+      { status: 426, headers: { Upgrade: "websocket" } },
+    );
+  }
+}

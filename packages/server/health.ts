@@ -1,0 +1,34 @@
+export type HealthStatus = "ok" | "degraded" | "unhealthy";
+
+export interface HealthCheck {
+  readonly status: HealthStatus;
+  readonly value: string | number;
+  readonly limit?: string | number;
+  readonly message?: string;
+}
+
+/** `unhealthy` (503) says only what another instance could do better; what ails all alike is `degraded` (200). */
+export interface HealthReport {
+  readonly status: HealthStatus;
+  readonly instance: string;
+  readonly checks: Readonly<Record<string, HealthCheck>>;
+  readonly shards: readonly ShardHealth[];
+}
+
+export interface ShardHealth {
+  readonly shard: number;
+  readonly pid: number | undefined;
+  readonly state: "starting" | "ready" | "draining" | "down";
+  readonly connections: number;
+  readonly restarts: number;
+}
+
+/** The worst of the checks. */
+export function worst(checks: Iterable<HealthCheck>): HealthStatus {
+  let status: HealthStatus = "ok";
+  for (const check of checks) {
+    if (check.status === "unhealthy") return "unhealthy";
+    if (check.status === "degraded") status = "degraded";
+  }
+  return status;
+}
