@@ -103,6 +103,11 @@ export class Assembler {
     return this.#streams.get(streamId)?.epoch;
   }
 
+  /** Bytes of frames held back, over all streams. */
+  get heldBytes(): number {
+    return this.#budget.bytes;
+  }
+
   /** Ends all reads and timers. No handler is called any more. */
   close(): void {
     if (this.#closed) return;
@@ -502,7 +507,7 @@ export class Assembler {
     stream.unavailableTries = 0;
     if (stream.unreadable !== undefined) {
       stream.unreadable.failed(after);
-      this.#enqueue(stream);
+      this.#searchOn(stream, stream.unreadable);
       return;
     }
     stream.unreadableTries++;
@@ -528,6 +533,10 @@ export class Assembler {
     }
     const atHand = Math.min(probe, through, stream.held.first?.after ?? through);
     stretch.readable(result?.kind === "truncated" ? Math.min(result.next - 1, atHand) : atHand);
+    this.#searchOn(stream, stretch);
+  }
+
+  #searchOn(stream: StreamState, stretch: UnreadableStretch): void {
     if (stretch.through === undefined) {
       this.#enqueue(stream);
       return;

@@ -1,7 +1,8 @@
 /**
  * Finds where a log can be read again behind a stretch that stays unreadable, by doubling the step until a read
  * succeeds and then halving between the last failure and the first success. So the gap is as small as it can be, and
- * a damaged batch of n offsets costs about 2·log2(n) reads.
+ * a damaged batch of n offsets costs about 2·log2(n) reads. Two damaged stretches that lie nearer to one another than
+ * the first is long are taken for one, which only a read for each single offset could tell.
  */
 export class UnreadableStretch {
   /** The position (exclusive, as in range reads) at which reading failed first. */

@@ -1,0 +1,210 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Assembler } from "./assemble.ts";
+import { simulate } from "./simulation.ts";
+
+/** A defect as a change of the source's text: each must make the simulation fail, or the simulation proves nothing. */
+interface Mutant {
+  readonly defect: string;
+  readonly file: "assemble.ts" | "heldFrames.ts" | "streamState.ts" | "unreadableStretch.ts";
+  readonly from: string;
+  readonly to: string;
+}
+
+const MUTANTS: readonly Mutant[] = [
+  {
+    defect: "a frame is delivered whatever is missing before it",
+    file: "assemble.ts",
+    from: "frame.after <= stream.delivered && frame.omitted",
+    to: "frame.omitted",
+  },
+  {
+    defect: "a repeated frame is delivered again",
+    file: "assemble.ts",
+    from: "if (frame.through <= stream.delivered) {\n        this.#counters.repeats++;\n        return;\n      }",
+    to: "",
+  },
+  {
+    defect: "a frame that begins before the position is not sliced",
+    file: "assemble.ts",
+    from: "const fresh = beyond(publications, stream.delivered);",
+    to: "const fresh = publications;",
+  },
+  {
+    defect: "an answer of the log is delivered although the bus was faster",
+    file: "assemble.ts",
+    from: "if (through <= stream.delivered) return;\n    const after = stream.delivered;",
+    to: "stream.delivered = Math.min(stream.delivered, through - 1);\n    const after = stream.delivered;",
+  },
+  {
+    defect: "omitted offsets in calm are taken for empty ones",
+    file: "assemble.ts",
+    from: "&& frame.omitted.length === 0",
+    to: "",
+  },
+  {
+    defect: "omitted offsets in unrest are taken for empty ones",
+    file: "heldFrames.ts",
+    from: "for (const omitted of frame.omitted)",
+    to: "for (const omitted of [] as number[])",
+  },
+  {
+    defect: "heads are ignored",
+    file: "assemble.ts",
+    from: "else this.#onHeads(frame);",
+    to: "",
+  },
+  {
+    defect: "silence of the bus is never noticed",
+    file: "assemble.ts",
+    from: "stream.silentTicks >= overdueTicks",
+    to: "stream.silentTicks < 0",
+  },
+  {
+    defect: "a stream never returns to the bus",
+    file: "assemble.ts",
+    from: "stream.servedTicks >= servedTicks",
+    to: "stream.servedTicks < 0",
+  },
+  {
+    defect: "what is lost is taken for empty",
+    file: "assemble.ts",
+    from: "this.#gap(stream, lost, result.reason);",
+    to: "this.#deliver(stream, [], lost);",
+  },
+  {
+    defect: "a gap covers frames that are at hand",
+    file: "assemble.ts",
+    from: "Math.min(result.through, through, stream.held.first?.after ?? through)",
+    to: "Math.max(result.through, stream.known)",
+  },
+  {
+    defect: "a truncation is taken for the end of the log",
+    file: "assemble.ts",
+    from: "else this.#truncated(stream, result.next);",
+    to: "else this.#nothing(stream, after, claimed);",
+  },
+  {
+    defect: "after a truncation frames of the old epoch are still listened to",
+    file: "assemble.ts",
+    from: 'stream.mode = cause === "truncated" ? "distrust" : "forward";',
+    to: 'stream.mode = "forward";',
+  },
+  {
+    defect: "an unreadable stretch swallows what follows it",
+    file: "unreadableStretch.ts",
+    from: "this.#good - this.#bad <= 1 ? this.#good : undefined",
+    to: "this.#good - this.#bad <= 100 ? this.#good : undefined",
+  },
+  {
+    defect: "an unreadable stretch is tried for ever",
+    file: "assemble.ts",
+    from: "stream.unreadableTries < this.#limits.unreadableTriesMax",
+    to: "stream.unreadableTries >= 0",
+  },
+  {
+    defect: "an unavailable log is taken for an unreadable one",
+    file: "assemble.ts",
+    from: 'if (error.code === "log_unavailable") {',
+    to: "if (this.#closed) {",
+  },
+  {
+    defect: "an unavailable log is not asked again",
+    file: "assemble.ts",
+    from: "this.#wait(stream, this.#retryMs(stream.unavailableTries), () => this.#enqueue(stream));",
+    to: 'stream.job = "waiting";',
+  },
+  {
+    defect: "a stream's end is not told",
+    file: "assemble.ts",
+    from: "this.#gone(stream);\n    }\n  }",
+    to: "}\n  }",
+  },
+  {
+    defect: "the limit of held bytes is not kept",
+    file: "heldFrames.ts",
+    from: 'if (this.#bytes + bytes > this.#bytesMax || !this.#budget.take(bytes)) return "full";',
+    to: "this.#budget.take(bytes);",
+  },
+  {
+    defect: "held frames are not delivered after a repair",
+    file: "heldFrames.ts",
+    from: "if (count === 0) return NONE;",
+    to: "if (count >= 0) { this.#pieces.splice(0, count).forEach((piece) => this.#free(bytesOf(piece))); return NONE; }",
+  },
+  {
+    defect: "held frames are kept in the order of their arrival",
+    file: "heldFrames.ts",
+    from: "while (at > 0 && (this.#pieces[at - 1] as HeldPiece).after > piece.after) at--;",
+    to: "",
+  },
+  {
+    defect: "what was dropped for want of room is forgotten",
+    file: "streamState.ts",
+    from: "return this.known > this.delivered ? this.known : undefined;",
+    to: "return undefined;",
+  },
+  {
+    defect: "handlers are called after close",
+    file: "assemble.ts",
+    from: "if (this.#closed) return;\n    if (frame.kind",
+    to: "if (frame.kind",
+  },
+];
+
+const SEEDS_MAX = 3_000;
+const SOURCES = [
+  "assemble.ts",
+  "discovery.ts",
+  "heldFrames.ts",
+  "limits.ts",
+  "stats.ts",
+  "streamState.ts",
+  "unreadableStretch.ts",
+];
+let directory = "";
+
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), "shardcast-mutants-"));
+});
+afterAll(() => rm(directory, { recursive: true, force: true }));
+
+describe("the simulation fails when", () => {
+  MUTANTS.forEach((mutant, index) => {
+    test(
+      mutant.defect,
+      async () => {
+        const Mutated = await load(mutant, index);
+        let failure: string | undefined;
+        for (let seed = 1; seed <= SEEDS_MAX && failure === undefined; seed++) {
+          failure = (await simulate(seed, (options) => new Mutated(options))).failure;
+        }
+        expect(failure).toBeString();
+      },
+      { timeout: 120_000 },
+    );
+  });
+});
+
+/** Copies the assembly with the defect in it and loads the copy. */
+async function load(mutant: Mutant, index: number): Promise<typeof Assembler> {
+  const copy = join(directory, `${index}`);
+  await mkdir(copy);
+  for (const name of SOURCES) {
+    let text = await Bun.file(join(import.meta.dir, name)).text();
+    if (name === mutant.file) {
+      const parts = text.split(mutant.from);
+      // A mutant that no longer fits the source would pass for one that was never planted.
+      if (parts.length !== 2) throw new Error(`"${mutant.from}" stands ${parts.length - 1} times in ${name}`);
+      text = parts.join(mutant.to);
+    }
+    const absolute = text.replace(/from "(\.\.\/|@)([^"]+)"/g, (_, start: string, rest: string) => {
+      return `from "${Bun.resolveSync(start + rest, import.meta.dir)}"`;
+    });
+    await Bun.write(join(copy, name), absolute);
+  }
+  const loaded: { readonly Assembler: typeof Assembler } = await import(join(copy, "assemble.ts"));
+  return loaded.Assembler;
+}
