@@ -1,0 +1,59 @@
+import { Counter, collectDefaultMetrics, Gauge, Registry } from "prom-client";
+
+/** One figure of a shard, read when it is asked for: counting costs the way of a message nothing this way. */
+export interface Figure {
+  readonly name: string;
+  readonly help: string;
+  readonly kind: "counter" | "gauge";
+  /** One value, or one for each value of `label`. */
+  readonly read: () => number | Readonly<Record<string, number>>;
+  /** The label's name where `read` gives several values. */
+  readonly label?: string;
+}
+
+/** A shard's metrics in Prometheus' text format; the process's own (CPU, memory, event-loop lag, files) are added. */
+export function shardMetrics(shard: number, figures: readonly Figure[]): Registry {
+  const registry = new Registry();
+  registry.setDefaultLabels({ shard: String(shard) });
+  collectDefaultMetrics({ register: registry });
+  for (const figure of figures) registerFigure(registry, figure);
+  return registry;
+}
+
+function registerFigure(registry: Registry, { name, help, kind, label, read }: Figure): void {
+  const labelNames = label === undefined ? [] : [label];
+  if (kind === "gauge") {
+    const gauge: Gauge = new Gauge({
+      name,
+      help,
+      labelNames,
+      registers: [registry],
+      collect: (): void => setEach(gauge),
+    });
+  } else {
+    const counter: Counter = new Counter({
+      name,
+      help,
+      labelNames,
+      registers: [registry],
+      collect: (): void => addEach(counter),
+    });
+  }
+
+  function setEach(gauge: Gauge): void {
+    for (const [labels, value] of values()) gauge.set(labels, value);
+  }
+
+  function addEach(counter: Counter): void {
+    counter.reset();
+    for (const [labels, value] of values()) counter.inc(labels, value);
+  }
+
+  function* values(): Iterable<[labels: Record<string, string>, value: number]> {
+    const value = read();
+    if (typeof value === "number") yield [{}, value];
+    else
+      for (const [key, each] of Object.entries(value))
+        yield [label === undefined ? {} : { [label]: key }, each];
+  }
+}

@@ -1,0 +1,49 @@
+import type { Config } from "../config.ts";
+import type { HealthReport } from "../health.ts";
+
+/** What a shard needs to begin. It comes first, over the same channel as everything else, so nothing secret is in argv. */
+export interface ShardStart {
+  readonly config: Config;
+  readonly shard: number;
+  /** The port that the first shard has chosen, where the configured one is 0. */
+  readonly port: number;
+  readonly busPath: string;
+  readonly logPath: string;
+  readonly permits: number;
+}
+
+export type ToShard =
+  | { readonly type: "start"; readonly start: ShardStart }
+  | { readonly type: "permits"; readonly permits: number }
+  | { readonly type: "health"; readonly report: HealthReport }
+  | { readonly type: "ask"; readonly id: number; readonly question: Question }
+  | { readonly type: "stop" };
+
+export type FromShard =
+  | { readonly type: "ready"; readonly port: number }
+  | { readonly type: "beat"; readonly stats: ShardStats }
+  | { readonly type: "answer"; readonly id: number; readonly answer: unknown }
+  /** Restarting would not help: what the configuration names is not there. */
+  | { readonly type: "failed"; readonly message: string };
+
+export type Question = "metrics" | "channels";
+
+/** A shard's beat: about twice a second, and what the supervisor knows of it. */
+export interface ShardStats {
+  readonly connections: number;
+  readonly publications: number;
+  readonly deliveries: number;
+  readonly rssBytes: number;
+  readonly busState: string;
+  readonly gaps: number;
+  readonly repairs: number;
+  readonly oldestHoldMs: number;
+  readonly streamsReadForward: number;
+  readonly sourceState: string;
+}
+
+export interface ChannelInfo {
+  readonly channel: string;
+  readonly subscribers: number;
+  readonly messages: number;
+}

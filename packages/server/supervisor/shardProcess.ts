@@ -1,0 +1,171 @@
+import type { Logger } from "pino";
+import type { HealthReport, ShardHealth } from "../health.ts";
+import type { FromShard, Question, ShardStart, ShardStats, ToShard } from "./ipc.ts";
+
+export interface ShardProcessOptions {
+  readonly shard: number;
+  readonly logger: Logger;
+  /** Asked at each start: the port may have been chosen meanwhile. */
+  readonly start: () => ShardStart;
+  readonly onReady: (port: number) => void;
+  readonly onBeat: () => void;
+  /** The shard says that restarting would not help. */
+  readonly onFailed: (message: string) => void;
+}
+
+/** A silent shard is killed after this long: hung, it would swallow its share of connections and health checks. */
+const SILENT_MS_MAX = 5000;
+/** Warming up reads the log, so a shard that is not ready yet may beat late. */
+const STARTING_MS_MAX = 60_000;
+const RESTART_MS = { min: 100, max: 10_000 };
+/** A shard that lived this long is not in a crash loop. */
+const STABLE_MS = 30_000;
+const ANSWER_MS_MAX = 2000;
+/** Between asking a shard to end and killing it. */
+const STOP_MS_MAX = 5000;
+
+/** One shard as the supervisor sees it: started, watched, and started anew with backoff when it dies. */
+export class ShardProcess {
+  readonly #options: ShardProcessOptions;
+  #child: Bun.Subprocess<"ignore", "inherit", "inherit"> | undefined;
+  #state: ShardHealth["state"] = "starting";
+  #stats: ShardStats | undefined;
+  #restarts = 0;
+  #failuresInRow = 0;
+  #startedMs = 0;
+  #lastBeatMs = 0;
+  #stopping = false;
+  #restartTimer: Timer | undefined;
+  #nextQuestion = 1;
+  readonly #questions = new Map<number, (answer: unknown) => void>();
+
+  constructor(options: ShardProcessOptions) {
+    this.#options = options;
+  }
+
+  get stats(): ShardStats | undefined {
+    return this.#state === "ready" ? this.#stats : undefined;
+  }
+
+  get health(): ShardHealth {
+    return {
+      shard: this.#options.shard,
+      pid: this.#child?.pid,
+      state: this.#state,
+      connections: this.stats?.connections ?? 0,
+      restarts: this.#restarts,
+    };
+  }
+
+  start(): void {
+    const { shard, logger, start } = this.#options;
+    this.#state = "starting";
+    this.#startedMs = Date.now();
+    this.#lastBeatMs = this.#startedMs;
+    const child = Bun.spawn([process.execPath, new URL("../shardMain.ts", import.meta.url).pathname], {
+      stdin: "ignore",
+      stdout: "inherit",
+      stderr: "inherit",
+      serialization: "json",
+      // A terminal's Ctrl-C goes to the whole group: shards leave it to the supervisor to end them in order.
+      ipc: (message: FromShard) => this.#receive(message),
+      onExit: (_, code, signal) => this.#exited(code, signal),
+    });
+    this.#child = child;
+    child.send({ type: "start", start: start() } satisfies ToShard);
+    logger.info({ shard, pid: child.pid }, "shard started");
+  }
+
+  /** Kills a shard that has been silent for too long. Call about once a second. */
+  watch(): void {
+    if (this.#child === undefined || this.#stopping) return;
+    const silentMs = Date.now() - this.#lastBeatMs;
+    if (silentMs <= (this.#state === "starting" ? STARTING_MS_MAX : SILENT_MS_MAX)) return;
+    const { shard, logger } = this.#options;
+    logger.error({ shard, pid: this.#child.pid, silentMs }, "shard is silent: killing it");
+    this.#child.kill("SIGKILL");
+  }
+
+  setPermits(permits: number): void {
+    this.#send({ type: "permits", permits });
+  }
+
+  tellHealth(report: HealthReport): void {
+    this.#send({ type: "health", report });
+  }
+
+  /** The shard's answer, or undefined where there is none in time. */
+  ask(question: Question): Promise<unknown> {
+    if (this.#state !== "ready") return Promise.resolve(undefined);
+    const id = this.#nextQuestion++;
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => settle(undefined), ANSWER_MS_MAX);
+      const settle = (answer: unknown) => {
+        clearTimeout(timer);
+        this.#questions.delete(id);
+        resolve(answer);
+      };
+      this.#questions.set(id, settle);
+      this.#send({ type: "ask", id, question });
+    });
+  }
+
+  /** Lets the shard end in order, and kills it where it does not. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    clearTimeout(this.#restartTimer);
+    const child = this.#child;
+    if (child === undefined) return;
+    this.#state = "draining";
+    this.#send({ type: "stop" });
+    const timer = setTimeout(() => child.kill("SIGKILL"), STOP_MS_MAX);
+    await child.exited;
+    clearTimeout(timer);
+  }
+
+  #send(message: ToShard): void {
+    if (this.#child === undefined || this.#child.killed) return;
+    try {
+      this.#child.send(message);
+    } catch (error) {
+      // It died in this moment: its exit is on the way and says so.
+      this.#options.logger.debug({ shard: this.#options.shard, err: error }, "message to a dead shard");
+    }
+  }
+
+  #receive(message: FromShard): void {
+    this.#lastBeatMs = Date.now();
+    switch (message.type) {
+      case "ready":
+        this.#state = "ready";
+        this.#options.onReady(message.port);
+        return;
+      case "beat":
+        this.#stats = message.stats;
+        this.#options.onBeat();
+        return;
+      case "answer":
+        this.#questions.get(message.id)?.(message.answer);
+        return;
+      case "failed":
+        this.#options.onFailed(message.message);
+        return;
+    }
+  }
+
+  #exited(code: number | null, signal: number | NodeJS.Signals | null): void {
+    const { shard, logger } = this.#options;
+    this.#child = undefined;
+    this.#stats = undefined;
+    this.#state = "down";
+    if (this.#stopping) return;
+    this.#failuresInRow = Date.now() - this.#startedMs > STABLE_MS ? 0 : this.#failuresInRow + 1;
+    const ceilingMs = Math.min(RESTART_MS.max, RESTART_MS.min * 2 ** this.#failuresInRow);
+    const restartMs = Math.round(ceilingMs / 2 + (Math.random() * ceilingMs) / 2);
+    logger.error({ shard, code, signal, restartMs }, "shard died: starting it anew");
+    this.#restartTimer = setTimeout(() => {
+      this.#restarts += 1;
+      this.start();
+    }, restartMs);
+  }
+}
