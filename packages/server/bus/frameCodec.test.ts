@@ -20,7 +20,7 @@ const rangeFrame: fc.Arbitrary<RangeFrame> = fc
       fc.record({
         step: fc.oneof(fc.constant(1), fc.integer({ min: 1, max: 2 ** 33 })),
         isOmitted: fc.boolean(),
-        timestampMs: fc.oneof(fc.constant(-1), fc.maxSafeInteger()),
+        timestampMs: fc.oneof(fc.constant(-1), fc.maxSafeInteger(), fc.constant(1.7e18)),
         channel,
         envelope: fc.uint8Array({ maxLength: 300 }),
       }),

@@ -124,7 +124,7 @@ function decodeRange(reader: FrameReader, publisher: string): RangeFrame {
   for (let left = reader.count(PUBLICATION_BYTES_MIN); left > 0; left--) {
     last = decodeOffset(reader, last, through);
     const timestampMs = reader.float();
-    if (!Number.isSafeInteger(timestampMs)) throw new FrameError("a timestamp is no whole number of ms");
+    if (!Number.isInteger(timestampMs)) throw new FrameError("a timestamp is no whole number of ms");
     const channel = reader.ascii(reader.byte());
     if (!isChannelName(channel)) throw new FrameError("a channel name is malformed");
     const envelope = reader.bytes(reader.varint());

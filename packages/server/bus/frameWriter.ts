@@ -30,8 +30,9 @@ export class FrameWriter {
     this.byte(rest);
   }
 
+  /** A whole number, not a safe one: some producers put nanoseconds where milliseconds belong. */
   float(value: number): void {
-    if (!Number.isSafeInteger(value)) throw new RangeError(`${value} is no whole number of ms`);
+    if (!Number.isInteger(value)) throw new RangeError(`${value} is no whole number of ms`);
     this.#view.setFloat64(this.#position, value);
     this.#position += 8;
   }
