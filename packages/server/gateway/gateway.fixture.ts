@@ -1,0 +1,192 @@
+import type { ServerMessage } from "@shardcast/protocol/messages";
+import type { HistoryLimits } from "../hub/history.ts";
+import { Hub } from "../hub/hub.ts";
+import type { RangeRequest, RangeResult } from "../log/log.ts";
+import type { Publication } from "../publication.ts";
+import { buildEnvelope } from "../source/envelope.ts";
+import { Admission } from "./admission.ts";
+import type { ConnectionCounters, ConnectionLimits } from "./connection.ts";
+import { RateLimit } from "./rateLimit.ts";
+import type { ReplayLimits } from "./replay.ts";
+import { Gateway, type GatewayOptions } from "./websocket.ts";
+
+export const STREAM = "stream0";
+
+export interface GatewayFixtureOptions {
+  readonly history?: Partial<HistoryLimits>;
+  readonly limits?: Partial<ConnectionLimits>;
+  readonly replay?: Partial<ReplayLimits>;
+  readonly gateway?: Partial<GatewayOptions>;
+  readonly permits?: number;
+  readonly allowedOrigins?: readonly string[];
+  readonly requestsPerSecond?: number;
+}
+
+/** A real gateway on a port of its own, over a hub that a test feeds; the log is what the test has fed. */
+export function gatewayFixture(options: GatewayFixtureOptions = {}) {
+  const published: Publication[] = [];
+  const reads: RangeRequest[] = [];
+  const logEarliest = { offset: 0 };
+  const log = {
+    read(request: RangeRequest): Promise<RangeResult> {
+      reads.push(request);
+      if (request.after + 1 < logEarliest.offset) {
+        return Promise.resolve({ kind: "lost", through: logEarliest.offset - 1, reason: "retention" });
+      }
+      const publications = published.filter(
+        ({ offset }) => offset > request.after && offset <= request.through,
+      );
+      return Promise.resolve({ kind: "read", publications, through: request.through });
+    },
+  };
+  const admission = new Admission(options.allowedOrigins ?? ["*"], options.permits ?? 100);
+  const gateway = new Gateway({
+    host: "127.0.0.1",
+    port: 0,
+    instance: "test",
+    shard: 0,
+    messageBytesMax: 16 * 1024,
+    backpressureBytes: 1024 * 1024,
+    idleTimeoutMs: 60_000,
+    pingIntervalMs: 25_000,
+    admission,
+    health: () => ({ status: "ok", instance: "test", checks: {}, shards: [] }),
+    ...options.gateway,
+  });
+  const history = {
+    messagesMax: 1000,
+    bytesMax: 1 << 20,
+    ageMsMax: 60_000,
+    lastValueBytesMax: 1 << 18,
+    ...options.history,
+  };
+  const hub = new Hub(history, gateway.broadcast);
+  hub.open(STREAM, 0);
+  const counters: ConnectionCounters = {
+    requests: 0,
+    refusals: 0,
+    resumed: 0,
+    notRecovered: 0,
+    replayedMessages: 0,
+  };
+  gateway.open({
+    hub,
+    log,
+    limits: {
+      subscriptionsMax: 100,
+      replayBufferBytes: 256 * 1024,
+      waitingRequestsMax: 16,
+      refusalsMax: 20,
+      ...options.limits,
+    },
+    replayLimits: {
+      recordsMax: 10_000,
+      bytesMax: 1 << 20,
+      ageMsMax: 60_000,
+      readBytesMax: 1 << 20,
+      ...options.replay,
+    },
+    rate: new RateLimit(options.requestsPerSecond ?? 10_000, 1000),
+    counters,
+    now: Date.now,
+  });
+  let nextOffset = 0;
+  return {
+    hub,
+    gateway,
+    admission,
+    counters,
+    reads,
+    logEarliest,
+    url: `ws://127.0.0.1:${gateway.port}/ws`,
+    /** Hands one message to the hub, as the assembler would. */
+    publish(channel: string, data: unknown): number {
+      const offset = nextOffset++;
+      const timestampMs = Date.now();
+      const payload = new TextEncoder().encode(JSON.stringify(data));
+      const publication = {
+        offset,
+        timestampMs,
+        channel,
+        envelope: buildEnvelope({ channel, streamId: STREAM, offset, timestampMs }, payload),
+      };
+      published.push(publication);
+      hub.deliver(STREAM, [publication], offset);
+      return offset;
+    },
+    close: () => gateway.close(),
+  };
+}
+
+/** A client with nothing clever in it: it sends what it is told and keeps what it gets, in order. */
+export class RawClient {
+  readonly received: ServerMessage[] = [];
+  closeCode: number | undefined;
+  readonly #socket: WebSocket;
+  #wake: () => void = () => {};
+
+  private constructor(socket: WebSocket) {
+    this.#socket = socket;
+    socket.onmessage = (event) => {
+      this.received.push(JSON.parse(String(event.data)));
+      this.#wake();
+    };
+    socket.onclose = (event) => {
+      this.closeCode = event.code;
+      this.#wake();
+    };
+  }
+
+  static async open(url: string): Promise<RawClient> {
+    const client = new RawClient(new WebSocket(url));
+    await client.until(() => client.received.length > 0);
+    return client;
+  }
+
+  send(message: unknown): void {
+    this.#socket.send(typeof message === "string" ? message : JSON.stringify(message));
+  }
+
+  sendBytes(bytes: Uint8Array<ArrayBuffer>): void {
+    this.#socket.send(bytes);
+  }
+
+  async until(holds: () => boolean): Promise<void> {
+    while (!holds()) {
+      if (this.closeCode !== undefined) throw new Error(`closed with ${this.closeCode} before that`);
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+  }
+
+  async closed(): Promise<number> {
+    while (this.closeCode === undefined) {
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+    return this.closeCode;
+  }
+
+  /** Sends a request and resolves with its answer. */
+  async ask(message: {
+    readonly type: string;
+    readonly id: number;
+    readonly [field: string]: unknown;
+  }): Promise<ServerMessage> {
+    const answer = () => this.received.find((each) => "id" in each && each.id === message.id);
+    this.send(message);
+    await this.until(() => answer() !== undefined);
+    return answer() as ServerMessage;
+  }
+
+  /** The payloads of the messages so far, each with its channel. */
+  get data(): unknown[] {
+    return this.received.flatMap((each) => (each.type === "message" ? [each.data] : []));
+  }
+
+  close(): void {
+    this.#socket.close();
+  }
+}

@@ -1,0 +1,253 @@
+import { afterEach, expect, test } from "bun:test";
+import { type GatewayFixtureOptions, gatewayFixture, RawClient, STREAM } from "./gateway.fixture.ts";
+
+const open: Array<{ close(): unknown }> = [];
+afterEach(async () => {
+  for (const each of open.splice(0).reverse()) await each.close();
+});
+
+function start(options?: GatewayFixtureOptions) {
+  const fixture = gatewayFixture(options);
+  open.push(fixture);
+  return fixture;
+}
+
+async function connect(url: string): Promise<RawClient> {
+  const client = await RawClient.open(url);
+  open.push(client);
+  return client;
+}
+
+test("a subscriber gets each later message of its channel once, in order, and no other's", async () => {
+  const { url, publish } = start();
+  const client = await connect(url);
+  await client.ask({ type: "subscribe", id: 1, channels: ["BTC.trade"] });
+  for (let i = 0; i < 100; i++) publish(i % 2 === 0 ? "BTC.trade" : "ETH.trade", i);
+  await client.ask({ type: "ping", id: 2 });
+  expect(client.data).toEqual(Array.from({ length: 50 }, (_, i) => i * 2));
+});
+
+test("a message comes once however many subscriptions cover it, also while they change", async () => {
+  const { url, publish } = start();
+  const client = await connect(url);
+  await client.ask({ type: "subscribe", id: 1, channels: ["a.b.c", "a.b.*"] });
+  publish("a.b.c", 0);
+  await client.ask({ type: "subscribe", id: 2, channels: ["a.*"] });
+  publish("a.b.c", 1);
+  await client.ask({ type: "unsubscribe", id: 3, channels: ["a.*"] });
+  publish("a.b.c", 2);
+  await client.ask({ type: "unsubscribe", id: 4, channels: ["a.b.*"] });
+  publish("a.b.c", 3);
+  await client.ask({ type: "unsubscribe", id: 5, channels: ["a.b.c"] });
+  publish("a.b.c", 4);
+  await client.ask({ type: "ping", id: 6 });
+  expect(client.data).toEqual([0, 1, 2, 3]);
+});
+
+test("a client that resumes from a mark gets what it missed before its answer, then live messages", async () => {
+  const { url, publish, hub } = start();
+  publish("x", 0);
+  const mark = hub.mark();
+  for (let i = 1; i < 10; i++) publish(i === 5 ? "y" : "x", i);
+  const client = await connect(url);
+  const answer = await client.ask({ type: "subscribe", id: 1, channels: ["x"], since: [mark] });
+  publish("x", 10);
+  await client.ask({ type: "ping", id: 2 });
+  expect(answer).toMatchObject({ channels: [{ channel: "x", recovered: true }] });
+  expect(client.data).toEqual([1, 2, 3, 4, 6, 7, 8, 9, 10]);
+});
+
+test("what history no longer holds is read from the log, and the seam is exact", async () => {
+  const fixture = start({ history: { messagesMax: 5 } });
+  for (let i = 0; i < 20; i++) fixture.publish("x", i);
+  const client = await connect(fixture.url);
+  const answer = await client.ask({ type: "subscribe", id: 1, channels: ["x"], since: [`${STREAM}:2`] });
+  expect(answer).toMatchObject({ channels: [{ channel: "x", recovered: true }] });
+  expect(client.data).toEqual(Array.from({ length: 17 }, (_, i) => i + 3));
+  expect(fixture.reads).toHaveLength(1);
+});
+
+test("a channel whose own messages are all in history needs no log read, however old the position", async () => {
+  const fixture = start({ history: { messagesMax: 5 } });
+  fixture.publish("quiet", "q");
+  for (let i = 0; i < 20; i++) fixture.publish("busy", i);
+  const client = await connect(fixture.url);
+  await client.ask({ type: "subscribe", id: 1, channels: ["quiet"], since: ["m"] });
+  expect(client.data).toEqual(["q"]);
+  expect(fixture.reads).toHaveLength(0);
+});
+
+test("a resume beyond the limits is told so, and gets the last value", async () => {
+  const fixture = start({ history: { messagesMax: 5 }, replay: { recordsMax: 3 } });
+  for (let i = 0; i < 20; i++) fixture.publish("x", i);
+  const client = await connect(fixture.url);
+  const answer = await client.ask({ type: "subscribe", id: 1, channels: ["x"], since: [`${STREAM}:2`] });
+  await client.ask({ type: "ping", id: 2 });
+  expect(answer).toMatchObject({ channels: [{ channel: "x", recovered: false }] });
+  expect(client.received.filter((each) => each.type === "message")).toMatchObject([
+    { data: 19, snapshot: true },
+  ]);
+});
+
+test("a resume over a stretch that the log has lost is told so", async () => {
+  const fixture = start({ history: { messagesMax: 5 } });
+  for (let i = 0; i < 20; i++) fixture.publish("x", i);
+  fixture.logEarliest.offset = 10;
+  const client = await connect(fixture.url);
+  const answer = await client.ask({ type: "subscribe", id: 1, channels: ["x"], since: [`${STREAM}:2`] });
+  expect(answer).toMatchObject({ channels: [{ channel: "x", recovered: false }] });
+});
+
+test.each([
+  ["of another stream", "another:5"],
+  ["from the future", `${STREAM}:99`],
+])("a cursor %s is not recovered", async (_, cursor) => {
+  const fixture = start();
+  fixture.publish("x", 0);
+  const client = await connect(fixture.url);
+  const answer = await client.ask({ type: "subscribe", id: 1, channels: ["x"], since: [cursor] });
+  expect(answer).toMatchObject({ channels: [{ channel: "x", recovered: false }] });
+});
+
+test("a large replay waits for the client, and what is published meanwhile comes after it, once", async () => {
+  const fixture = start({
+    history: { bytesMax: 64 << 20, messagesMax: 100_000 },
+    limits: { replayBufferBytes: 64 * 1024 },
+  });
+  const filler = "f".repeat(1000);
+  for (let i = 0; i < 8000; i++) fixture.publish("x", [i, filler]);
+  const client = await connect(fixture.url);
+  client.send({ type: "subscribe", id: 1, channels: ["x"], since: ["m"] });
+  client.send({ type: "ping", id: 2 });
+  await client.until(() => client.data.length > 100);
+  for (let i = 8000; i < 8500; i++) fixture.publish("x", [i, filler]);
+  await client.until(() => client.received.some((each) => each.type === "pong"));
+  await client.until(() => client.data.length >= 8500);
+  expect(client.data.map((each) => (Array.isArray(each) ? each[0] : undefined))).toEqual(
+    Array.from({ length: 8500 }, (_, i) => i),
+  );
+});
+
+test("a last value is sent on subscribing where it was asked for", async () => {
+  const { url, publish } = start();
+  publish("x", 1);
+  publish("x", 2);
+  const client = await connect(url);
+  await client.ask({ type: "subscribe", id: 1, channels: [{ channel: "x", snapshot: true }, "y"] });
+  await client.ask({ type: "ping", id: 2 });
+  expect(client.received.filter((each) => each.type === "message")).toMatchObject([
+    { data: 2, snapshot: true },
+  ]);
+});
+
+test("a gap is told to the channels that the stream feeds", async () => {
+  const { url, publish, hub } = start();
+  publish("x", 0);
+  const client = await connect(url);
+  await client.ask({ type: "subscribe", id: 1, channels: ["x"] });
+  hub.gap(STREAM, 0, 7, "retention");
+  await client.ask({ type: "ping", id: 2 });
+  expect(client.received).toContainEqual({
+    type: "gap",
+    channel: "x",
+    after: `${STREAM}:0`,
+    through: `${STREAM}:7`,
+    reason: "retention",
+  });
+});
+
+test.each([
+  ["not JSON", "{", "bad_request"],
+  ["an array", "[]", "bad_request"],
+  ["no id", '{"type":"ping"}', "bad_request"],
+  ["an unknown type", '{"type":"shout","id":1}', "unknown_type"],
+  ["channels that are no list", '{"type":"subscribe","id":1,"channels":"x"}', "bad_request"],
+  ["no channels", '{"type":"subscribe","id":1,"channels":[]}', "bad_request"],
+  ["a channel of a wrong type", '{"type":"subscribe","id":1,"channels":[7]}', "bad_request"],
+  [
+    "too many channels",
+    JSON.stringify({ type: "subscribe", id: 1, channels: Array(101).fill("x") }),
+    "bad_request",
+  ],
+  ["a since that is none", '{"type":"subscribe","id":1,"channels":["x"],"since":["?"]}', "since_invalid"],
+])("%s gets an error, and the connection stays", async (_, text, code) => {
+  const { url } = start();
+  const client = await connect(url);
+  client.send(text);
+  await client.until(() => client.received.some((each) => each.type === "error"));
+  expect(client.received.find((each) => each.type === "error")).toMatchObject({ code });
+  expect(await client.ask({ type: "ping", id: 9 })).toMatchObject({ type: "pong" });
+});
+
+test("a binary frame gets an error", async () => {
+  const { url } = start();
+  const client = await connect(url);
+  client.sendBytes(new Uint8Array([1, 2, 3]));
+  await client.until(() => client.received.some((each) => each.type === "error"));
+});
+
+test("a client that keeps on sending what is refused is sent away with 1008", async () => {
+  const { url } = start({ limits: { refusalsMax: 3 } });
+  const client = await connect(url);
+  for (let i = 0; i < 3; i++) client.send("?");
+  expect(await client.closed()).toBe(1008);
+});
+
+test("a message beyond the limit costs its sender the connection, and nobody else's", async () => {
+  const { url } = start();
+  const other = await connect(url);
+  const client = await connect(url);
+  client.send("x".repeat(100_000));
+  expect([1006, 1009]).toContain(await client.closed());
+  expect(await other.ask({ type: "ping", id: 1 })).toMatchObject({ type: "pong" });
+});
+
+test("subscriptions beyond the limit, and names that are none, are refused one by one", async () => {
+  const { url } = start({ limits: { subscriptionsMax: 2 } });
+  const client = await connect(url);
+  await client.ask({ type: "subscribe", id: 1, channels: ["a"] });
+  const answer = await client.ask({ type: "subscribe", id: 2, channels: ["no spaces", "b"] });
+  expect(answer).toMatchObject({ channels: [{ error: { code: "channel_invalid" } }, { channel: "b" }] });
+  const third = await client.ask({ type: "subscribe", id: 3, channels: ["c"] });
+  expect(third).toMatchObject({ channels: [{ channel: "c", error: { code: "too_many_subscriptions" } }] });
+});
+
+test("unsubscribing what was never subscribed is answered like any other", async () => {
+  const { url } = start();
+  const client = await connect(url);
+  expect(await client.ask({ type: "unsubscribe", id: 1, channels: ["x"] })).toMatchObject({
+    channels: ["x"],
+  });
+});
+
+test("requests beyond the rate are refused", async () => {
+  const { url, counters } = start({ requestsPerSecond: 1 });
+  const client = await connect(url);
+  for (let i = 0; i < 1005; i++) client.send({ type: "ping", id: i });
+  await client.until(() => client.received.some((each) => each.type === "error"));
+  expect(client.received.find((each) => each.type === "error")).toMatchObject({ code: "too_many_requests" });
+  expect(counters.refusals).toBeGreaterThan(0);
+});
+
+test("a full shard and a foreign page are refused with a reason", async () => {
+  const { gateway, admission } = start({ permits: 0, allowedOrigins: ["https://good.example"] });
+  const ask = (headers: Record<string, string>) => fetch(`http://127.0.0.1:${gateway.port}/ws`, { headers });
+  const full = await ask({});
+  expect(full.status).toBe(503);
+  expect(Number(full.headers.get("retry-after"))).toBeGreaterThan(0);
+  expect(await full.json()).toMatchObject({ error: { code: "instance_full" } });
+  expect((await ask({ Origin: "https://evil.example" })).status).toBe(403);
+  expect(admission.refused).toEqual({ origin_forbidden: 1, instance_full: 1, draining: 0 });
+});
+
+test("a client that vanishes leaves nothing behind", async () => {
+  const { url, hub, gateway, publish } = start();
+  const client = await connect(url);
+  await client.ask({ type: "subscribe", id: 1, channels: ["x", "a.*", "a.b"] });
+  client.close();
+  await client.closed();
+  while (gateway.connections > 0) await new Promise((resolve) => setImmediate(resolve));
+  expect(hub.topics.size).toBe(0);
+  publish("x", 1);
+  expect(hub.counters.deliveries).toBe(0);
+});
