@@ -286,16 +286,18 @@ class Simulation {
   }
 
   #send(frame: Frame, publisher: number, shard: Shard): void {
-    const slow = !this.#quiet && this.#dice.chance(0.03);
-    let arrivalMs = this.#clock.nowMs + (slow ? this.#dice.between(0, 1_500) : this.#dice.between(0, 30));
+    // A connection may also hang for long: then old frames come when the log has moved on.
+    const hangs = this.#dice.chance(0.004) ? FREEZE_MS - 1_000 : this.#dice.chance(0.03) ? 1_500 : 30;
+    let arrivalMs = this.#clock.nowMs + this.#dice.between(0, this.#quiet ? 30 : hangs);
     if (!this.#dice.chance(this.#quiet ? 0 : this.#reordering)) {
       arrivalMs = Math.max(arrivalMs, shard.lastArrivalMs[publisher] ?? 0);
       shard.lastArrivalMs[publisher] = arrivalMs;
     }
+    // A shard that has crashed meanwhile is closed, and what replaces it has a subscription of its own.
+    const { assembler } = shard;
     this.#at(arrivalMs - this.#clock.nowMs, () => {
-      if (!shard.running) return;
-      shard.assembler.onFrame(frame);
-      if (shard.assembler.heldBytes > this.#heldBytesMax) this.#failure ??= "held more than the limit";
+      assembler.onFrame(frame);
+      if (assembler.heldBytes > this.#heldBytesMax) this.#failure ??= "held more than the limit";
     });
   }
 
@@ -349,6 +351,7 @@ class Simulation {
   #crash(shard: Shard): void {
     if (!shard.running) return;
     this.#stop(shard);
+    shard.lastArrivalMs.length = 0;
     this.#at(this.#dice.between(0, 3_000), () => {
       Object.assign(shard, this.#boot(shard.index), { running: true });
       this.#openAll(shard);
