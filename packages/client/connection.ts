@@ -1,0 +1,138 @@
+import { CLOSE_CODES } from "@shardcast/protocol/closeCodes";
+import { type ClientMessage, type ServerMessage, SUBPROTOCOL } from "@shardcast/protocol/messages";
+import { ShardcastError } from "./errors.ts";
+import { parseServerMessage } from "./parse.ts";
+import { OPEN, type WebSocketConstructor, type WebSocketLike } from "./webSocket.ts";
+
+/** Characters of a malformed message that a report quotes. */
+const QUOTED_CHARACTERS_MAX = 100;
+
+/**
+ * One connection from its first handshake to its end: it pings, notices when the other side is dead, and reports its
+ * end exactly once. After that nothing of it is heard any more, whatever the socket still does.
+ */
+export class Connection {
+  readonly #socket: WebSocketLike;
+  readonly #options: ConnectionOptions;
+  readonly #handler: ConnectionHandler;
+  #closing = false;
+  #ended = false;
+  #lastId = 0;
+  #pingIntervalMs: number | undefined;
+  #pingTimer: ReturnType<typeof setTimeout> | undefined;
+  /** Ends the connection unless something arrives: first the welcome, later the answer to a ping. */
+  #deadTimer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(url: string, options: ConnectionOptions, handler: ConnectionHandler) {
+    this.#options = options;
+    this.#handler = handler;
+    this.#socket = new options.WebSocket(url, SUBPROTOCOL);
+    this.#socket.addEventListener("message", (event) => this.#onMessage(event.data));
+    this.#socket.addEventListener("close", (event) => this.#end(event.code, event.reason));
+    // A close event follows each error and says what is known; without a listener `ws` would throw.
+    this.#socket.addEventListener("error", () => {});
+    this.#expectTraffic(options.connectTimeoutMs, "no welcome in time");
+  }
+
+  /** Ids are unique per connection. */
+  nextId(): number {
+    return ++this.#lastId;
+  }
+
+  /** What is sent while the socket is closing is lost; its end is reported soon, and a resume repeats requests. */
+  send(message: ClientMessage): void {
+    if (this.#socket.readyState === OPEN) this.#socket.send(JSON.stringify(message));
+  }
+
+  /** The answer carries a fresh mark. */
+  ping(): void {
+    if (this.#ended) return;
+    this.send({ type: "ping", id: this.nextId() });
+    this.#expectTraffic(this.#options.pongTimeoutMs, "no answer to a ping");
+  }
+
+  /** Hands out nothing more and closes cleanly; the end is reported when the other side has agreed, or after `timeoutMs`. */
+  close(timeoutMs: number): void {
+    if (this.#ended) return;
+    this.#closing = true;
+    this.#stopTimers();
+    this.#deadTimer = setTimeout(() => this.#end(1000, "closed"), timeoutMs);
+    this.#closeSocket();
+  }
+
+  /** Gives the connection up and reports its end at once. */
+  drop(reason: string): void {
+    this.#end(CLOSE_CODES.abnormal.code, reason);
+    this.#closeSocket();
+  }
+
+  #closeSocket(): void {
+    // 1000 is the one code besides 3000-4999 that browsers let a page send.
+    this.#socket.close(1000);
+  }
+
+  #onMessage(data: unknown): void {
+    if (this.#closing || this.#ended) return;
+    if (this.#pingIntervalMs !== undefined) this.#heard();
+    const message = parseServerMessage(data);
+    if (message === undefined) {
+      this.#handler.onMalformed(
+        new ShardcastError("malformed", `ignored what is no message: ${quote(data)}`),
+      );
+    } else if (message.type !== "welcome") {
+      this.#handler.onMessage(message);
+    } else if (this.#pingIntervalMs === undefined) {
+      this.#pingIntervalMs = message.pingIntervalMs;
+      this.#heard();
+      this.#schedulePing(message.pingIntervalMs);
+      this.#handler.onWelcome();
+    }
+  }
+
+  #heard(): void {
+    clearTimeout(this.#deadTimer);
+    this.#deadTimer = undefined;
+  }
+
+  #schedulePing(intervalMs: number): void {
+    this.#pingTimer = setTimeout(() => {
+      this.ping();
+      this.#schedulePing(intervalMs);
+    }, intervalMs);
+  }
+
+  #expectTraffic(timeoutMs: number, complaint: string): void {
+    // An earlier deadline stands: pings that follow one another faster than they time out must not postpone it.
+    this.#deadTimer ??= setTimeout(() => this.drop(complaint), timeoutMs);
+  }
+
+  #stopTimers(): void {
+    this.#heard();
+    clearTimeout(this.#pingTimer);
+  }
+
+  #end(code: number, reason: string): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#stopTimers();
+    this.#handler.onEnd(code, reason);
+  }
+}
+
+function quote(data: unknown): string {
+  return typeof data === "string" ? data.slice(0, QUOTED_CHARACTERS_MAX) : "binary data";
+}
+
+export interface ConnectionOptions {
+  readonly WebSocket: WebSocketConstructor;
+  readonly connectTimeoutMs: number;
+  readonly pongTimeoutMs: number;
+}
+
+export interface ConnectionHandler {
+  onWelcome(): void;
+  onMessage(message: ServerMessage): void;
+  onMalformed(error: ShardcastError): void;
+  /** Called once. 1006 stands for every end without a close frame. */
+  onEnd(code: number, reason: string): void;
+}

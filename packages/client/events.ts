@@ -1,0 +1,68 @@
+import type { GapReason } from "@shardcast/protocol/messages";
+import type { ShardcastError } from "./errors.ts";
+
+export type Status = "connecting" | "connected" | "reconnecting" | "closed";
+
+export interface GapEvent {
+  /** The channel or pattern that misses something. */
+  readonly channel: string;
+  /**
+   * Besides the server's reasons: `not_recovered`, the server could not resume this channel after an interruption, and
+   * `queue_overflow`, an iterator was read too slowly and has ended.
+   */
+  readonly reason: GapReason | "not_recovered" | "queue_overflow";
+  /** Cursors, exclusive and inclusive, where the server named them. */
+  readonly after?: string;
+  readonly through?: string;
+}
+
+export interface ReconnectEvent {
+  /** Counts from 1; back to 1 after a connection has been stable. */
+  readonly attempt: number;
+  readonly delayMs: number;
+  /** The close code; 1006 where the connection just broke. */
+  readonly code: number;
+  readonly reason: string;
+}
+
+export interface CloseEvent {
+  readonly code: number;
+  readonly reason: string;
+}
+
+export interface ClientEvents {
+  status: Status;
+  gap: GapEvent;
+  /** A connection was lost, and the next attempt is planned. */
+  reconnect: ReconnectEvent;
+  error: ShardcastError;
+  /** The last event: the client will not come back by itself. */
+  close: CloseEvent;
+}
+
+/** Calls listeners in the order in which they were added. */
+export class Emitter<Events> {
+  readonly #listeners: { [Name in keyof Events]?: Set<(event: Events[Name]) => void> } = {};
+
+  /** Returns a function that removes the listener. */
+  on<Name extends keyof Events>(name: Name, listener: (event: Events[Name]) => void): () => void {
+    const listeners = this.#listeners[name] ?? new Set<(event: Events[Name]) => void>();
+    this.#listeners[name] = listeners;
+    listeners.add(listener);
+    return () => listeners.delete(listener);
+  }
+
+  emit<Name extends keyof Events>(name: Name, event: Events[Name]): void {
+    for (const listener of this.#listeners[name] ?? []) {
+      try {
+        listener(event);
+      } catch (error) {
+        // A listener must not break the connection's work, and its error must not vanish either: it surfaces as an
+        // uncaught one.
+        queueMicrotask(() => {
+          throw error;
+        });
+      }
+    }
+  }
+}

@@ -1,0 +1,38 @@
+import type { BackoffOptions } from "./backoff.ts";
+import type { ShardcastError } from "./errors.ts";
+import type { GapEvent, Status } from "./events.ts";
+import type { WebSocketConstructor } from "./webSocket.ts";
+
+export interface ConnectOptions {
+  readonly onStatus?: (status: Status) => void;
+  readonly onGap?: (gap: GapEvent) => void;
+  readonly onError?: (error: ShardcastError) => void;
+  readonly backoff?: BackoffOptions & {
+    /** A connection that has lasted so long, in ms, lets the backoff begin anew. Default 10,000. */
+    readonly stableMs?: number;
+  };
+  /** From the socket's creation to the server's welcome, in ms. Default 10,000. */
+  readonly connectTimeoutMs?: number;
+  /** From a ping to any sign of life, in ms. Default 10,000. */
+  readonly pongTimeoutMs?: number;
+  /** How long `close` waits for the server to agree, in ms. Default 2,000. */
+  readonly closeTimeoutMs?: number;
+  /** For runtimes without a WebSocket of their own, such as Node 20: that of the package `ws` serves. */
+  readonly WebSocket?: WebSocketConstructor;
+  /** Numbers from 0 (inclusive) to 1 (exclusive), for the jitter. Default `Math.random`. */
+  readonly random?: () => number;
+}
+
+/** Counts since the client was made. */
+export interface ClientStats {
+  /** Messages that the server sent. */
+  readonly messages: number;
+  /** Connections made after the first. */
+  readonly reconnects: number;
+  /** Gap events. */
+  readonly gaps: number;
+  /** Error events. */
+  readonly errors: number;
+  /** Messages dropped because an earlier, unfinished resume had brought them. */
+  readonly repeated: number;
+}

@@ -1,0 +1,20 @@
+/**
+ * The part of the standard WebSocket that the client uses: that of browsers, Node 22 and Bun has it, and so has the
+ * package `ws`.
+ */
+export interface WebSocketLike {
+  readonly readyState: number;
+  send(text: string): void;
+  close(code?: number, reason?: string): void;
+  addEventListener(type: "message", listener: (event: { readonly data: unknown }) => void): void;
+  addEventListener(
+    type: "close",
+    listener: (event: { readonly code: number; readonly reason: string }) => void,
+  ): void;
+  addEventListener(type: "error", listener: () => void): void;
+}
+
+export type WebSocketConstructor = new (url: string, protocol: string) => WebSocketLike;
+
+/** `readyState` of a socket that takes messages. */
+export const OPEN = 1;
