@@ -1,0 +1,91 @@
+import type { Config, KafkaConfig } from "../config.ts";
+import type { KafkaConnectionOptions } from "../kafka/options.ts";
+import type { ResolvedValues } from "./resolveValues.ts";
+import type { SettingValues } from "./setting.ts";
+import type { KAFKA_CONNECTION_SETTINGS } from "./settings.ts";
+
+/** Puts the flat settings into the groups in which the parts of the server take them. */
+export function composeConfig(values: ResolvedValues): Config {
+  const kafka = kafkaConfig(values);
+  return {
+    instance: {
+      id: values.instance,
+      region: values.region,
+      role: values.role,
+      shards: values.shards,
+      drainTimeoutMs: values.drainTimeoutMs,
+    },
+    gateway: {
+      host: values.host,
+      port: values.port,
+      connectionsMax: values.maxConnections,
+      allowedOrigins: values.allowedOrigins,
+    },
+    admin: { host: values.adminHost, port: values.adminPort },
+    bus: { url: values.bus, prefix: values.busPrefix },
+    ...(kafka && { kafka }),
+    routing: { channelTemplate: values.channelTemplate, topicTemplates: values.topicTemplates },
+    history: {
+      messagesPerChannel: values.historyMessages,
+      bytesPerShard: values.historyBytes,
+      seconds: values.historySeconds,
+    },
+    embeddedLog: { bytesMax: values.embeddedLogBytes },
+    limits: {
+      messageBytesMax: values.maxMessageBytes,
+      subscriptionsMax: values.maxSubscriptions,
+      requestsPerSecond: values.maxRequestsPerSecond,
+      requestBurst: 2 * values.maxRequestsPerSecond,
+      handshakeTimeoutMs: values.handshakeTimeoutMs,
+      idleTimeoutMs: values.idleTimeoutMs,
+      pingIntervalMs: values.pingIntervalMs,
+      backpressureBytes: values.backpressureBytes,
+    },
+    resume: {
+      recordsMax: values.resumeMaxRecords,
+      bytesMax: values.resumeMaxBytes,
+      ageSecondsMax: values.resumeMaxAgeSeconds,
+    },
+    demo: { enabled: values.demo, messagesPerSecond: values.demoRate },
+    logging: { level: values.logLevel, format: values.logFormat },
+  };
+}
+
+function kafkaConfig(values: ResolvedValues): KafkaConfig | undefined {
+  const connection = kafkaConnection(values, `${values.busPrefix}-${values.instance}`);
+  if (connection === undefined || values.kafkaGroup === undefined) return undefined;
+  const { kafkaTopics = [], publishTopic, kafkaDeadLetterTopic } = values;
+  const isPublishTopicExtra = publishTopic !== undefined && !kafkaTopics.includes(publishTopic);
+  return {
+    connection,
+    topics: isPublishTopicExtra ? [...kafkaTopics, publishTopic] : kafkaTopics,
+    groupId: values.kafkaGroup,
+    from: values.kafkaFrom,
+    ...(kafkaDeadLetterTopic !== undefined && { deadLetterTopic: kafkaDeadLetterTopic }),
+    ...(publishTopic !== undefined && { publishTopic }),
+  };
+}
+
+/** Returns undefined where no brokers are given. */
+export function kafkaConnection(
+  values: SettingValues<typeof KAFKA_CONNECTION_SETTINGS>,
+  clientId: string,
+): KafkaConnectionOptions | undefined {
+  if (values.kafkaBrokers === undefined) return undefined;
+  const { kafkaSaslMechanism: mechanism, kafkaSaslUsername: username, kafkaSaslPassword: password } = values;
+  const hasSasl = mechanism !== undefined && username !== undefined && password !== undefined;
+  return {
+    brokers: values.kafkaBrokers,
+    clientId,
+    ...(hasSasl && { sasl: { mechanism, username, password } }),
+    ...(values.kafkaTls && {
+      tls: {
+        ...(values.kafkaTlsCa !== undefined && { ca: values.kafkaTlsCa }),
+        ...(values.kafkaTlsCert !== undefined && { cert: values.kafkaTlsCert }),
+        ...(values.kafkaTlsKey !== undefined && { key: values.kafkaTlsKey }),
+        ...(values.kafkaTlsServerName !== undefined && { serverName: values.kafkaTlsServerName }),
+        rejectUnauthorized: !values.kafkaTlsInsecure,
+      },
+    }),
+  };
+}

@@ -1,0 +1,107 @@
+import { isSharedBus } from "./busSchemes.ts";
+import { didYouMean } from "./didYouMean.ts";
+import { connectionContradictions, readingContradictions } from "./kafkaContradictions.ts";
+import { isGiven, type Origin, type Problem, problemAt } from "./problem.ts";
+import type { GivenValues } from "./resolveValues.ts";
+
+export interface Found {
+  readonly values: GivenValues;
+  readonly origins: Readonly<Record<keyof GivenValues, Origin>>;
+  /** Settings whose value was refused: `values` has the default for them, or nothing, which must not mislead. */
+  readonly refused: ReadonlySet<string>;
+}
+
+interface Rule {
+  /** The settings that it compares. Where one was refused, comparing it would only distract. */
+  readonly compares: readonly (keyof GivenValues)[];
+  readonly find: (found: Found) => readonly Problem[];
+}
+
+const RULES: readonly Rule[] = [
+  { compares: ["port", "adminPort"], find: samePort },
+  { compares: ["role", "bus"], find: lonelyRole },
+  { compares: ["role"], find: ingestWithoutKafka },
+  { compares: ["role", "demo"], find: gatewayWithDemo },
+  { compares: ["demo"], find: rateWithoutDemo },
+  { compares: ["kafkaDeadLetterTopic", "kafkaTopics", "publishTopic"], find: deadLettersInCircles },
+  { compares: ["topicTemplates", "kafkaTopics", "publishTopic"], find: templatesOfOtherTopics },
+  { compares: ["idleTimeoutMs", "pingIntervalMs"], find: idleBeforePing },
+];
+
+/** Finds what cannot hold at once, among values each of which is right by itself. */
+export function contradictions(found: Found): Problem[] {
+  // Half of what was meant is then unknown, and much would only seem to be missing.
+  if (found.refused.has("config")) return [];
+  const applicable = RULES.filter(({ compares }) => !compares.some((key) => found.refused.has(key)));
+  return [
+    ...connectionContradictions(found),
+    ...readingContradictions(found),
+    ...applicable.flatMap(({ find }) => find(found)),
+  ];
+}
+
+function samePort({ values: { port, adminPort }, origins }: Found): Problem[] {
+  if (port === 0 || port !== adminPort) return [];
+  const culprit = isGiven(origins.adminPort) ? origins.adminPort : origins.port;
+  const message = `${port} would be both the public and the admin port`;
+  return [problemAt(culprit, message, "Choose two different values for --port and --admin-port.")];
+}
+
+function lonelyRole({ values: { role, bus }, origins }: Found): Problem[] {
+  if (isSharedBus(bus)) return [];
+  const advice = "Set --bus to one that instances share, or use --role all.";
+  if (role === "ingest") {
+    const message = "an ingest instance serves no clients, and the local bus reaches no other instance";
+    return [problemAt(origins.role, message, advice)];
+  }
+  if (role === "gateway" && isGiven(origins.kafkaBrokers)) {
+    const message = "a gateway does not consume, and the local bus brings nothing from other instances";
+    return [problemAt(origins.role, message, advice)];
+  }
+  return [];
+}
+
+function ingestWithoutKafka({ values: { role }, origins }: Found): Problem[] {
+  if (role !== "ingest" || isGiven(origins.kafkaBrokers)) return [];
+  return [problemAt(origins.role, "ingest has nothing to read without Kafka", "Set --kafka-brokers too.")];
+}
+
+function gatewayWithDemo({ values: { role, demo }, origins }: Found): Problem[] {
+  if (role !== "gateway" || !demo) return [];
+  const advice = "Leave it out, or use --role all.";
+  return [problemAt(origins.demo, "the role gateway has no sources, and the demo feed is one", advice)];
+}
+
+function rateWithoutDemo({ values: { demo }, origins }: Found): Problem[] {
+  if (demo || !isGiven(origins.demoRate)) return [];
+  return [problemAt(origins.demoRate, "has no effect without the demo feed", "Add --demo, or leave it out.")];
+}
+
+function deadLettersInCircles({ values, origins }: Found): Problem[] {
+  const topic = values.kafkaDeadLetterTopic;
+  if (topic === undefined || !topicsRead(values).includes(topic)) return [];
+  const message = `${topic} is also read, so that dead letters would go round in circles`;
+  return [problemAt(origins.kafkaDeadLetterTopic, message, "Name a topic that is not read.")];
+}
+
+function templatesOfOtherTopics({ values, origins }: Found): Problem[] {
+  const topics = topicsRead(values);
+  const others = Object.keys(values.topicTemplates).filter((topic) => !topics.includes(topic));
+  return others.map((topic) => {
+    const similar = didYouMean(topic, topics);
+    const advice =
+      similar === undefined ? "Add it to --kafka-topics, or remove it." : `Did you mean ${similar}?`;
+    return problemAt(origins.topicTemplates, `${topic} is not among the topics that are read`, advice);
+  });
+}
+
+function topicsRead({ kafkaTopics = [], publishTopic }: GivenValues): readonly string[] {
+  return publishTopic === undefined ? kafkaTopics : [...kafkaTopics, publishTopic];
+}
+
+function idleBeforePing({ values: { idleTimeoutMs, pingIntervalMs }, origins }: Found): Problem[] {
+  if (idleTimeoutMs > pingIntervalMs) return [];
+  const culprit = isGiven(origins.idleTimeoutMs) ? origins.idleTimeoutMs : origins.pingIntervalMs;
+  const message = `a quiet connection would be closed after ${idleTimeoutMs} ms, before its ping after ${pingIntervalMs} ms`;
+  return [problemAt(culprit, message, "Let --idle-timeout-ms be greater, best twice --ping-interval-ms.")];
+}

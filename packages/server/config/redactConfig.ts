@@ -1,0 +1,22 @@
+import type { Config } from "../config.ts";
+import type { KafkaConnectionOptions } from "../kafka/options.ts";
+import { HIDDEN, redactUrl } from "./secrets.ts";
+
+/** The same configuration with nothing in it that must not be printed. */
+export function redactConfig(config: Config): Config {
+  const { bus, kafka } = config;
+  return {
+    ...config,
+    bus: { ...bus, url: redactUrl(bus.url) },
+    ...(kafka && { kafka: { ...kafka, connection: redactConnection(kafka.connection) } }),
+  };
+}
+
+function redactConnection(connection: KafkaConnectionOptions): KafkaConnectionOptions {
+  const { sasl, tls } = connection;
+  return {
+    ...connection,
+    ...(sasl && { sasl: { ...sasl, password: HIDDEN } }),
+    ...(tls?.key !== undefined && { tls: { ...tls, key: HIDDEN } }),
+  };
+}

@@ -1,0 +1,33 @@
+import type { Machine } from "./environment.ts";
+import type { SettingValues } from "./setting.ts";
+import type { SETTINGS } from "./settings.ts";
+
+export type GivenValues = SettingValues<typeof SETTINGS>;
+
+/** The values with everything filled in that is derived from others or from the machine. */
+export interface ResolvedValues extends Omit<GivenValues, "shards"> {
+  readonly instance: string;
+  readonly shards: number;
+  readonly logFormat: "json" | "pretty";
+  readonly kafkaGroup: string | undefined;
+}
+
+const INSTANCE_LENGTH_MAX = 63;
+
+export function resolveValues(given: GivenValues, machine: Machine): ResolvedValues {
+  return {
+    ...given,
+    instance: given.instance ?? instanceId(given.port, machine),
+    shards: given.shards === "auto" ? Math.min(256, Math.max(1, machine.cores - 1)) : given.shards,
+    logFormat: given.logFormat ?? (machine.isTerminal ? "pretty" : "json"),
+    // Prefix and region are in it, so that two clusters, or two regions, never share a group by accident.
+    kafkaGroup: given.kafkaBrokers && (given.kafkaGroup ?? `${given.busPrefix}.${given.region}`),
+  };
+}
+
+/** The port is in it because a machine may run several instances; port 0 says nothing yet, the process id does. */
+function instanceId(port: number, { hostname, processId }: Machine): string {
+  const end = port === 0 ? `-p${processId}` : `-${port}`;
+  const name = (hostname.split(".", 1)[0] ?? "").replaceAll(/[^A-Za-z0-9_-]/g, "-").replace(/^[-_]+/, "");
+  return (name || "instance").slice(0, INSTANCE_LENGTH_MAX - end.length) + end;
+}

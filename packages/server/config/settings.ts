@@ -1,0 +1,390 @@
+import { busUrlFault } from "./busSchemes.ts";
+import {
+  bytes,
+  checkedText,
+  choice,
+  fileContents,
+  flag,
+  integer,
+  integerOrAuto,
+  list,
+  map,
+  path,
+  text,
+} from "./kinds.ts";
+import type { Setting } from "./setting.ts";
+import { channelTemplateFault } from "./templateFault.ts";
+
+const NAME = /^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$/;
+const PREFIX = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$/;
+const HOST = /^[A-Za-z0-9:._%-]{1,253}$/;
+/** Kafka's own grammar of topic names. */
+const TOPIC = /^(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}$/;
+const BROKER = /^(?:\[[0-9A-Fa-f:.%]+\]|[A-Za-z0-9._-]{1,253}):[0-9]{1,5}$/;
+const ORIGIN =
+  /^(?:\*|null|[a-z][a-z0-9+.-]*:\/\/(?:\*\.)?(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::[0-9]{1,5})?)$/;
+const TOPIC_EXPECTS = "a Kafka topic name: up to 249 letters, digits, dots, underscores and dashes";
+
+/** How to reach Kafka. `shardcast produce` takes the same. */
+export const KAFKA_CONNECTION_SETTINGS = {
+  kafkaBrokers: {
+    name: "kafka-brokers",
+    kind: list("host:port, separated by commas", BROKER, "<host:port,…>", 64),
+    group: "kafka",
+    doc: "Brokers to connect to first; the cluster names the others. Without it there is no Kafka.",
+  },
+  kafkaSaslMechanism: {
+    name: "kafka-sasl-mechanism",
+    kind: choice(["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]),
+    group: "kafka",
+    doc: "How to log in to the brokers. Username and password belong to it.",
+  },
+  kafkaSaslUsername: {
+    name: "kafka-sasl-username",
+    kind: text("a username", /^.{1,1000}$/, "<name>"),
+    group: "kafka",
+    doc: "Username for the brokers.",
+  },
+  kafkaSaslPassword: {
+    name: "kafka-sasl-password",
+    kind: text("a password", /^[^\r\n]{1,10000}$/, "<password>"),
+    group: "kafka",
+    doc: "Password for the brokers. Other users of the machine can see flags: prefer the file.",
+    secret: "whole",
+  },
+  kafkaTls: {
+    name: "kafka-tls",
+    kind: flag(),
+    group: "kafka",
+    doc: "Encrypt the connections to the brokers.",
+    default: false,
+  },
+  kafkaTlsCa: {
+    name: "kafka-tls-ca",
+    kind: fileContents(),
+    group: "kafka",
+    doc: "PEM file of the authority that signed the brokers' certificates.",
+    derived: "the authorities that the runtime knows",
+  },
+  kafkaTlsCert: {
+    name: "kafka-tls-cert",
+    kind: fileContents(),
+    group: "kafka",
+    doc: "PEM file of the certificate that identifies this client. Its key belongs to it.",
+  },
+  kafkaTlsKey: {
+    name: "kafka-tls-key",
+    kind: fileContents(),
+    group: "kafka",
+    doc: "PEM file of the key of `kafka-tls-cert`.",
+  },
+  kafkaTlsServerName: {
+    name: "kafka-tls-server-name",
+    kind: text("a host name", HOST, "<host>"),
+    group: "kafka",
+    doc: "Name to look for in the brokers' certificates.",
+    derived: "each broker's host",
+  },
+  kafkaTlsInsecure: {
+    name: "kafka-tls-insecure",
+    kind: flag(),
+    group: "kafka",
+    doc: "Accept any certificate. Anyone in between can then read and change everything: for trying out only.",
+    default: false,
+  },
+} as const satisfies Record<string, Setting>;
+
+export const LOGGING_SETTINGS = {
+  logLevel: {
+    name: "log-level",
+    kind: choice(["trace", "debug", "info", "warn", "error", "fatal", "silent"]),
+    group: "logging",
+    doc: "The least important lines to write.",
+    default: "info",
+  },
+  logFormat: {
+    name: "log-format",
+    kind: choice(["json", "pretty"]),
+    group: "logging",
+    doc: "`json`: one object a line, for machines. `pretty`: for people.",
+    derived: "pretty on a terminal, json elsewhere",
+  },
+} as const satisfies Record<string, Setting>;
+
+/** The one schema: every setting of an instance, in the order of help and reference. */
+export const SETTINGS = {
+  config: {
+    name: "config",
+    kind: path(),
+    group: "instance",
+    doc: "File of settings, YAML or JSON. Its keys are the flags' names without dashes in front.",
+    where: "flag and variable",
+  },
+  instance: {
+    name: "instance",
+    kind: text("up to 63 letters, digits, dashes and underscores", NAME, "<id>"),
+    group: "instance",
+    doc: "Id of this instance, unique in the cluster.",
+    derived: "host name and port, such as `web1-3000`",
+  },
+  region: {
+    name: "region",
+    kind: text("up to 63 letters, digits, dashes and underscores", NAME, "<name>"),
+    group: "instance",
+    doc: "Region of this instance. Each region has a bus and a consumer group of its own on the same Kafka.",
+    default: "default",
+  },
+  role: {
+    name: "role",
+    kind: choice(["all", "ingest", "gateway"]),
+    group: "instance",
+    doc: "`ingest` consumes and publishes and serves no clients; `gateway` serves clients and does not consume.",
+    default: "all",
+  },
+  shards: {
+    name: "shards",
+    kind: integerOrAuto(1, 256),
+    group: "instance",
+    doc: "Number of shard processes. `auto` is one per core but one, at least one.",
+    default: "auto",
+  },
+  drainTimeoutMs: {
+    name: "drain-timeout-ms",
+    kind: integer(0, 3_600_000),
+    group: "instance",
+    doc: "How long clients have to move elsewhere on SIGTERM before they are disconnected.",
+    default: 20_000,
+  },
+  host: {
+    name: "host",
+    kind: text("a host name or an address", HOST, "<address>"),
+    group: "gateway",
+    doc: "Address of the public port. `::` serves IPv4 too.",
+    default: "::",
+  },
+  port: {
+    name: "port",
+    kind: integer(0, 65_535),
+    group: "gateway",
+    doc: "Public port, shared by all shards. 0 chooses a free one.",
+    default: 3000,
+  },
+  maxConnections: {
+    name: "max-connections",
+    kind: integer(1, 10_000_000),
+    group: "gateway",
+    doc: "Clients of the whole instance. Refused at start where the limit of open files is too low for it.",
+    default: 50_000,
+  },
+  allowedOrigins: {
+    name: "allowed-origins",
+    kind: list(
+      "`*`, or origins such as https://example.com or https://*.example.com",
+      ORIGIN,
+      "<origin,…>",
+      256,
+    ),
+    group: "gateway",
+    doc:
+      "Origins of web pages that may connect. No cookie or other ambient right is ever used, so `*` gives a page " +
+      "nothing that its visitor could not fetch without it. Clients that send no `Origin` are always let in.",
+    default: ["*"],
+  },
+  adminHost: {
+    name: "admin-host",
+    kind: text("a host name or an address", HOST, "<address>"),
+    group: "admin",
+    doc: "Address of the admin port. Who reaches it can publish and see everything.",
+    default: "127.0.0.1",
+  },
+  adminPort: {
+    name: "admin-port",
+    kind: integer(0, 65_535),
+    group: "admin",
+    doc: "Port for health, metrics and the API. 0 chooses a free one.",
+    default: 3001,
+  },
+  bus: {
+    name: "bus",
+    kind: checkedText("the URL of a bus", "<url>", busUrlFault),
+    group: "bus",
+    doc: "What carries messages to all shards. `local:` is this instance alone.",
+    default: "local:",
+    secret: "url",
+  },
+  busPrefix: {
+    name: "bus-prefix",
+    kind: text("up to 63 letters, digits, dots, dashes and underscores", PREFIX, "<name>"),
+    group: "bus",
+    doc: "Begins all names that this cluster uses on the bus and in Kafka. Two clusters need two.",
+    default: "shardcast",
+  },
+  ...KAFKA_CONNECTION_SETTINGS,
+  kafkaTopics: {
+    name: "kafka-topics",
+    kind: list("topic names, separated by commas", TOPIC, "<topic,…>", 1024),
+    group: "kafka",
+    doc: "Topics to read.",
+  },
+  kafkaGroup: {
+    name: "kafka-group",
+    kind: text("up to 249 printable characters without spaces", /^[!-~]{1,249}$/, "<id>"),
+    group: "kafka",
+    doc: "Consumer group of this cluster. Two clusters in one group would each get only a part.",
+    derived: "`<bus-prefix>.<region>`, such as `shardcast.default`",
+  },
+  kafkaFrom: {
+    name: "kafka-from",
+    kind: choice(["latest", "earliest"]),
+    group: "kafka",
+    doc: "Where a group that has no position yet begins to read.",
+    default: "latest",
+  },
+  kafkaDeadLetterTopic: {
+    name: "kafka-dead-letter-topic",
+    kind: text(TOPIC_EXPECTS, TOPIC, "<topic>"),
+    group: "kafka",
+    doc: "Topic for records that cannot be routed.",
+    derived: "they are counted and sampled in the log",
+  },
+  publishTopic: {
+    name: "publish-topic",
+    kind: text(TOPIC_EXPECTS, TOPIC, "<topic>"),
+    group: "kafka",
+    doc: "Topic to which HTTP publishes are appended, so that they are as durable as everything else. It is read too.",
+    derived: "the instance's memory",
+  },
+  channelTemplate: {
+    name: "channel-template",
+    kind: checkedText("a channel template such as {key}.{topic}", "<template>", channelTemplateFault),
+    group: "routing",
+    doc: "Makes a record's channel from its topic, key, headers and JSON fields.",
+    default: "{key}.{topic}",
+  },
+  topicTemplates: {
+    name: "topic-templates",
+    kind: map({
+      expects: "topic=template",
+      name: TOPIC,
+      value: channelTemplateFault,
+      placeholder: "<topic=template>",
+      max: 1024,
+    }),
+    group: "routing",
+    doc: "Templates for single topics, before `channel-template`. May be repeated; in a config file a map.",
+    default: {},
+  },
+  historyMessages: {
+    name: "history-messages",
+    kind: integer(0, 1_000_000),
+    group: "history",
+    doc: "Messages that each channel keeps in memory for clients that come back.",
+    default: 1000,
+  },
+  historyBytes: {
+    name: "history-bytes",
+    kind: bytes(0, 64 * 2 ** 30),
+    group: "history",
+    doc: "Memory for history in each shard, over all channels.",
+    default: 64 * 2 ** 20,
+  },
+  historySeconds: {
+    name: "history-seconds",
+    kind: integer(0, 7 * 86_400),
+    group: "history",
+    doc: "Age at which a message leaves the history.",
+    default: 300,
+  },
+  embeddedLogBytes: {
+    name: "embedded-log-bytes",
+    kind: bytes(2 ** 20, 64 * 2 ** 30),
+    group: "history",
+    doc: "Memory of the supervisor's own log, which holds what comes from HTTP and the demo feed.",
+    default: 64 * 2 ** 20,
+  },
+  resumeMaxRecords: {
+    name: "resume-max-records",
+    kind: integer(0, 100_000_000),
+    group: "history",
+    doc: "Records that one resume may read from the log where the history does not reach back far enough.",
+    default: 100_000,
+  },
+  resumeMaxBytes: {
+    name: "resume-max-bytes",
+    kind: bytes(0, 64 * 2 ** 30),
+    group: "history",
+    doc: "Bytes that one resume may read from the log.",
+    default: 32 * 2 ** 20,
+  },
+  resumeMaxAgeSeconds: {
+    name: "resume-max-age-seconds",
+    kind: integer(0, 30 * 86_400),
+    group: "history",
+    doc: "How far back one resume may read in the log. Beyond it the client is told `recovered: false`.",
+    default: 3600,
+  },
+  maxMessageBytes: {
+    name: "max-message-bytes",
+    kind: bytes(128, 16 * 2 ** 20),
+    group: "limits",
+    doc: "Size of one message from a client.",
+    default: 64 * 2 ** 10,
+  },
+  maxSubscriptions: {
+    name: "max-subscriptions",
+    kind: integer(1, 100_000),
+    group: "limits",
+    doc: "Channels that one client may subscribe to at once.",
+    default: 1000,
+  },
+  maxRequestsPerSecond: {
+    name: "max-requests-per-second",
+    kind: integer(1, 100_000),
+    group: "limits",
+    doc: "Requests that one client may send; twice as many may come at once.",
+    default: 50,
+  },
+  handshakeTimeoutMs: {
+    name: "handshake-timeout-ms",
+    kind: integer(100, 120_000),
+    group: "limits",
+    doc: "Time that a new connection has to complete its upgrade.",
+    default: 10_000,
+  },
+  idleTimeoutMs: {
+    name: "idle-timeout-ms",
+    kind: integer(2_000, 900_000),
+    group: "limits",
+    doc: "A connection on which nothing comes, not even a pong, is closed after this time.",
+    default: 60_000,
+  },
+  pingIntervalMs: {
+    name: "ping-interval-ms",
+    kind: integer(1_000, 600_000),
+    group: "limits",
+    doc: "Time between two pings, by which both sides notice a dead connection.",
+    default: 25_000,
+  },
+  backpressureBytes: {
+    name: "backpressure-bytes",
+    kind: bytes(16 * 2 ** 10, 2 ** 30),
+    group: "limits",
+    doc: "Unsent bytes at which a slow client is disconnected. It can come back and resume.",
+    default: 2 ** 20,
+  },
+  demo: {
+    name: "demo",
+    kind: flag(),
+    group: "demo",
+    doc: "Publish a lively, invented market of some dozens of symbols.",
+    default: false,
+  },
+  demoRate: {
+    name: "demo-rate",
+    kind: integer(1, 100_000),
+    group: "demo",
+    doc: "Messages per second of the demo feed.",
+    default: 100,
+  },
+  ...LOGGING_SETTINGS,
+} as const satisfies Record<string, Setting>;
