@@ -1,0 +1,414 @@
+import {
+  type API,
+  decodeConsumerProtocolAssignment,
+  decodeConsumerProtocolSubscription,
+  encodeConsumerProtocolAssignment,
+  encodeConsumerProtocolSubscription,
+  findCoordinatorV4,
+  heartbeatV4,
+  joinGroupV9,
+  leaveGroupV5,
+  offsetCommitV8,
+  offsetFetchV8,
+  syncGroupV5,
+} from "@platformatic/kafka";
+import { assignPartitions, partitionKey, type TopicPartition } from "./assign.ts";
+import type { KafkaCluster, Lane } from "./cluster.ts";
+import { KafkaError, PROTOCOL, responseOf } from "./kafkaError.ts";
+
+export interface GroupMemberOptions {
+  readonly cluster: KafkaCluster;
+  readonly groupId: string;
+  readonly topics: readonly string[];
+  /** With it the member comes back after a crash as the one it was, without a rebalance (static membership). */
+  readonly instanceId: string | undefined;
+  /** How long the group waits for a silent member, in ms. */
+  readonly sessionTimeoutMs: number;
+  readonly random: () => number;
+}
+
+/** What the member calls, one call after the other. */
+export interface GroupHandler {
+  /** To be read from now on. */
+  assigned(partitions: readonly TopicPartition[]): void;
+  /** To be given up: what has been accepted may still be committed before the promise resolves. Must not take long. */
+  revoked(partitions: readonly TopicPartition[]): Promise<void>;
+  /** Others may read these already; nothing can be committed any more. */
+  lost(partitions: readonly TopicPartition[]): void;
+  /** Something went wrong that is being retried. */
+  failed(error: KafkaError, retryMs: number): void;
+  /** A generation has begun. */
+  joined(generation: number, partitions: number): void;
+}
+
+export interface CommittedOffset {
+  readonly offset: number;
+  readonly metadata: string;
+}
+
+export interface OffsetToCommit extends TopicPartition {
+  readonly offset: number;
+  readonly metadata: string;
+}
+
+const PROTOCOL_TYPE = "consumer";
+// A name of its own: members with another assignor must not share the group, they would not withhold what moves.
+const PROTOCOL_NAME = "shardcast-cooperative-sticky";
+const SUBSCRIPTION_VERSION = 2;
+const REBALANCE_TIMEOUT_MS = 15_000;
+const BACKOFF_MS = { first: 100, most: 3_000 } as const;
+const GROUP_LANE: Lane = { name: "group", requestTimeoutMs: 5_000 };
+/** Joining waits until the whole group has joined, and nothing else may wait behind it. */
+const JOIN_LANE: Lane = { name: "join", requestTimeoutMs: REBALANCE_TIMEOUT_MS + 10_000 };
+
+/**
+ * One member of a Kafka consumer group, after the classic protocol with cooperative rebalances: what stays with the
+ * member is read on while the group forms anew.
+ */
+export class GroupMember {
+  readonly #options: GroupMemberOptions;
+  readonly #handler: GroupHandler;
+  #coordinator: number | undefined;
+  #memberId = "";
+  #generation = -1;
+  #owned: TopicPartition[] = [];
+  #rejoin = false;
+  #stopping = false;
+  #lastAnswerAt = 0;
+  #wake: () => void = () => undefined;
+  #running: Promise<void> = Promise.resolve();
+  readonly #ready = Promise.withResolvers<void>();
+  /** What this member shared out as the leader, to notice topics and partitions that come or go; else undefined. */
+  #shared: string | undefined;
+
+  constructor(options: GroupMemberOptions, handler: GroupHandler) {
+    this.#options = options;
+    this.#handler = handler;
+  }
+
+  get generation(): number {
+    return this.#generation;
+  }
+
+  /** Resolves when the group has let the member in; rejects for what retrying can not mend. */
+  start(): Promise<void> {
+    this.#running = this.#run();
+    return this.#ready.promise;
+  }
+
+  /** Commits. Rejects with a `KafkaError`; the offsets then remain to be committed later, by whoever owns them. */
+  async commit(offsets: readonly OffsetToCommit[]): Promise<void> {
+    if (offsets.length === 0) return;
+    const topics = [...Map.groupBy(offsets, ({ topic }) => topic)].map(([name, list]) => ({
+      name,
+      partitions: list.map(({ partition, offset, metadata }) => ({
+        partitionIndex: partition,
+        committedOffset: BigInt(offset),
+        committedLeaderEpoch: -1,
+        committedMetadata: metadata,
+      })),
+    }));
+    const { groupId, instanceId } = this.#options;
+    const coordinator = await this.#findCoordinator();
+    // The generation and the member id make the broker refuse an owner that is out of date.
+    await this.#call(coordinator, GROUP_LANE, "commit offsets", offsetCommitV8.api, [
+      groupId,
+      this.#generation,
+      this.#memberId,
+      instanceId ?? null,
+      topics,
+    ]);
+  }
+
+  /** What the group has committed, by `topic/partition`; without an entry where it has not. */
+  async committed(partitions: readonly TopicPartition[]): Promise<Map<string, CommittedOffset>> {
+    const topics = [...Map.groupBy(partitions, ({ topic }) => topic)].map(([name, list]) => ({
+      name,
+      partitionIndexes: list.map(({ partition }) => partition),
+    }));
+    const group = { groupId: this.#options.groupId, memberEpoch: -1, topics };
+    const coordinator = await this.#findCoordinator();
+    const response = await this.#call(
+      coordinator,
+      GROUP_LANE,
+      "read the committed offsets",
+      offsetFetchV8.api,
+      [[group], true],
+    );
+    const committed = new Map<string, CommittedOffset>();
+    for (const { name, partitions: list } of response.groups[0]?.topics ?? []) {
+      for (const { partitionIndex, committedOffset, metadata } of list) {
+        if (committedOffset < 0n) continue;
+        committed.set(`${name}/${partitionIndex}`, {
+          offset: Number(committedOffset),
+          metadata: metadata ?? "",
+        });
+      }
+    }
+    return committed;
+  }
+
+  /** To be called every few seconds: the leader looks whether topics or partitions have come or gone. */
+  noticePartitions(partitions: readonly TopicPartition[]): void {
+    if (this.#shared === undefined || this.#shared === fingerprint(partitions)) return;
+    this.#rejoin = true;
+    this.#wake();
+  }
+
+  /** Gives up all partitions in order and leaves at once, so that others need not wait for the session to end. */
+  async leave(): Promise<void> {
+    this.#stopping = true;
+    this.#wake();
+    // A join may wait for other members for long.
+    await this.#options.cluster.closeLane(JOIN_LANE);
+    await this.#running;
+    await this.#giveUp(this.#owned);
+    if (this.#memberId === "" || this.#coordinator === undefined) return;
+    const { groupId, instanceId } = this.#options;
+    const member = { memberId: this.#memberId, groupInstanceId: instanceId ?? null, reason: "stopped" };
+    try {
+      await this.#call(this.#coordinator, GROUP_LANE, "leave the group", leaveGroupV5.api, [
+        groupId,
+        [member],
+      ]);
+    } catch (error) {
+      // The session then ends by itself; stopping must not hang on a broker that is away.
+      this.#handler.failed(error as KafkaError, 0);
+    }
+  }
+
+  async #run(): Promise<void> {
+    for (let attempt = 0; !this.#stopping; ) {
+      try {
+        await this.#join();
+        attempt = 0;
+        this.#ready.resolve();
+        await this.#stay();
+      } catch (thrown) {
+        if (!(thrown instanceof KafkaError)) throw thrown;
+        if (this.#stopping) break;
+        const fatal =
+          thrown.code === "kafka_authentication" ||
+          thrown.code === "kafka_authorization" ||
+          thrown.code === "kafka_unsupported";
+        if (fatal) this.#ready.reject(thrown);
+        const delayMs = this.#recover(thrown, attempt++);
+        if (delayMs === 0) continue;
+        this.#handler.failed(thrown, delayMs);
+        await this.#sleep(delayMs);
+      }
+    }
+    this.#ready.reject(
+      new KafkaError("kafka_closed", "The source was stopped before it had joined its group."),
+    );
+    // Nobody need wait for it.
+    this.#ready.promise.catch(() => undefined);
+  }
+
+  /** Returns after how many ms to try again. */
+  #recover(error: KafkaError, attempt: number): number {
+    const backoffMs =
+      Math.min(BACKOFF_MS.first * 2 ** attempt, BACKOFF_MS.most) * (0.5 + this.#options.random() / 2);
+    switch (error.protocolCode) {
+      case PROTOCOL.memberIdRequired:
+      case PROTOCOL.rebalanceInProgress:
+        return attempt < 5 ? 0 : backoffMs;
+      case PROTOCOL.unknownMember:
+        this.#memberId = "";
+        this.#lose();
+        return attempt < 2 ? 0 : backoffMs;
+      case PROTOCOL.illegalGeneration:
+        this.#lose();
+        return attempt < 2 ? 0 : backoffMs;
+      case PROTOCOL.fencedInstance:
+        // Another process has this instance id. Were we to fight for it, neither would get to read.
+        this.#memberId = "";
+        this.#lose();
+        return this.#options.sessionTimeoutMs;
+      default:
+        this.#coordinator = undefined;
+        if (performance.now() - this.#lastAnswerAt > this.#options.sessionTimeoutMs) this.#lose();
+        return backoffMs;
+    }
+  }
+
+  async #join(): Promise<void> {
+    this.#rejoin = false;
+    this.#shared = undefined;
+    const { groupId, instanceId, topics, sessionTimeoutMs } = this.#options;
+    const coordinator = await this.#findCoordinator();
+    const metadata = encodeConsumerProtocolSubscription({
+      version: SUBSCRIPTION_VERSION,
+      topics: [...topics],
+      userData: Buffer.alloc(0),
+      ownedPartitions: grouped(this.#owned),
+      generationId: this.#generation,
+    });
+    const joined = await this.#call(coordinator, JOIN_LANE, "join the group", joinGroupV9.api, [
+      groupId,
+      sessionTimeoutMs,
+      REBALANCE_TIMEOUT_MS,
+      this.#memberId,
+      instanceId ?? null,
+      PROTOCOL_TYPE,
+      [{ name: PROTOCOL_NAME, metadata }],
+      null,
+    ]);
+    this.#memberId = joined.memberId;
+    this.#generation = joined.generationId;
+    const leads = joined.leader === joined.memberId;
+    // A static leader that came back keeps what was shared out before it crashed. It does not know what that was, so
+    // it shares out anew as soon as it looks at the partitions.
+    if (leads && joined.skipAssignment) this.#shared = "";
+    const shares = leads && !joined.skipAssignment ? await this.#share(joined.members) : [];
+    const synced = await this.#call(coordinator, JOIN_LANE, "get a share of the group", syncGroupV5.api, [
+      groupId,
+      joined.generationId,
+      joined.memberId,
+      instanceId ?? null,
+      PROTOCOL_TYPE,
+      PROTOCOL_NAME,
+      shares,
+    ]);
+    const share = decodeConsumerProtocolAssignment(synced.assignment).assignedPartitions.flatMap(
+      ({ topic, partitions }) => partitions.map((partition) => ({ topic, partition })),
+    );
+    this.#handler.joined(joined.generationId, share.length);
+    await this.#take(share);
+  }
+
+  async #take(share: readonly TopicPartition[]): Promise<void> {
+    const before = new Set(this.#owned.map(partitionKey));
+    const after = new Set(share.map(partitionKey));
+    const revoked = this.#owned.filter((partition) => !after.has(partitionKey(partition)));
+    const added = share.filter((partition) => !before.has(partitionKey(partition)));
+    await this.#giveUp(revoked);
+    // What was given up goes to its new owner in the next round, which somebody has to begin.
+    if (revoked.length > 0) this.#rejoin = true;
+    this.#owned = [...share];
+    if (added.length > 0) this.#handler.assigned(added);
+  }
+
+  async #share(members: readonly { readonly memberId: string; readonly metadata: Buffer }[]) {
+    const views = members.map(({ memberId, metadata }) => {
+      const { topics, ownedPartitions, generationId } = decodeConsumerProtocolSubscription(metadata);
+      const owned = (ownedPartitions ?? []).flatMap(({ topic, partitions }) =>
+        partitions.map((partition) => ({ topic, partition })),
+      );
+      return { id: memberId, topics, owned, generation: generationId ?? -1 };
+    });
+    const names = [...new Set(views.flatMap(({ topics }) => topics))];
+    const found = await this.#options.cluster.topics(names);
+    const partitions = [...found.values()].flatMap(({ name, leaders }) =>
+      [...leaders.keys()].map((partition) => ({ topic: name, partition })),
+    );
+    const own = new Set(this.#options.topics);
+    this.#shared = fingerprint(partitions.filter(({ topic }) => own.has(topic)));
+    return [...assignPartitions(views, partitions)].map(([memberId, share]) => ({
+      memberId,
+      assignment: encodeConsumerProtocolAssignment({
+        version: SUBSCRIPTION_VERSION,
+        assignedPartitions: grouped(share),
+      }),
+    }));
+  }
+
+  /** Keeps the membership alive until there is a reason to join again. Throws what ends it. */
+  async #stay(): Promise<void> {
+    const { groupId, instanceId, sessionTimeoutMs } = this.#options;
+    while (!this.#stopping && !this.#rejoin) {
+      await this.#sleep(Math.min(1_000, sessionTimeoutMs / 4));
+      if (this.#stopping || this.#rejoin) return;
+      const coordinator = await this.#findCoordinator();
+      const args: Parameters<typeof heartbeatV4.createRequest> = [
+        groupId,
+        this.#generation,
+        this.#memberId,
+        instanceId ?? null,
+      ];
+      await this.#call(coordinator, GROUP_LANE, "stay in the group", heartbeatV4.api, args);
+    }
+  }
+
+  async #giveUp(partitions: readonly TopicPartition[]): Promise<void> {
+    if (partitions.length === 0) return;
+    const keys = new Set(partitions.map(partitionKey));
+    this.#owned = this.#owned.filter((partition) => !keys.has(partitionKey(partition)));
+    await this.#handler.revoked(partitions);
+  }
+
+  #lose(): void {
+    this.#generation = -1;
+    const lost = this.#owned;
+    this.#owned = [];
+    if (lost.length > 0) this.#handler.lost(lost);
+  }
+
+  async #findCoordinator(): Promise<number> {
+    if (this.#coordinator !== undefined) return this.#coordinator;
+    const doing = `find the coordinator of the group ${this.#options.groupId}`;
+    const { coordinators } = await this.#options.cluster.useAny(doing, (connection) =>
+      findCoordinatorV4.api.async(connection, 0, [this.#options.groupId]),
+    );
+    const [found] = coordinators;
+    if (found === undefined)
+      throw new KafkaError("kafka_refused", `Could not ${doing}: the broker names none`);
+    this.#options.cluster.learn(found.nodeId, found);
+    this.#coordinator = found.nodeId;
+    return found.nodeId;
+  }
+
+  async #call<A extends unknown[], R>(
+    node: number,
+    lane: Lane,
+    doing: string,
+    api: API<A, R>,
+    args: A,
+  ): Promise<R> {
+    try {
+      const answer = await this.#options.cluster.call(node, lane, doing, api, ...args);
+      this.#lastAnswerAt = performance.now();
+      return answer;
+    } catch (error) {
+      if (!(error instanceof KafkaError)) throw error;
+      const { protocolCode } = error;
+      if (protocolCode === PROTOCOL.memberIdRequired)
+        this.#memberId = memberIdOf(error.cause) ?? this.#memberId;
+      if (protocolCode === 0 || MOVED.includes(protocolCode)) this.#coordinator = undefined;
+      throw error;
+    }
+  }
+
+  async #sleep(delayMs: number): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, delayMs);
+    this.#wake = resolve;
+    if (this.#stopping || this.#rejoin) resolve();
+    await promise;
+    clearTimeout(timer);
+  }
+}
+
+function grouped(partitions: readonly TopicPartition[]): { topic: string; partitions: number[] }[] {
+  return [...Map.groupBy(partitions, ({ topic }) => topic)].map(([topic, list]) => ({
+    topic,
+    partitions: list.map(({ partition }) => partition),
+  }));
+}
+
+function fingerprint(partitions: readonly TopicPartition[]): string {
+  return partitions.map(partitionKey).sort().join(" ");
+}
+
+const MOVED: readonly number[] = [
+  PROTOCOL.coordinatorLoading,
+  PROTOCOL.coordinatorNotAvailable,
+  PROTOCOL.notCoordinator,
+];
+
+/** The broker names a new member in the answer that asks it to join under that name. */
+function memberIdOf(error: unknown): string | undefined {
+  const response = responseOf(error);
+  if (typeof response !== "object" || response === null || !("memberId" in response)) return undefined;
+  return typeof response.memberId === "string" ? response.memberId : undefined;
+}

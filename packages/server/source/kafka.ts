@@ -1,0 +1,453 @@
+import { partitionKey, type TopicPartition } from "../kafka/assign.ts";
+import { KafkaCluster, type TopicMetadata } from "../kafka/cluster.ts";
+import type { FetchedPartition } from "../kafka/fetch.ts";
+import { GroupMember } from "../kafka/groupMember.ts";
+import { KafkaError, PROTOCOL } from "../kafka/kafkaError.ts";
+import { EARLIEST, LATEST, listOffsets } from "../kafka/offsets.ts";
+import type { KafkaConnectionOptions } from "../kafka/options.ts";
+import { decodeRecords } from "../kafka/recordBatches.ts";
+import { KafkaFetcher } from "./kafkaFetcher.ts";
+import { PartitionReading } from "./kafkaPartition.ts";
+import { startPositions } from "./kafkaPositions.ts";
+import { KafkaSourceCounters, type KafkaSourceState, type KafkaSourceStats } from "./kafkaStats.ts";
+import type { Source, SourceSink } from "./source.ts";
+
+export type SourceLogger = (
+  level: "debug" | "info" | "warn" | "error",
+  message: string,
+  fields?: Readonly<Record<string, unknown>>,
+) => void;
+
+export interface KafkaSourceOptions {
+  readonly connection: KafkaConnectionOptions;
+  readonly groupId: string;
+  readonly topics: readonly string[];
+  readonly from: "latest" | "earliest";
+  /** Static membership: a member that crashed comes back as the one it was. Must be unique in the group. */
+  readonly groupInstanceId?: string;
+  /** Of one answer of a broker. Default 4 MiB. */
+  readonly fetchBytesMax?: number;
+  /** Bytes handed over and not yet accepted, over all partitions; each has an equal share. Default 32 MiB. */
+  readonly pendingBytesMax?: number;
+  /** How long the group waits for a silent member, in ms. Default 10,000. */
+  readonly sessionTimeoutMs?: number;
+  /** Between commits, in ms. Default 500. */
+  readonly commitIntervalMs?: number;
+  /** Between looks for new leaders, partitions and topics, in ms. Default 3,000. */
+  readonly metadataIntervalMs?: number;
+  readonly logger?: SourceLogger;
+  /** In [0, 1), for jitter. */
+  readonly random?: () => number;
+}
+
+/** A partition may always have so much pending, however many there are. */
+const PENDING_SHARE_MIN_BYTES = 256 * 1024;
+/** What was handed over may be accepted within this time when a partition is given up; the rest is read again. */
+const REVOKE_WAIT_MS = 2_000;
+const RETRY_MS = { first: 100, most: 3_000 } as const;
+const LOOK_AGAIN_MS = 250;
+
+/** Reads Kafka topics as a member of a consumer group, and commits what the sink has accepted. */
+export class KafkaSource implements Source {
+  readonly #options: Required<Omit<KafkaSourceOptions, "groupInstanceId">> & {
+    readonly groupInstanceId: string | undefined;
+  };
+  readonly #counters = new KafkaSourceCounters();
+  readonly #readings = new Map<string, PartitionReading>();
+  /** What the group has assigned, whether or not its position is known yet. */
+  readonly #owned = new Map<string, TopicPartition>();
+  readonly #topicsAtStart = new Map<string, string>();
+  #sink: SourceSink | undefined;
+  #session: Session | undefined;
+  #state: KafkaSourceState = "stopped";
+
+  constructor(options: KafkaSourceOptions) {
+    this.#options = {
+      groupInstanceId: undefined,
+      fetchBytesMax: 4 * 1024 * 1024,
+      pendingBytesMax: 32 * 1024 * 1024,
+      sessionTimeoutMs: 10_000,
+      commitIntervalMs: 500,
+      metadataIntervalMs: 3_000,
+      logger: () => undefined,
+      random: Math.random,
+      ...options,
+    };
+  }
+
+  /** Rejects with a `KafkaError` for what retrying can not mend (credentials, access, a broker that is too old). */
+  async start(sink: SourceSink): Promise<void> {
+    this.#sink = sink;
+    await this.resume();
+  }
+
+  async stop(): Promise<void> {
+    await this.#leave("stopped");
+  }
+
+  /** Leaves the group while the bus can not be reached, so that instances whose bus works take over. */
+  async release(): Promise<void> {
+    this.#options.logger("warn", "leaving the consumer group until the bus can be reached");
+    await this.#leave("released");
+  }
+
+  /** Joins the group again after `release`. */
+  async resume(): Promise<void> {
+    if (this.#session !== undefined) return;
+    this.#state = "joining";
+    const session = this.#open();
+    this.#session = session;
+    try {
+      await this.#look(session, true);
+      await session.member.start();
+    } catch (error) {
+      if (this.#session === session) await this.#leave("stopped");
+      throw error;
+    }
+  }
+
+  stats(): KafkaSourceStats {
+    const share = this.#pendingShare();
+    return {
+      ...this.#counters,
+      state: this.#state,
+      generation: this.#session?.member.generation ?? -1,
+      partitions: [...this.#readings.values()].map((reading) => ({
+        streamId: reading.streamId,
+        name: reading.name,
+        position: reading.position,
+        accepted: reading.accepted,
+        committed: reading.committed,
+        lag: reading.lag,
+        pendingBytes: reading.pendingBytes,
+        paused: reading.pendingBytes >= share,
+      })),
+    };
+  }
+
+  #open(): Session {
+    const { connection, random, fetchBytesMax, sessionTimeoutMs, groupId, groupInstanceId, topics } =
+      this.#options;
+    const cluster = new KafkaCluster(connection);
+    const fetcher = new KafkaFetcher({
+      cluster,
+      readings: () => this.#readings.values(),
+      pendingBytesMax: () => this.#pendingShare(),
+      fetchBytesMax,
+      random,
+      fetched: (reading, fetched) => this.#fetched(session, reading, fetched),
+      failed: (error) => {
+        this.#failed(error);
+        this.#lookSoon(session);
+      },
+    });
+    const member = new GroupMember(
+      { cluster, groupId, topics, instanceId: groupInstanceId, sessionTimeoutMs, random },
+      {
+        assigned: (partitions) => this.#assigned(session, partitions),
+        revoked: (partitions) => this.#revoked(session, partitions),
+        lost: (partitions) => this.#lost(partitions),
+        failed: (error, retryMs) => this.#failed(error, { retryMs }),
+        joined: (generation, partitions) => {
+          this.#counters.rebalances++;
+          this.#state = "reading";
+          this.#options.logger("info", "joined the consumer group", { groupId, generation, partitions });
+        },
+      },
+    );
+    const session: Session = {
+      cluster,
+      fetcher,
+      member,
+      commitTimer: setInterval(() => void this.#commit(session), this.#options.commitIntervalMs),
+      lookTimer: setInterval(() => void this.#lookQuietly(session), this.#options.metadataIntervalMs),
+      committing: undefined,
+      lookingSoon: undefined,
+      closed: false,
+    };
+    return session;
+  }
+
+  async #leave(state: "stopped" | "released"): Promise<void> {
+    const session = this.#session;
+    this.#state = state;
+    if (session === undefined) return;
+    this.#session = undefined;
+    clearInterval(session.commitTimer);
+    clearInterval(session.lookTimer);
+    clearTimeout(session.lookingSoon);
+    await session.member.leave();
+    session.closed = true;
+    await session.fetcher.close();
+    this.#lost([...this.#owned.values()]);
+    await session.cluster.close();
+  }
+
+  #pendingShare(): number {
+    return Math.max(
+      PENDING_SHARE_MIN_BYTES,
+      this.#options.pendingBytesMax / Math.max(1, this.#readings.size),
+    );
+  }
+
+  // What the group says.
+
+  #assigned(session: Session, partitions: readonly TopicPartition[]): void {
+    for (const partition of partitions) this.#owned.set(partitionKey(partition), partition);
+    void this.#position(session);
+  }
+
+  async #revoked(session: Session, partitions: readonly TopicPartition[]): Promise<void> {
+    for (const partition of partitions) this.#owned.delete(partitionKey(partition));
+    const readings = partitions.flatMap((partition) => this.#readings.get(partitionKey(partition)) ?? []);
+    for (const reading of readings) reading.ended = true;
+    const timer = Promise.withResolvers<void>();
+    const timeout = setTimeout(timer.resolve, REVOKE_WAIT_MS);
+    await Promise.race([Promise.all(readings.map((reading) => reading.idle())), timer.promise]);
+    clearTimeout(timeout);
+    await this.#commit(session, readings);
+    this.#lost(partitions);
+  }
+
+  #lost(partitions: readonly TopicPartition[]): void {
+    for (const partition of partitions) {
+      this.#owned.delete(partitionKey(partition));
+      const reading = this.#readings.get(partitionKey(partition));
+      if (reading !== undefined) this.#end(reading);
+    }
+  }
+
+  #end(reading: PartitionReading): void {
+    reading.ended = true;
+    this.#readings.delete(partitionKey(reading));
+    this.#sink?.revoked(reading.streamId);
+  }
+
+  /** Finds where to begin with what is owned and not yet read, until that is known. */
+  async #position(session: Session): Promise<void> {
+    for (
+      let delayMs: number = RETRY_MS.first;
+      !session.closed;
+      delayMs = Math.min(delayMs * 2, RETRY_MS.most)
+    ) {
+      try {
+        if (await this.#positionOnce(session)) return;
+      } catch (error) {
+        if (!(error instanceof KafkaError)) throw error;
+        if (session.closed) return;
+        this.#failed(error, { retryMs: delayMs });
+      }
+      await Bun.sleep(delayMs * (0.5 + this.#options.random() / 2));
+    }
+  }
+
+  async #positionOnce(session: Session): Promise<boolean> {
+    const missing = () =>
+      [...this.#owned].filter(([key]) => !this.#readings.has(key)).map(([, partition]) => partition);
+    const wanted = missing();
+    if (wanted.length === 0) return true;
+    const topics = await session.cluster.topics([...new Set(wanted.map(({ topic }) => topic))]);
+    const { from } = this.#options;
+    const committed = (partitions: readonly TopicPartition[]) => session.member.committed(partitions);
+    const options = { cluster: session.cluster, committed, from, topicsAtStart: this.#topicsAtStart };
+    const starts = await startPositions(options, wanted, topics);
+    if (session.closed) return true;
+    // Some may have been given up, or begun by another call, in between.
+    for (const at of missing()) {
+      const topic = topics.get(at.topic);
+      const start = starts.get(partitionKey(at));
+      if (topic === undefined || start === undefined) continue;
+      const reading = new PartitionReading(at, topic.id, topic.leaders[at.partition] ?? -1, start);
+      this.#readings.set(partitionKey(at), reading);
+      this.#sink?.assigned({ id: reading.streamId, name: reading.name }, start.next);
+    }
+    session.fetcher.wake();
+    // At once, so that whoever reads these next begins here, and not at a latest that has moved on.
+    await this.#commit(session);
+    return missing().length === 0;
+  }
+
+  // What the brokers say.
+
+  #fetched(session: Session, reading: PartitionReading, fetched: FetchedPartition): void {
+    const sink = this.#sink;
+    if (sink === undefined) return;
+    if (fetched.errorCode === PROTOCOL.offsetOutOfRange) {
+      reading.repositioning = true;
+      void this.#reposition(session, reading);
+      return;
+    }
+    if (fetched.errorCode !== 0) {
+      // Another leader, a topic made anew, a broker that starts: a look at the cluster tells.
+      reading.notBefore = performance.now() + RETRY_MS.first;
+      this.#failed(
+        new KafkaError("kafka_refused", `Could not fetch ${reading.name}: Kafka error ${fetched.errorCode}`),
+      );
+      this.#lookSoon(session);
+      return;
+    }
+    if (this.#state === "failing") this.#state = "reading";
+    reading.highWatermark = fetched.highWatermark;
+    const decoded = decodeRecords(fetched, { ...place(reading), offset: reading.position });
+    if (decoded.next > reading.position) {
+      this.#counters.batches++;
+      this.#counters.records += decoded.records.length;
+      this.#counters.bytes += decoded.bytes;
+      reading.hand(sink, decoded, () => session.fetcher.wake());
+    }
+    if (decoded.unreadable !== undefined) {
+      const { first, last, error } = decoded.unreadable;
+      this.#counters.unreadable++;
+      const fields = { stream: reading.name, first, last, error: error.message };
+      this.#options.logger("error", "skipping records that can not be decoded", fields);
+      reading.jump(last + 1);
+    }
+  }
+
+  /** After retention has overtaken the position, or the log has lost its end. */
+  async #reposition(session: Session, reading: PartitionReading): Promise<void> {
+    this.#counters.outOfRange++;
+    try {
+      const earliest =
+        (await listOffsets(session.cluster, [reading], EARLIEST)).get(partitionKey(reading)) ?? 0;
+      const latest = (await listOffsets(session.cluster, [reading], LATEST)).get(partitionKey(reading)) ?? 0;
+      const next = reading.position < earliest ? earliest : Math.min(reading.position, latest);
+      const fields = { stream: reading.name, position: reading.position, earliest, latest, next };
+      this.#options.logger(
+        "warn",
+        "the log no longer has the position; going on where it can be read",
+        fields,
+      );
+      reading.jump(next);
+    } catch (error) {
+      if (!(error instanceof KafkaError)) throw error;
+      this.#failed(error);
+      reading.notBefore = performance.now() + RETRY_MS.first;
+    }
+    reading.repositioning = false;
+    session.fetcher.wake();
+  }
+
+  async #look(session: Session, first = false): Promise<void> {
+    const { topics: names, logger } = this.#options;
+    let topics: Map<string, TopicMetadata> | undefined;
+    for (
+      let delayMs: number = RETRY_MS.first;
+      topics === undefined;
+      delayMs = Math.min(delayMs * 2, RETRY_MS.most)
+    ) {
+      try {
+        topics = await session.cluster.topics(names);
+      } catch (error) {
+        if (!first || !(error instanceof KafkaError) || !error.transient || this.#session !== session)
+          throw error;
+        this.#failed(error, { retryMs: delayMs });
+        await Bun.sleep(delayMs);
+      }
+    }
+    if (first) {
+      for (const name of names)
+        if (!topics.has(name)) logger("warn", "the topic does not exist yet", { topic: name });
+      if (this.#topicsAtStart.size === 0)
+        for (const { name, id } of topics.values()) this.#topicsAtStart.set(name, id);
+    }
+    if (!session.closed) this.#compare(session, topics);
+  }
+
+  #compare(session: Session, topics: ReadonlyMap<string, TopicMetadata>): void {
+    let anew = false;
+    for (const reading of [...this.#readings.values()]) {
+      const topic = topics.get(reading.topic);
+      if (topic === undefined || reading.ended) continue;
+      if (topic.id !== reading.topicId) {
+        this.#options.logger("warn", "the topic was deleted and created anew", { stream: reading.name });
+        this.#end(reading);
+        anew = true;
+      } else reading.leader = topic.leaders[reading.partition] ?? -1;
+    }
+    if (anew) void this.#position(session);
+    session.fetcher.wake();
+    const partitions = [...topics.values()].flatMap(({ name, leaders }) =>
+      [...leaders.keys()].map((partition) => ({ topic: name, partition })),
+    );
+    session.member.noticePartitions(partitions);
+  }
+
+  async #lookQuietly(session: Session): Promise<void> {
+    try {
+      await this.#look(session);
+    } catch (error) {
+      if (!(error instanceof KafkaError)) throw error;
+      if (!session.closed) this.#failed(error);
+    }
+  }
+
+  #lookSoon(session: Session): void {
+    if (session.closed || session.lookingSoon !== undefined) return;
+    session.lookingSoon = setTimeout(() => {
+      session.lookingSoon = undefined;
+      void this.#lookQuietly(session);
+    }, LOOK_AGAIN_MS);
+  }
+
+  // What the sink has accepted.
+
+  async #commit(
+    session: Session,
+    readings: Iterable<PartitionReading> = this.#readings.values(),
+  ): Promise<void> {
+    const due = [...readings].filter((reading) => reading.accepted > reading.committed);
+    while (session.committing !== undefined) await session.committing;
+    if (due.length === 0 || session.closed) return;
+    session.committing = this.#commitNow(session, due).finally(() => {
+      session.committing = undefined;
+    });
+    await session.committing;
+  }
+
+  async #commitNow(session: Session, readings: readonly PartitionReading[]): Promise<void> {
+    const offsets = readings.map((reading) => ({
+      ...place(reading),
+      offset: reading.accepted,
+      metadata: reading.commitMetadata,
+    }));
+    try {
+      await session.member.commit(offsets);
+      this.#counters.commits++;
+      for (const [index, reading] of readings.entries())
+        reading.committed = offsets[index]?.offset ?? reading.committed;
+    } catch (error) {
+      if (!(error instanceof KafkaError)) throw error;
+      // It is tried again with the next commit. While the group forms anew that is nothing to speak of.
+      this.#counters.commitFailures++;
+      if (error.protocolCode !== PROTOCOL.rebalanceInProgress) this.#failed(error);
+    }
+  }
+
+  #failed(error: KafkaError, fields: Readonly<Record<string, unknown>> = {}): void {
+    this.#counters.errors++;
+    this.#counters.lastError = error.message;
+    if (this.#state === "reading") this.#state = "failing";
+    this.#options.logger("warn", error.message, {
+      code: error.code,
+      protocolCode: error.protocolCode,
+      ...fields,
+    });
+  }
+}
+
+/** What lives from joining the group until leaving it. */
+interface Session {
+  readonly cluster: KafkaCluster;
+  readonly fetcher: KafkaFetcher;
+  readonly member: GroupMember;
+  readonly commitTimer: ReturnType<typeof setInterval>;
+  readonly lookTimer: ReturnType<typeof setInterval>;
+  committing: Promise<void> | undefined;
+  lookingSoon: ReturnType<typeof setTimeout> | undefined;
+  closed: boolean;
+}
+
+function place({ topic, partition }: TopicPartition): TopicPartition {
+  return { topic, partition };
+}

@@ -1,0 +1,141 @@
+import type { TopicPartition } from "../kafka/assign.ts";
+import type { DecodedRecords } from "../kafka/recordBatches.ts";
+import { streamIdOf } from "../log/streamId.ts";
+import type { SourceBatch, SourceSink } from "./source.ts";
+
+/** Where a partition begins to be read. */
+export interface StartPosition {
+  readonly next: number;
+  /** How many partitions the topic had when the group first read it: later ones are read from their beginning. */
+  readonly firstPartitions: number;
+  /** Whether the group has committed this position already. */
+  readonly committed: boolean;
+}
+
+/** One partition of one topic id, from its assignment until it is given up. */
+export class PartitionReading implements TopicPartition {
+  readonly topic: string;
+  readonly partition: number;
+  readonly topicId: string;
+  readonly streamId: string;
+  readonly name: string;
+  readonly firstPartitions: number;
+  leader: number;
+  /** The next offset to fetch. */
+  position: number;
+  /** The offset after the last that the broker had at the last fetch, committed or not. */
+  highWatermark = 0;
+  /** Not to be fetched before, in ms of `performance.now`. */
+  notBefore = 0;
+  /** While it looks for a position that exists. */
+  repositioning = false;
+  pendingBytes = 0;
+  /** The offset after the last one that the bus has accepted; what may be committed. */
+  accepted: number;
+  committed: number;
+  ended = false;
+  #through: number;
+  readonly #handed: { readonly through: number; done: boolean }[] = [];
+  #idle: (() => void) | undefined;
+
+  constructor(at: TopicPartition, topicId: string, leader: number, start: StartPosition) {
+    this.topic = at.topic;
+    this.partition = at.partition;
+    this.topicId = topicId;
+    this.streamId = streamIdOf(at.topic, topicId, at.partition);
+    this.name = `${at.topic}/${at.partition}`;
+    this.firstPartitions = start.firstPartitions;
+    this.leader = leader;
+    this.position = start.next;
+    this.accepted = start.next;
+    this.committed = start.committed ? start.next : -1;
+    this.#through = start.next - 1;
+  }
+
+  get lag(): number {
+    return Math.max(0, this.highWatermark - this.accepted);
+  }
+
+  /** The commit's metadata, by which a later owner tells a topic made anew, and partitions that came later. */
+  get commitMetadata(): string {
+    return formatCommitMetadata({ firstPartitions: this.firstPartitions, topicId: this.topicId });
+  }
+
+  /** Goes on at another offset. What lies in between is not claimed: the next batch begins after it. */
+  jump(next: number): void {
+    this.position = next;
+    this.#through = next - 1;
+  }
+
+  /** Hands over what was fetched; `settled` is called when the bus has accepted it or the sink is closed. */
+  hand(sink: SourceSink, decoded: DecodedRecords, settled: () => void): void {
+    const batch: SourceBatch = {
+      streamId: this.streamId,
+      after: this.#through,
+      through: decoded.next - 1,
+      records: decoded.records,
+    };
+    const bytes = decoded.bytes + BATCH_OVERHEAD_BYTES;
+    const entry = { through: batch.through, done: false };
+    this.position = decoded.next;
+    this.#through = batch.through;
+    this.pendingBytes += bytes;
+    this.#handed.push(entry);
+    void sink.accept(batch).then(
+      () => {
+        entry.done = true;
+        this.pendingBytes -= bytes;
+        this.#settle();
+        settled();
+      },
+      () => {
+        // The sink is closed: nothing of this partition is to be committed any more.
+        this.ended = true;
+        settled();
+      },
+    );
+  }
+
+  /** Resolves when the bus has accepted all that was handed over. */
+  idle(): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.#handed.length === 0) resolve();
+      else this.#idle = resolve;
+    });
+  }
+
+  #settle(): void {
+    // Only what has nothing unaccepted before it may be committed, in whatever order the bus accepts.
+    while (this.#handed[0]?.done === true) {
+      this.accepted = (this.#handed.shift()?.through ?? -1) + 1;
+    }
+    if (this.#handed.length === 0) this.#idle?.();
+  }
+}
+
+/** So that many empty batches are bounded too. */
+const BATCH_OVERHEAD_BYTES = 128;
+
+export interface CommitMetadata {
+  readonly firstPartitions: number;
+  readonly topicId: string;
+}
+
+export function formatCommitMetadata({ firstPartitions, topicId }: CommitMetadata): string {
+  return JSON.stringify({ n: firstPartitions, id: topicId });
+}
+
+/** Returns undefined for a commit that another tool has made. */
+export function parseCommitMetadata(text: string): CommitMetadata | undefined {
+  try {
+    const parsed: unknown = JSON.parse(text);
+    if (typeof parsed !== "object" || parsed === null || !("n" in parsed) || !("id" in parsed))
+      return undefined;
+    return typeof parsed.n === "number" && typeof parsed.id === "string"
+      ? { firstPartitions: parsed.n, topicId: parsed.id }
+      : undefined;
+  } catch {
+    // Not JSON: not ours.
+    return undefined;
+  }
+}
