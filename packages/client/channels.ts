@@ -6,15 +6,16 @@ import type {
   RequestError,
   ServerMessage,
   SubscribedChannel,
-  SubscribeItem,
 } from "@shardcast/protocol/messages";
 import type { Backoff } from "./backoff.ts";
 import { splitIntoBatches } from "./batches.ts";
-import { type Anchor, ChannelState } from "./channelState.ts";
+import { ChannelState } from "./channelState.ts";
+import { Departures } from "./departures.ts";
 import { ShardcastError } from "./errors.ts";
 import type { GapEvent } from "./events.ts";
 import type { Recipient } from "./recipient.ts";
 import { ReplayGuard } from "./replayGuard.ts";
+import { planRequests } from "./requestPlan.ts";
 import { ResumePosition } from "./resume.ts";
 
 /**
@@ -33,9 +34,7 @@ export class Channels {
   readonly #retryBackoff: Backoff;
   readonly #position = new ResumePosition();
   readonly #requests = new Map<number, PendingRequest>();
-  /** Names to be unsubscribed with the next flush, and those whose unsubscription is not answered yet. */
-  readonly #leaving = new Set<string>();
-  readonly #left = new Map<string, number>();
+  readonly #departures = new Departures();
   #patterns = 0;
   #link: Link | undefined;
   /** Counts connections up, for the guards. */
@@ -80,7 +79,7 @@ export class Channels {
     if (state?.leave(recipient) !== true || state.recipients.size > 0) return;
     this.#remove(state);
     if (state.phase === "idle") return;
-    this.#leaving.add(state.name);
+    this.#departures.plan(state.name);
     this.#planFlush();
   }
 
@@ -95,8 +94,7 @@ export class Channels {
     clearTimeout(this.#retryTimer);
     this.#retryTimer = undefined;
     this.#requests.clear();
-    this.#leaving.clear();
-    this.#left.clear();
+    this.#departures.clear();
     for (const state of this.#states.values()) {
       state.disconnected();
       if (state.anchor !== undefined) this.#frozen = true;
@@ -171,9 +169,7 @@ export class Channels {
 
   #collect(name: string, states: ChannelState[]): void {
     const state = this.#states.get(name);
-    // What arrives before an unsubscription is answered belongs to the subscription that was given up; the next one
-    // of the same name must not begin with it, because what follows is missing.
-    if (state !== undefined && !this.#left.has(name) && !this.#leaving.has(name)) states.push(state);
+    if (state !== undefined && !this.#departures.has(name)) states.push(state);
   }
 
   #onSubscribed(id: number, mark: string, channels: readonly SubscribedChannel[]): void {
@@ -234,15 +230,7 @@ export class Channels {
     const request = this.#requests.get(id);
     if (request?.type !== "unsubscribe") return;
     this.#requests.delete(id);
-    this.#forgetLeft(request);
-  }
-
-  #forgetLeft(request: PendingRequest & { readonly type: "unsubscribe" }): void {
-    for (const name of request.names) {
-      const count = this.#left.get(name) ?? 0;
-      if (count > 1) this.#left.set(name, count - 1);
-      else this.#left.delete(name);
-    }
+    this.#departures.answered(request.names);
   }
 
   #onGap(message: ServerMessage & { readonly type: "gap" }): void {
@@ -260,17 +248,19 @@ export class Channels {
 
   #onError(id: number | undefined, error: RequestError): void {
     const request = id === undefined ? undefined : this.#requests.get(id);
+    // Some request will never be answered, and nobody knows which: a new connection asks for everything again.
+    if (id === undefined && this.#requests.size > 0 && isPassing(error)) this.#link?.drop(error.message);
     if (id === undefined || request === undefined) {
       this.#handler.onError(new ShardcastError(error.code, error.message));
       return;
     }
     this.#requests.delete(id);
     if (request.type === "unsubscribe") {
-      this.#forgetLeft(request);
+      this.#departures.answered(request.names);
       this.#handler.onError(new ShardcastError(error.code, error.message));
       // What is still sent then finds no recipient, so only a refusal that passes is worth a second request.
       if (!isPassing(error)) return;
-      for (const name of request.names) if (!this.#states.has(name)) this.#leaving.add(name);
+      for (const name of request.names) if (!this.#states.has(name)) this.#departures.plan(name);
       this.#retryLater();
       return;
     }
@@ -298,7 +288,7 @@ export class Channels {
 
   #fail(state: ChannelState, refusal: RequestError): void {
     this.#remove(state);
-    if (state.phase === "live") this.#leaving.add(state.name);
+    if (state.phase === "live") this.#departures.plan(state.name);
     const error = new ShardcastError(refusal.code, refusal.message, { channel: state.name });
     this.#end(state, error, false);
     this.#handler.onError(error);
@@ -339,53 +329,24 @@ export class Channels {
     this.#flushPlanned = false;
     const link = this.#link;
     if (link === undefined) return;
-    for (const names of splitIntoBatches([...this.#leaving])) this.#sendUnsubscribe(link, names);
-    this.#leaving.clear();
-    // Channels of equal positions share their requests.
-    const groups = new Map<string, { readonly anchor: Anchor; readonly states: ChannelState[] }>();
-    for (const state of this.#states.values()) {
-      if (!state.needsRequest) continue;
-      // A live channel is asked for its last value alone, wherever it stands.
-      const anchor = state.phase === "idle" ? state.anchor : undefined;
-      const key = typeof anchor === "object" ? anchor.join(" ") : String(anchor);
-      const group = groups.get(key);
-      if (group === undefined) groups.set(key, { anchor, states: [state] });
-      else group.states.push(state);
-    }
-    for (const { anchor, states } of groups.values()) this.#subscribe(link, states, anchor);
-  }
-
-  #subscribe(link: Link, states: readonly ChannelState[], anchor: Anchor): void {
-    const since = anchor === "shared" ? this.#position.since() : anchor;
-    if (since !== undefined) this.#frozen = true;
-    // Patterns first: they bring what they cover in one piece.
-    const ordered = [
-      ...states.filter((state) => state.isPattern),
-      ...states.filter((state) => !state.isPattern),
-    ];
-    const items = ordered.map(
-      (state): SubscribeItem => (state.wantsSnapshot ? { channel: state.name, snapshot: true } : state.name),
-    );
-    let sent = 0;
-    for (const channels of splitIntoBatches(items, since)) {
+    for (const names of splitIntoBatches(this.#departures.take())) {
       const id = link.nextId();
-      const batch = ordered.slice(sent, sent + channels.length);
-      sent += channels.length;
+      this.#requests.set(id, { type: "unsubscribe", names });
+      link.send({ type: "unsubscribe", id, channels: names });
+    }
+    for (const { states, items, since } of planRequests(this.#states.values(), () =>
+      this.#position.since(),
+    )) {
+      const id = link.nextId();
+      if (since !== undefined) this.#frozen = true;
       this.#requests.set(id, {
         type: "subscribe",
-        states: new Map(batch.map((state) => [state.name, state])),
+        states: new Map(states.map((state) => [state.name, state])),
         since: since !== undefined,
       });
-      for (const state of batch) state.requested();
-      link.send({ type: "subscribe", id, channels, ...(since === undefined ? {} : { since }) });
+      for (const state of states) state.requested();
+      link.send({ type: "subscribe", id, channels: items, ...(since === undefined ? {} : { since }) });
     }
-  }
-
-  #sendUnsubscribe(link: Link, names: readonly string[]): void {
-    const id = link.nextId();
-    this.#requests.set(id, { type: "unsubscribe", names });
-    for (const name of names) this.#left.set(name, (this.#left.get(name) ?? 0) + 1);
-    link.send({ type: "unsubscribe", id, channels: names });
   }
 }
 
@@ -402,6 +363,8 @@ export interface Link {
   nextId(): number;
   send(message: ClientMessage): void;
   ping(): void;
+  /** Gives the connection up, so that another follows. */
+  drop(reason: string): void;
 }
 
 export interface ChannelsHandler {
