@@ -11,10 +11,10 @@ export interface Figure {
   readonly label?: string;
 }
 
-/** A shard's metrics in Prometheus' text format; the process's own (CPU, memory, event-loop lag, files) are added. */
-export function shardMetrics(shard: number, figures: readonly Figure[]): Registry {
+/** A shard's metrics (or, without a number, the supervisor's) in Prometheus' text format; the process's own (CPU, memory, event-loop lag, files) are added. */
+export function shardMetrics(shard: number | undefined, figures: readonly Figure[]): Registry {
   const registry = new Registry();
-  registry.setDefaultLabels({ shard: String(shard) });
+  registry.setDefaultLabels({ shard: shard === undefined ? "supervisor" : String(shard) });
   collectDefaultMetrics({ register: registry });
   for (const figure of figures) registerFigure(registry, figure);
   return registry;

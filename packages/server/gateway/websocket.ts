@@ -27,6 +27,8 @@ export class Gateway {
   #server: Server<Connection> | undefined;
   #context: ConnectionContext | undefined;
   readonly #connections = new Set<Connection>();
+  /** Ended connections by close code. 1006 is a broken connection, or a client that was cut off for slowness. */
+  readonly closes: Record<number, number> = {};
 
   constructor(options: GatewayOptions) {
     this.#options = options;
@@ -75,7 +77,8 @@ export class Gateway {
             );
         },
         drain: (socket) => socket.data.drained(),
-        close: (socket) => {
+        close: (socket, code) => {
+          this.closes[code] = (this.closes[code] ?? 0) + 1;
           this.#connections.delete(socket.data);
           socket.data.closed();
         },

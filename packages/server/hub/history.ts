@@ -32,7 +32,7 @@ export class History {
 
   /** A stream's place in this history. A stream that begins a new epoch gets a new slot: old entries never answer. */
   openSlot(streamId: string, next: number): StreamSlot {
-    const slot: StreamSlot = { index: this.#slots.length, streamId, next, floor: next };
+    const slot: StreamSlot = { index: this.#slots.length, streamId, next, floor: next, gone: false };
     this.#slots.push(slot);
     return slot;
   }
@@ -205,6 +205,8 @@ export interface StreamSlot {
   next: number;
   /** History holds everything from this offset on (but for what single channels' caps dropped). */
   floor: number;
+  /** The log knows the stream no more. */
+  gone: boolean;
 }
 
 export interface HistoryEntry {

@@ -40,6 +40,7 @@ export class Hub {
       this.#publish(publication);
     }
     slot.next = through + 1;
+    slot.gone = false;
     this.#mark = undefined;
   }
 
@@ -62,6 +63,7 @@ export class Hub {
     }
     slot.next = through + 1;
     slot.floor = through + 1;
+    slot.gone = reason === "gone";
     this.#mark = undefined;
   }
 
@@ -75,7 +77,10 @@ export class Hub {
 
   /** The position in all streams up to which this hub has published. */
   mark(): string {
-    this.#mark ??= formatMark([...this.#slots.values()].map((slot) => [slot.streamId, slot.next] as const));
+    // A stream that is gone is left out: a shard that starts later does not know it, and nothing of it can be missed.
+    this.#mark ??= formatMark(
+      [...this.#slots.values()].filter((slot) => !slot.gone).map((slot) => [slot.streamId, slot.next] as const),
+    );
     return this.#mark;
   }
 
