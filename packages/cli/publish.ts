@@ -1,0 +1,108 @@
+import { isChannelName } from "@shardcast/protocol/channel";
+import { flag, text } from "@shardcast/server/config/kinds";
+import { readSettings } from "@shardcast/server/config/readSettings";
+import type { Setting } from "@shardcast/server/config/setting";
+import { z } from "zod";
+import { type Command, type CommandContext, CommandFailure, EXIT, usageFailure } from "./command.ts";
+import { readStdin } from "./readStdin.ts";
+import { reportProblems } from "./reportProblems.ts";
+
+const FLAGS = {
+  url: {
+    name: "url",
+    kind: text("an http:// or https:// URL", /^https?:\/\/[^\s]+$/, "<url>"),
+    group: "command",
+    doc: "The instance's admin port.",
+    default: "http://127.0.0.1:3001",
+    where: "flag",
+  },
+  json: {
+    name: "json",
+    kind: flag(),
+    group: "command",
+    doc: "Print the server's answer as JSON.",
+    default: false,
+    where: "flag",
+  },
+} as const satisfies Record<string, Setting>;
+
+/** Longer than any instance needs to append to its log; one that hangs must not hang a script. */
+const ANSWER_TIMEOUT_MS = 30_000;
+
+const ANSWER = z.object({ published: z.array(z.object({ channel: z.string(), cursor: z.string() })) });
+const REFUSAL = z.object({ error: z.object({ code: z.string(), message: z.string() }) });
+
+export const publish: Command = {
+  name: "publish",
+  summary: "publish one message to a channel",
+  usage: "<channel> <json|-> [flags]",
+  description:
+    "Sends one JSON value to POST /api/publish of an instance's admin port and prints the message's cursor. With - " +
+    "the value is read from standard input.",
+  settings: FLAGS,
+  examples: [
+    { does: "an object", line: `shardcast publish news.local '{"title":"Hello"}'` },
+    { does: "a text: JSON has quotes of its own", line: `shardcast publish news.local '"Hello"'` },
+    { does: "from a file", line: "shardcast publish news.local - < message.json" },
+  ],
+  async run(context) {
+    const { values, problems, positionals } = readSettings(FLAGS, context);
+    if (problems.length > 0) {
+      await reportProblems(problems, context);
+      return EXIT.usage;
+    }
+    const body = await bodyOf(positionals);
+    const answer = await post(new URL("/api/publish", values.url), body, context.signal);
+    if (values.json) await context.stdout.write(`${JSON.stringify(answer)}\n`);
+    else
+      for (const { channel, cursor } of answer.published)
+        await context.stdout.write(`${channel} ${cursor}\n`);
+    return EXIT.ok;
+  },
+};
+
+async function bodyOf([channel, given, extra]: readonly string[]): Promise<string> {
+  if (channel === undefined || given === undefined || extra !== undefined) {
+    const advice = `shardcast publish <channel> <json|->. Quote the JSON: shardcast publish a '{"b": 1}'`;
+    throw usageFailure("expected a channel and one JSON value", advice);
+  }
+  if (!isChannelName(channel)) {
+    const advice = "Segments of letters, digits and _ : @ $ = + ~ - separated by dots, such as BTC.trade.";
+    throw usageFailure(`${JSON.stringify(channel)} is no channel name`, advice);
+  }
+  const data = given === "-" ? await readStdin() : given;
+  try {
+    JSON.parse(data);
+  } catch (error) {
+    const fault = error instanceof Error ? error.message : String(error);
+    throw usageFailure(`the value is not JSON: ${fault}`, `A plain text needs quotes of its own: '"text"'.`);
+  }
+  return `{"channel":${JSON.stringify(channel)},"data":${data}}`;
+}
+
+async function post(
+  url: URL,
+  body: string,
+  signal: CommandContext["signal"],
+): Promise<z.infer<typeof ANSWER>> {
+  const response = await fetch(url, {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body,
+    signal: AbortSignal.any([signal, AbortSignal.timeout(ANSWER_TIMEOUT_MS)]),
+  }).catch((cause: unknown) => {
+    const fault = cause instanceof Error ? cause.message : String(cause);
+    const advice = "Is `shardcast serve` running there? --url names its admin port.";
+    throw new CommandFailure(`${url.origin} does not answer: ${fault}`, { advice, cause });
+  });
+  const answer: unknown = await response.json().catch(() => undefined);
+  const published = ANSWER.safeParse(answer);
+  if (response.ok && published.success) return published.data;
+  const refusal = REFUSAL.safeParse(answer);
+  if (refusal.success) {
+    const { code, message } = refusal.data.error;
+    throw new CommandFailure(`refused (${code}): ${message}`);
+  }
+  const advice = "--url must name the admin port of a Shardcast instance, 3001 by default.";
+  throw new CommandFailure(`${url.href} answered ${response.status} and not as Shardcast does`, { advice });
+}

@@ -1,0 +1,37 @@
+import { loadConfig } from "@shardcast/server/config";
+import { SETTINGS } from "@shardcast/server/config/settings";
+import { type Command, EXIT } from "./command.ts";
+import { reportProblems } from "./reportProblems.ts";
+
+export const serve: Command = {
+  name: "serve",
+  summary: "run one instance: a supervisor and its shards",
+  usage: "[flags]",
+  description:
+    "Reads records from Kafka, HTTP or the demo feed and serves them to WebSocket clients at ws://<host>:<port>/ws. " +
+    "Health, metrics and publishing are on the admin port. SIGTERM and SIGINT end it in order. Every flag can also be " +
+    "the environment variable beside it, or a key in the file that --config names; flags go first, then variables, " +
+    "then the file.",
+  settings: SETTINGS,
+  examples: [
+    { does: "an invented market, to look around", line: "shardcast serve --demo" },
+    {
+      does: "two topics of a Kafka cluster",
+      line: "shardcast serve --kafka-brokers localhost:9092 --kafka-topics trades,quotes",
+    },
+    {
+      does: "channels made from a JSON field",
+      line: "shardcast serve --kafka-brokers k:9092 --kafka-topics trades --channel-template '{value.symbol}.{topic}'",
+    },
+    { does: "the same from a file", line: "shardcast serve --config shardcast.yaml" },
+  ],
+  async run(context) {
+    const loaded = loadConfig(context);
+    if (!loaded.ok) {
+      await reportProblems(loaded.problems, context);
+      return EXIT.usage;
+    }
+    const { runSupervisor } = await import("@shardcast/server/supervisor");
+    return await runSupervisor(loaded.config);
+  },
+};

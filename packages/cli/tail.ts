@@ -1,0 +1,173 @@
+import { type Client, connect } from "@shardcast/client";
+import { ShardcastError } from "@shardcast/client/errors";
+import { isChannelName, isChannelPattern } from "@shardcast/protocol/channel";
+import { joinSince } from "@shardcast/protocol/mark";
+import type { DataMessage } from "@shardcast/protocol/messages";
+import { flag, integer, list, text } from "@shardcast/server/config/kinds";
+import { readSettings } from "@shardcast/server/config/readSettings";
+import type { Setting } from "@shardcast/server/config/setting";
+import { type Command, type CommandContext, CommandFailure, EXIT, usageFailure } from "./command.ts";
+import { type Paint, printable } from "./paint.ts";
+import { reportProblems } from "./reportProblems.ts";
+
+const FLAGS = {
+  url: {
+    name: "url",
+    kind: text("a ws:// or wss:// URL", /^(?:wss?|https?):\/\/[^\s]+$/, "<url>"),
+    group: "command",
+    doc: "Where the clients connect.",
+    default: "ws://127.0.0.1:3000/ws",
+    where: "flag",
+  },
+  json: {
+    name: "json",
+    kind: flag(),
+    group: "command",
+    doc: "Print each message whole, as one line of JSON.",
+    default: false,
+    where: "flag",
+  },
+  since: {
+    name: "since",
+    kind: list("cursors or marks, separated by commas", /^[0-9a-z:~]+$/, "<cursor|mark>", 4096),
+    group: "command",
+    doc: "Begin with what came after this position.",
+    where: "flag",
+  },
+  snapshot: {
+    name: "snapshot",
+    kind: flag(),
+    group: "command",
+    doc: "Print the channel's last value first.",
+    default: false,
+    where: "flag",
+  },
+  count: {
+    name: "count",
+    kind: integer(1, 1_000_000_000),
+    group: "command",
+    doc: "End after so many messages.",
+    where: "flag",
+  },
+} as const satisfies Record<string, Setting>;
+
+/** Messages that may wait for a slow reader of the output. */
+const QUEUE_MAX = 65_536;
+
+export const tail: Command = {
+  name: "tail",
+  summary: "print a channel's messages as they come",
+  usage: "<channel> [flags]",
+  description:
+    "Subscribes like any client and prints each message: time, channel, cursor and payload. It reconnects by itself " +
+    "and resumes where it was; connections lost and messages that could not be had are told on stderr, so that " +
+    "stdout holds messages alone. A channel ending in .* stands for all channels that begin so. Ctrl-C ends it.",
+  settings: FLAGS,
+  examples: [
+    { does: "everything below BTC", line: "shardcast tail 'BTC.*'" },
+    {
+      does: "ten messages, for another program",
+      line: "shardcast tail BTC.trade --json --count 10 | jq .data",
+    },
+    { does: "go on after the last message seen", line: "shardcast tail BTC.trade --since 0k3f9xa:991" },
+  ],
+  async run(context) {
+    const { values, problems, positionals } = readSettings(FLAGS, context);
+    if (problems.length > 0) {
+      await reportProblems(problems, context);
+      return EXIT.usage;
+    }
+    const channel = checkChannel(positionals);
+    checkSince(values.since);
+    const client = connect(values.url);
+    const end = () => void client.close();
+    context.signal.addEventListener("abort", end, { once: true });
+    try {
+      tellEvents(client, values.url, context);
+      return await print(client, channel, values, context);
+    } finally {
+      context.signal.removeEventListener("abort", end);
+      await client.close();
+    }
+  },
+};
+
+interface PrintOptions {
+  readonly json: boolean;
+  readonly snapshot: boolean;
+  readonly since: readonly string[] | undefined;
+  readonly count: number | undefined;
+}
+
+async function print(
+  client: Client,
+  channel: string,
+  options: PrintOptions,
+  context: CommandContext,
+): Promise<number> {
+  const { since, snapshot, count = Number.POSITIVE_INFINITY } = options;
+  const messages = client.subscribe(channel, { snapshot, queueMax: QUEUE_MAX, ...(since && { since }) });
+  let printed = 0;
+  try {
+    for await (const message of messages) {
+      const line = options.json ? printable(JSON.stringify(message)) : format(message, context.paint.stdout);
+      await context.stdout.write(`${line}\n`);
+      if (++printed >= count) return EXIT.ok;
+    }
+  } catch (error) {
+    if (!(error instanceof ShardcastError) || context.signal.aborted) throw error;
+    const advice = error.code === "queue_overflow" ? "Whoever reads the output is too slow." : undefined;
+    throw new CommandFailure(`${error.message} (${error.code})`, { cause: error, ...(advice && { advice }) });
+  }
+  if (context.signal.aborted) return EXIT.ok;
+  throw new CommandFailure("the server has closed the connection for good", {
+    advice: "See the line above.",
+  });
+}
+
+function format(message: DataMessage, paint: Paint): string {
+  const time = new Date(message.ts).toISOString();
+  const note = message.snapshot === true ? ` ${paint.yellow("(last value)")}` : "";
+  const payload = printable(JSON.stringify(message.data));
+  return `${paint.dim(time)} ${paint.cyan(message.channel)} ${paint.dim(message.cursor)}${note} ${payload}`;
+}
+
+/** What happens to the connection goes to stderr. Writing there is not waited for: it is little. */
+function tellEvents(client: Client, url: string, { stderr, paint, signal }: CommandContext): void {
+  const tell = (text: string) => void stderr.write(`${text}\n`).catch(() => undefined);
+  let wasConnected = false;
+  client.on("status", (status) => {
+    if (status !== "connected") return;
+    tell(paint.stderr.dim(wasConnected ? "connected again" : `connected to ${url}`));
+    wasConnected = true;
+  });
+  client.on("reconnect", ({ attempt, delayMs, code, reason }) => {
+    const what = wasConnected ? "connection lost" : `no connection to ${url}`;
+    const hint = !wasConnected && attempt === 1 ? " Is `shardcast serve` running there?" : "";
+    const why = reason === "" ? `${code}` : `${code} ${reason}`;
+    tell(paint.stderr.yellow(`${what} (${why}); trying again in ${(delayMs / 1000).toFixed(1)} s.${hint}`));
+  });
+  client.on("gap", ({ channel, reason, after, through }) => {
+    const range = after === undefined || through === undefined ? "" : `: after ${after} through ${through}`;
+    tell(paint.stderr.red(`gap in ${channel} (${reason})${range}`));
+  });
+  client.on("error", ({ code, message }) => {
+    if (!signal.aborted) tell(paint.stderr.red(`${message} (${code})`));
+  });
+}
+
+function checkChannel([channel, extra]: readonly string[]): string {
+  if (channel === undefined || extra !== undefined) {
+    throw usageFailure("expected one channel", "shardcast tail <channel>, such as shardcast tail 'BTC.*'");
+  }
+  if (isChannelName(channel) || isChannelPattern(channel)) return channel;
+  const advice = "Segments separated by dots, such as BTC.trade; `BTC.*` is all that begin so.";
+  throw usageFailure(`${JSON.stringify(channel)} is neither a channel nor a pattern`, advice);
+}
+
+function checkSince(since: readonly string[] | undefined): void {
+  const joined = joinSince(since ?? []);
+  if (!("invalid" in joined)) return;
+  const advice = "Take it from a message's `cursor`, such as 0k3f9xa:991, or from a `mark`.";
+  throw usageFailure(`--since: ${JSON.stringify(joined.invalid)} is neither a cursor nor a mark`, advice);
+}
