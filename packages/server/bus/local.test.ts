@@ -101,7 +101,7 @@ describe("the local bus", () => {
   test("after close the server takes no frames", async () => {
     server = new LocalBusServer({ path });
     await server.close();
-    expect(server.publish(new Uint8Array(1))).rejects.toMatchObject({ code: "bus_closed" });
+    await expect(server.publish(new Uint8Array(1))).rejects.toMatchObject({ code: "bus_closed" });
   });
 
   test("a shard that starts before its supervisor connects when that is there", async () => {

@@ -1,0 +1,43 @@
+import { expect, test } from "bun:test";
+import { buildEnvelope } from "../source/envelope.ts";
+import { CompositeLog, StreamCollisionError } from "./composite.ts";
+import { EmbeddedLog } from "./local.ts";
+import { LogError, type StreamLog } from "./log.ts";
+
+function logWith(word: string): EmbeddedLog {
+  const log = new EmbeddedLog({ bytesMax: 100_000, envelope: buildEnvelope });
+  log.append(word, Buffer.from("1"), 0);
+  return log;
+}
+
+const unavailable: StreamLog = {
+  streams: () => Promise.reject(new LogError("log_unavailable", "down")),
+  read: () => Promise.reject(new LogError("log_unavailable", "down")),
+  close: () => Promise.resolve(),
+};
+
+function range(streamId: string): Parameters<StreamLog["read"]>[0] {
+  return { streamId, after: -1, through: 0, bytesMax: 1 };
+}
+
+test("a read goes to the log that has the stream, known or not", async () => {
+  const [one, two] = [logWith("one"), logWith("two")];
+  const both = new CompositeLog([one, two]);
+  expect(await both.read(range(two.streamId))).toMatchObject({ publications: [{ channel: "two" }] });
+  expect((await both.streams()).map((stream) => stream.id)).toEqual([one.streamId, two.streamId]);
+  expect(await both.read(range(one.streamId))).toMatchObject({ publications: [{ channel: "one" }] });
+  expect(await both.read(range("nowhere"))).toEqual({ kind: "gone" });
+});
+
+test("a log that does not answer hides only its own streams", async () => {
+  const one = logWith("one");
+  const both = new CompositeLog([unavailable, one]);
+  expect(await both.read(range(one.streamId))).toMatchObject({ kind: "read" });
+  await expect(both.read(range("nowhere"))).rejects.toMatchObject({ code: "log_unavailable" });
+  await expect(both.streams()).rejects.toMatchObject({ code: "log_unavailable" });
+});
+
+test("two streams with the same id are refused", async () => {
+  const one = logWith("one");
+  await expect(new CompositeLog([one, one]).streams()).rejects.toBeInstanceOf(StreamCollisionError);
+});

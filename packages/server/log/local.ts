@@ -1,0 +1,131 @@
+import { randomUUID } from "node:crypto";
+import { isChannelName } from "@shardcast/protocol/channel";
+import type { Publication } from "../publication.ts";
+import { LogSegment, segmentBytesFor } from "./localSegment.ts";
+import type { LogStream, RangeRequest, RangeResult, StreamLog } from "./log.ts";
+import { streamIdOf } from "./streamId.ts";
+
+export interface EmbeddedLogOptions {
+  /** Memory for entries and their index; the oldest give way. */
+  readonly bytesMax: number;
+  /** Builds what clients will see. Injected, because the log does not know routing. */
+  readonly envelope: EnvelopeBuilder;
+}
+
+export type EnvelopeBuilder = (
+  head: {
+    readonly channel: string;
+    readonly streamId: string;
+    readonly offset: number;
+    readonly timestampMs: number;
+  },
+  payload: Uint8Array | null,
+) => Uint8Array;
+
+/** The oldest entries are let go of in steps of this part of the whole. */
+const SEGMENTS = 16;
+const SEGMENT_BYTES_MAX = 1024 * 1024;
+
+/**
+ * The log of what comes by HTTP or from the demo feed, in the supervisor's memory: one stream, which begins anew with
+ * each start and is then another stream.
+ */
+export class EmbeddedLog implements StreamLog {
+  readonly streamId: string;
+  readonly #bytesMax: number;
+  readonly #segmentBytes: number;
+  readonly #envelope: EnvelopeBuilder;
+  /** Oldest first, without holes between them. */
+  readonly #segments: LogSegment[] = [];
+  #bytes = 0;
+  #next = 0;
+
+  constructor(options: EmbeddedLogOptions) {
+    this.streamId = streamIdOf("embedded", randomUUID(), 0);
+    this.#bytesMax = options.bytesMax;
+    this.#segmentBytes = Math.min(SEGMENT_BYTES_MAX, Math.ceil(options.bytesMax / SEGMENTS));
+    this.#envelope = options.envelope;
+  }
+
+  /** Bytes held, never more than `bytesMax`. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** The offset that the next entry gets. */
+  get next(): number {
+    return this.#next;
+  }
+
+  /** The first offset that can still be read; `next` where there is none. */
+  get earliest(): number {
+    return this.#segments[0]?.first ?? this.#next;
+  }
+
+  /**
+   * Appends one message. Throws `RangeError` for what is no channel, and for an entry that is larger than the whole
+   * log; nothing is appended then.
+   */
+  append(channel: string, payload: Uint8Array | null, timestampMs: number): Publication {
+    if (!isChannelName(channel)) throw new RangeError("a message needs a channel name");
+    const offset = this.#next;
+    const envelope = this.#envelope({ channel, streamId: this.streamId, offset, timestampMs }, payload);
+    const publication = { offset, timestampMs, channel, envelope };
+    const segmentBytesMin = segmentBytesFor(publication);
+    if (segmentBytesMin > this.#bytesMax) {
+      throw new RangeError(
+        `a message of ${envelope.length} bytes is larger than the log of ${this.#bytesMax}`,
+      );
+    }
+    if (!this.#segments.at(-1)?.append(publication)) {
+      this.#begin(offset, Math.max(this.#segmentBytes, segmentBytesMin)).append(publication);
+    }
+    this.#next++;
+    return publication;
+  }
+
+  streams(): Promise<LogStream[]> {
+    return Promise.resolve([
+      { id: this.streamId, name: "embedded/0", earliest: this.earliest, next: this.#next },
+    ]);
+  }
+
+  /** Envelopes in the result are views, valid for as long as they are held. */
+  read(request: RangeRequest): Promise<RangeResult> {
+    return Promise.resolve(this.#read(request));
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  #read({ streamId, after, through, bytesMax }: RangeRequest): RangeResult {
+    if (streamId !== this.streamId) return { kind: "gone" };
+    if (after >= this.#next) return { kind: "truncated", next: this.#next };
+    if (after + 1 < this.earliest && through > after) {
+      return { kind: "lost", through: Math.min(through, this.earliest - 1), reason: "retention" };
+    }
+    const last = Math.min(through, this.#next - 1);
+    const publications: Publication[] = [];
+    let bytes = 0;
+    for (let offset = after + 1; offset <= last && (bytes < bytesMax || bytes === 0); offset++) {
+      const publication = this.#segments.findLast((segment) => segment.first <= offset)?.read(offset);
+      // What lies between `earliest` and `next` is there: segments go as a whole, from the oldest on.
+      if (publication === undefined) throw new Error(`offset ${offset} is missing in the embedded log`);
+      publications.push(publication);
+      bytes += publication.envelope.length;
+    }
+    return { kind: "read", publications, through: after + publications.length };
+  }
+
+  /** Opens a segment, and lets the oldest go until it fits. */
+  #begin(first: number, bytes: number): LogSegment {
+    const segment = new LogSegment(first, bytes);
+    this.#segments.push(segment);
+    this.#bytes += segment.bytes;
+    while (this.#bytes > this.#bytesMax && this.#segments.length > 1) {
+      this.#bytes -= this.#segments.shift()?.bytes ?? 0;
+    }
+    return segment;
+  }
+}
