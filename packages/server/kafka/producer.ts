@@ -1,7 +1,8 @@
-import { initProducerIdV4, type MessageRecord, murmur2, NumericMap, produceV9 } from "@platformatic/kafka";
+import { type Connection, initProducerIdV4, murmur2, produceV9, Writer } from "@platformatic/kafka";
 import { KafkaCluster, type Lane, type TopicMetadata } from "./cluster.ts";
 import { KafkaError, PROTOCOL } from "./kafkaError.ts";
 import type { KafkaConnectionOptions } from "./options.ts";
+import { encodeBatch, type RecordToEncode } from "./recordEncoder.ts";
 
 export interface ProducerOptions {
   readonly connection: KafkaConnectionOptions;
@@ -59,7 +60,8 @@ class IdempotentProducer implements KafkaProducer {
   #topics = new Map<string, TopicMetadata>();
   #topicsReadAt = new Map<string, number>();
   #identity: Promise<{ producerId: bigint; producerEpoch: number }> | undefined;
-  readonly #sequences = new NumericMap();
+  /** The next number of each partition, by which a broker knows a batch that it has already. */
+  readonly #sequences = new Map<string, number>();
   #pendingBytes = 0;
   #turn = 0;
   #closed = false;
@@ -153,29 +155,16 @@ class IdempotentProducer implements KafkaProducer {
     for (let delayMs: number = RETRY_MS.first; ; delayMs = Math.min(delayMs * 2, RETRY_MS.most)) {
       try {
         const identity = await this.#identify();
-        const messages = batch.records.map((record) => toMessage(record, partition, now));
-        const { compression } = this.#options;
-        const options = { ...identity, compression, sequences: this.#sequences };
+        const sequence = this.#sequences.get(key) ?? 0;
+        const records = batch.records.map((record) => toEncode(record, now));
+        const bytes = encodeBatch(records, { ...identity, sequence }, this.#options.compression);
         const leader = this.#topics.get(topic)?.leaders[partition] ?? -1;
-        const response = await this.#cluster.call(
-          leader,
-          LANE,
-          `write to ${topic}`,
-          produceV9.api,
-          -1,
-          10_000,
-          messages,
-          options,
+        const first = await this.#cluster.use(leader, LANE, `write to ${topic}`, (connection) =>
+          produce(connection, topic, partition, bytes),
         );
-        const first =
-          typeof response === "boolean"
-            ? undefined
-            : response.responses[0]?.partitionResponses[0]?.baseOffset;
-        if (first === undefined)
-          throw new KafkaError("kafka_refused", `Could not write to ${topic}: the answer names no offset`);
-        this.#sequences.set(key, (this.#sequences.getWithDefault(key, 0) + messages.length) % 2 ** 31);
+        this.#sequences.set(key, (sequence + records.length) % 2 ** 31);
         for (const [at, index] of batch.indexes.entries())
-          sent[index] = { topic, partition, offset: Number(first) + at };
+          sent[index] = { topic, partition, offset: first + at };
         return;
       } catch (error) {
         if (
@@ -290,19 +279,42 @@ function toBuffer(content: Uint8Array | string): Buffer {
     : Buffer.from(content.buffer, content.byteOffset, content.byteLength);
 }
 
-function toMessage(record: RecordToSend, partition: number, nowMs: number): MessageRecord {
-  const { topic, key, value, headers } = record;
+function toEncode({ key, value, headers, timestampMs }: RecordToSend, nowMs: number): RecordToEncode {
   return {
-    topic,
-    partition,
-    ...(key === null ? {} : { key: toBuffer(key) }),
-    // The library writes a missing value as null, which its types do not say.
-    value: (value === null ? null : toBuffer(value)) as Buffer,
-    timestamp: BigInt(record.timestampMs ?? nowMs),
-    ...(headers === undefined
-      ? {}
-      : { headers: new Map(headers.map(([name, content]) => [toBuffer(name), toBuffer(content)])) }),
+    key: key === null ? null : toBuffer(key),
+    value: value === null ? null : toBuffer(value),
+    headers: (headers ?? []).map(([name, content]) => [toBuffer(name), toBuffer(content)]),
+    timestampMs: timestampMs ?? nowMs,
   };
+}
+
+const ACKS_ALL = -1;
+const REPLICATION_TIMEOUT_MS = 10_000;
+
+/** Writes one batch and returns the offset of its first record. */
+function produce(connection: Connection, topic: string, partition: number, batch: Buffer): Promise<number> {
+  const request = () =>
+    Writer.create()
+      .appendString(null)
+      .appendInt16(ACKS_ALL)
+      .appendInt32(REPLICATION_TIMEOUT_MS)
+      .appendArray([topic], (topics, name) => {
+        topics.appendString(name).appendArray([batch], (partitions, bytes) => {
+          partitions
+            .appendInt32(partition)
+            .appendUnsignedVarInt(bytes.length + 1)
+            .append(bytes);
+        });
+      })
+      .appendTaggedFields();
+  const { key, version } = produceV9.api;
+  return new Promise((resolve, reject) => {
+    connection.send(key, version, request, produceV9.parseResponse, true, true, (error, response) => {
+      const offset = response?.responses[0]?.partitionResponses[0]?.baseOffset;
+      if (error !== null || offset === undefined) reject(error ?? new Error("the answer names no offset"));
+      else resolve(Number(offset));
+    });
+  });
 }
 
 /** The next attempt meets the same trouble, and reports it when the time is up. */

@@ -1,4 +1,4 @@
-import { compressionsAlgorithmsByBitmask } from "@platformatic/kafka";
+import { compressionsAlgorithmsByBitmask, crc32c } from "@platformatic/kafka";
 import type { SourceRecord } from "../publication.ts";
 import type { AbortedTransaction } from "./fetch.ts";
 
@@ -22,6 +22,7 @@ export interface UnreadableBatch {
 // Where the fields of a record batch lie (Kafka's message format 2).
 const LENGTH_AT = 8;
 const MAGIC_AT = 16;
+const CRC_AT = 17;
 const ATTRIBUTES_AT = 21;
 const LAST_OFFSET_DELTA_AT = 23;
 const FIRST_TIMESTAMP_AT = 27;
@@ -106,6 +107,9 @@ interface Sink {
 }
 
 function decodeBatch(batch: Buffer, first: number, attributes: number, sink: Sink): void {
+  // Brokers send what lies on their disks without looking at it.
+  if (crc32c(batch.subarray(ATTRIBUTES_AT)) >>> 0 !== batch.readUInt32BE(CRC_AT))
+    throw new Error("the checksum is wrong");
   const firstTimestamp = Number(batch.readBigInt64BE(FIRST_TIMESTAMP_AT));
   const appendTime =
     (attributes & LOG_APPEND_TIME) !== 0 ? Number(batch.readBigInt64BE(MAX_TIMESTAMP_AT)) : undefined;
