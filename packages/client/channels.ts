@@ -95,10 +95,7 @@ export class Channels {
     this.#retryTimer = undefined;
     this.#requests.clear();
     this.#departures.clear();
-    for (const state of this.#states.values()) {
-      state.disconnected();
-      if (state.anchor !== undefined) this.#frozen = true;
-    }
+    for (const state of this.#states.values()) state.disconnected();
   }
 
   /** Ends everything for good: as the caller wished (`clean`), or with the error. */

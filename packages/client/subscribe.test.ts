@@ -1,0 +1,216 @@
+import { afterEach, describe, expect, test } from "bun:test";
+import type { DataMessage } from "@shardcast/protocol/messages";
+import { Fixture } from "./clients.fixture.ts";
+import type { ShardcastError } from "./errors.ts";
+import type { GapEvent } from "./events.ts";
+import { Inbox } from "./inbox.fixture.ts";
+
+const fixture = new Fixture();
+afterEach(() => fixture.end());
+
+async function connected(errors?: Inbox<ShardcastError>) {
+  const server = fixture.server();
+  const client = fixture.client(server.url, errors === undefined ? {} : { onError: errors.push });
+  return { server, client, peer: await server.connections.next() };
+}
+
+describe("handlers", () => {
+  test("of one channel share its subscription, and the last one to leave ends it", async () => {
+    const { client, peer } = await connected();
+    const [one, two] = [new Inbox<DataMessage>(), new Inbox<DataMessage>()];
+    const first = client.subscribe("a", one.push);
+    const second = client.subscribe("a", two.push);
+    expect((await peer.acceptNext("m1")).channels).toEqual(["a"]);
+    expect(await client.subscribe("a", () => {}).ready).toEqual({ recovered: true, mark: "m1" });
+    peer.message("a", "sssssss:1");
+    await one.next();
+    await two.next();
+    first.unsubscribe();
+    first.unsubscribe();
+    peer.message("a", "sssssss:2");
+    await two.next();
+    expect(one.left).toBe(0);
+    second.unsubscribe();
+    expect(peer.order).toEqual(["subscribe"]);
+  });
+
+  test("of patterns and of the channel itself each see a message that the server sends once", async () => {
+    const { client, peer } = await connected();
+    const seen: string[] = [];
+    for (const name of ["a.*", "a.b.*", "a.b.c", "a.b", "b.*"]) client.subscribe(name, () => seen.push(name));
+    const last = new Inbox<DataMessage>();
+    client.subscribe("z", last.push);
+    await peer.acceptNext("m1");
+    peer.message("a.b.c", "sssssss:1");
+    peer.message("z", "sssssss:2");
+    await last.next();
+    expect(seen.sort()).toEqual(["a.*", "a.b.*", "a.b.c"]);
+  });
+
+  test("that throw are reported and cost the others nothing", async () => {
+    const errors = new Inbox<ShardcastError>();
+    const { client, peer } = await connected(errors);
+    const heard = new Inbox<DataMessage>();
+    const cause = new Error("mine");
+    client.subscribe("a", () => {
+      throw cause;
+    });
+    client.subscribe("a", heard.push);
+    await peer.acceptNext("m1");
+    peer.message("a", "sssssss:1");
+    await heard.next();
+    expect(await errors.next()).toMatchObject({ code: "handler_failed", channel: "a", cause });
+  });
+
+  test("that asked for the last value get it, the others do not", async () => {
+    const { client, peer } = await connected();
+    const [plain, asking] = [new Inbox<DataMessage>(), new Inbox<DataMessage>()];
+    await Promise.all([client.subscribe("a", plain.push).ready, peer.acceptNext("m1")]);
+    const { ready } = client.subscribe("a", asking.push, { snapshot: true });
+    expect((await peer.acceptNext("m1")).channels).toEqual([{ channel: "a", snapshot: true }]);
+    await ready;
+    peer.message("a", "sssssss:1", { snapshot: true });
+    peer.message("a", "sssssss:2");
+    expect((await asking.next()).snapshot).toBe(true);
+    expect((await asking.next()).cursor).toBe("sssssss:2");
+    expect((await plain.next()).cursor).toBe("sssssss:2");
+  });
+});
+
+describe("a subscription", () => {
+  test("made while the client connects waits for the welcome", async () => {
+    const server = fixture.server({ welcome: false });
+    const sub = fixture.client(server.url).subscribe("a", () => {});
+    const peer = await server.connections.next();
+    expect(peer.order).toEqual([]);
+    peer.send({
+      type: "welcome",
+      instance: "a",
+      shard: 0,
+      session: "s",
+      pingIntervalMs: 60_000,
+      more: 1,
+    } as never);
+    await peer.acceptNext("m1");
+    await sub.ready;
+  });
+
+  test("that the server refuses rejects `ready`, is reported, and leaves the others alone", async () => {
+    const errors = new Inbox<ShardcastError>();
+    const { client, peer } = await connected(errors);
+    const [good, bad] = [client.subscribe("a", () => {}), client.subscribe("b", () => {})];
+    const { id } = await peer.subscribes.next();
+    const error = { code: "channel_forbidden", message: "no" } as const;
+    peer.send({ type: "subscribed", id, mark: "m1", channels: [{ channel: "a" }, { channel: "b", error }] });
+    expect(await good.ready).toEqual({ recovered: true, mark: "m1" });
+    await expect(bad.ready).rejects.toMatchObject({ code: "channel_forbidden", channel: "b" });
+    expect(await errors.next()).toMatchObject({ code: "channel_forbidden", channel: "b" });
+  });
+
+  test("refused for the rate of requests is asked for again", async () => {
+    const errors = new Inbox<ShardcastError>();
+    const { client, peer } = await connected(errors);
+    const sub = client.subscribe("a", () => {});
+    const { id } = await peer.subscribes.next();
+    peer.send({ type: "error", id, code: "too_many_requests", message: "slow down" });
+    expect((await errors.next()).code).toBe("too_many_requests");
+    await peer.acceptNext("m1");
+    expect((await sub.ready).recovered).toBe(true);
+  });
+
+  test("ended before its answer rejects `ready`, and its answer is ignored", async () => {
+    const { client, peer } = await connected();
+    const sub = client.subscribe("a", () => {});
+    const request = await peer.subscribes.next();
+    sub.unsubscribe();
+    await expect(sub.ready).rejects.toMatchObject({ code: "unsubscribed" });
+    expect((await peer.unsubscribes.next()).channels).toEqual(["a"]);
+    peer.accept(request, "m1");
+    const { ready } = client.subscribe("b", () => {});
+    await peer.acceptNext("m2");
+    await ready;
+    expect(client.stats.errors).toBe(0);
+  });
+
+  test("made anew does not begin with stragglers of the one given up", async () => {
+    const { client, peer } = await connected();
+    const heard = new Inbox<DataMessage>();
+    const old = client.subscribe("a", () => {});
+    await peer.acceptNext("m1");
+    await old.ready;
+    old.unsubscribe();
+    client.subscribe("a", heard.push);
+    const { id } = await peer.unsubscribes.next();
+    peer.message("a", "sssssss:1");
+    peer.send({ type: "unsubscribed", id, channels: ["a"] });
+    await peer.acceptNext("m2");
+    peer.message("a", "sssssss:3");
+    expect((await heard.next()).cursor).toBe("sssssss:3");
+    expect(peer.order).toEqual(["subscribe", "unsubscribe", "subscribe"]);
+  });
+
+  test("with an impossible name, position or time is refused at once", async () => {
+    const { client, peer } = await connected();
+    expect(() => client.subscribe("a..b")).toThrow(expect.objectContaining({ code: "channel_invalid" }));
+    client.subscribe("a", () => {});
+    await peer.acceptNext("m1");
+    expect(() => client.subscribe("a", { since: "m1" })).toThrow(
+      expect.objectContaining({ code: "already_subscribed" }),
+    );
+    await client.close();
+    expect(() => client.subscribe("b")).toThrow(expect.objectContaining({ code: "closed" }));
+  });
+});
+
+describe("an iterator", () => {
+  test("yields typed messages in order, and leaving the loop unsubscribes", async () => {
+    const { client, peer } = await connected();
+    const sub = client.subscribe<{ price: number }>("a");
+    await peer.acceptNext("m1");
+    for (const n of [1, 2, 3]) peer.message("a", `sssssss:${n}`, { data: { price: n } });
+    const prices: number[] = [];
+    for await (const { data } of sub) {
+      prices.push(data.price);
+      if (data.price === 2) break;
+    }
+    expect(prices).toEqual([1, 2]);
+    expect((await peer.unsubscribes.next()).channels).toEqual(["a"]);
+  });
+
+  test("that is read too slowly gets what was queued and then an error, and a gap is told", async () => {
+    const { client, peer } = await connected();
+    const gaps = new Inbox<GapEvent>();
+    client.on("gap", gaps.push);
+    const sub = client.subscribe("a", { queueMax: 2 });
+    await peer.acceptNext("m1");
+    for (const n of [1, 2, 3]) peer.message("a", `sssssss:${n}`);
+    expect(await gaps.next()).toEqual({ channel: "a", reason: "queue_overflow" });
+    expect((await peer.unsubscribes.next()).channels).toEqual(["a"]);
+    const cursors: string[] = [];
+    const reading = (async () => {
+      for await (const { cursor } of sub) cursors.push(cursor);
+    })();
+    await expect(reading).rejects.toMatchObject({ code: "queue_overflow", channel: "a" });
+    expect(cursors).toEqual(["sssssss:1", "sssssss:2"]);
+  });
+
+  test("ends when the client is closed, after what was queued", async () => {
+    const { client, peer } = await connected();
+    const sub = client.subscribe("a");
+    const heard = new Inbox<DataMessage>();
+    client.subscribe("a", heard.push);
+    await peer.acceptNext("m1");
+    peer.message("a", "sssssss:1");
+    await heard.next();
+    await client.close();
+    const cursors: string[] = [];
+    for await (const { cursor } of sub) cursors.push(cursor);
+    expect(cursors).toEqual(["sssssss:1"]);
+  });
+
+  test("does not exist beside a handler", async () => {
+    const { client } = await connected();
+    const sub = client.subscribe("a", () => {});
+    expect(() => sub[Symbol.asyncIterator]()).toThrow(TypeError);
+  });
+});
