@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import {
   type API,
   apiVersionsV3,
@@ -216,9 +217,14 @@ function connectionOptions(options: KafkaConnectionOptions, broker: Broker, lane
             ...(tls.cert === undefined ? {} : { cert: tls.cert }),
             ...(tls.key === undefined ? {} : { key: tls.key }),
           },
-          tlsServerName: tls.serverName ?? broker.host,
+          ...serverName(tls.serverName ?? broker.host),
         }),
   };
+}
+
+/** TLS knows no server names that are addresses; the certificate is then checked against the address itself. */
+function serverName(name: string): { tlsServerName?: string } {
+  return isIP(name) === 0 ? { tlsServerName: name } : {};
 }
 
 async function closeQuietly(connection: Promise<Connection>): Promise<void> {

@@ -54,7 +54,12 @@ export function decodeRecords(
   let next = wanted.offset;
   let unreadable: UnreadableBatch | undefined;
   for (let at = 0; at + RECORDS_AT <= bytes.length; ) {
-    const end = at + PREFIX_BYTES + bytes.readInt32BE(at + LENGTH_AT);
+    const length = bytes.readInt32BE(at + LENGTH_AT);
+    if (length < RECORDS_AT - PREFIX_BYTES) {
+      unreadable = { first: next, last: next, error: new Error(`a batch can not be ${length} bytes long`) };
+      break;
+    }
+    const end = at + PREFIX_BYTES + length;
     if (end > bytes.length) break;
     const batch = bytes.subarray(at, end);
     at = end;

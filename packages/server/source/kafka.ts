@@ -300,7 +300,8 @@ export class KafkaSource implements Source {
       this.#counters.unreadable++;
       const fields = { stream: reading.name, first, last, error: error.message };
       this.#options.logger("error", "skipping records that can not be decoded", fields);
-      reading.jump(last + 1);
+      // Where it ends is in the damaged bytes themselves; it is at most where the log ends.
+      reading.jump(Math.max(reading.position + 1, Math.min(last + 1, fetched.lastStableOffset)));
     }
   }
 
