@@ -77,6 +77,13 @@ describe("what is derived", () => {
     expect([shards(1), shards(2), shards(8), shards(1000)]).toEqual([1, 1, 7, 256]);
   });
 
+  test("as many clients as the shards may open files for, but not without end, and a number is taken as it is", () => {
+    const clients = (openFilesMax: number, ...argv: string[]) =>
+      loaded({ argv: ["--shards=2", ...argv], machine: { openFilesMax } }).config.gateway.connectionsMax;
+    expect([clients(1256), clients(Number.POSITIVE_INFINITY), clients(10)]).toEqual([2000, 50_000, 1]);
+    expect(clients(1256, "--max-connections=70000")).toBe(70_000);
+  });
+
   test("the instance is named after host and port, or the process where the port is not known yet", () => {
     const id = (hostname: string, port: number) =>
       loaded({ argv: ["--port", String(port)], machine: { hostname } }).config.instance.id;

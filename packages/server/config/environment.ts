@@ -1,11 +1,14 @@
 import { readFileSync } from "node:fs";
 import { availableParallelism, hostname } from "node:os";
+import { openFilesMax } from "../supervisor/hostLimits.ts";
 
 /** What settings are derived from where nobody gave them. */
 export interface Machine {
   readonly hostname: string;
   readonly cores: number;
   readonly processId: number;
+  /** Files that one process may open; Infinity where there is no limit. */
+  readonly openFilesMax: number;
   /** Whether somebody reads along. */
   readonly isTerminal: boolean;
 }
@@ -15,7 +18,6 @@ export interface Environment {
   readonly argv: readonly string[];
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly readFile: (path: string) => string;
-  readonly machine: Machine;
   /** Whether output to each may carry colours: on a terminal, and where `NO_COLOR` is not set. */
   readonly colors: { readonly stdout: boolean; readonly stderr: boolean };
 }
@@ -26,7 +28,6 @@ export function readEnvironment(): Environment {
     argv: process.argv.slice(2),
     env: { ...process.env },
     readFile: (path) => readFileSync(path, "utf8"),
-    machine: thisMachine(),
     colors: {
       stdout: isColorWanted && process.stdout.isTTY === true,
       stderr: isColorWanted && process.stderr.isTTY === true,
@@ -39,6 +40,7 @@ export function thisMachine(): Machine {
     hostname: hostname(),
     cores: availableParallelism(),
     processId: process.pid,
+    openFilesMax: openFilesMax(),
     isTerminal: process.stdout.isTTY === true,
   };
 }

@@ -2,7 +2,13 @@ import { type LoadedConfig, loadConfig } from "../config.ts";
 import type { Machine } from "./environment.ts";
 import type { Problem } from "./problem.ts";
 
-export const MACHINE: Machine = { hostname: "web1.example.com", cores: 4, processId: 77, isTerminal: false };
+export const MACHINE: Machine = {
+  hostname: "web1.example.com",
+  cores: 4,
+  processId: 77,
+  openFilesMax: 1024,
+  isTerminal: false,
+};
 
 export interface Given {
   readonly argv?: readonly string[];

@@ -171,10 +171,10 @@ export const SETTINGS = {
   },
   maxConnections: {
     name: "max-connections",
-    kind: integer(1, 10_000_000),
+    kind: integerOrAuto(1, 10_000_000),
     group: "gateway",
-    doc: "Clients of the whole instance. Refused at start where the limit of open files is too low for it.",
-    default: 50_000,
+    doc: "Clients of the whole instance. `auto` is what the limit of open files lets the shards hold, at most 50000. A number beyond that limit is refused at start.",
+    default: "auto",
   },
   allowedOrigins: {
     name: "allowed-origins",
