@@ -32,6 +32,8 @@ export function check(setting: Setting, candidate: Candidate, readFile: (path: s
       "Correct the path or its rights.",
     );
   }
+  if (content.text === "")
+    return refuse(setting, origin, `${raw} is empty`, "Fill the file, or name another.");
   // Editors and `echo` end a file with a newline that is no part of a password.
   const checked = checkValue(setting, origin, isFile ? content.text.replace(/\r?\n$/, "") : content.text);
   return "value" in checked ? { ...checked, path: raw } : checked;

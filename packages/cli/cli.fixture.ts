@@ -1,0 +1,51 @@
+const MAIN = new URL("main.ts", import.meta.url).pathname;
+
+export interface Finished {
+  readonly exitCode: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface RunOptions {
+  readonly env?: Readonly<Record<string, string>>;
+  readonly stdin?: string;
+  readonly program?: readonly string[];
+}
+
+/** Runs `shardcast` as a user would, with no variables but those given, to its end. */
+export async function shardcast(args: readonly string[], options: RunOptions = {}): Promise<Finished> {
+  const child = start(args, options);
+  const [stdout, stderr, exitCode] = await Promise.all([
+    new Response(child.stdout).text(),
+    new Response(child.stderr).text(),
+    child.exited,
+  ]);
+  return { exitCode, stdout, stderr };
+}
+
+/** Starts `shardcast` and leaves it running. */
+export function start(args: readonly string[], { env = {}, stdin, program }: RunOptions = {}) {
+  return Bun.spawn([...(program ?? [process.execPath, MAIN]), ...args], {
+    env: { PATH: process.env["PATH"] ?? "", ...env },
+    stdin: new TextEncoder().encode(stdin ?? ""),
+    stdout: "pipe",
+    stderr: "pipe",
+  });
+}
+
+/** Reads on until `count` lines have come, or the stream ends. */
+export async function readLines(stream: ReadableStream<Uint8Array>, count: number): Promise<string[]> {
+  const reader = stream.getReader();
+  const decoder = new TextDecoder();
+  let text = "";
+  try {
+    while (text.split("\n").length <= count) {
+      const { value, done } = await reader.read();
+      if (done) break;
+      text += decoder.decode(value, { stream: true });
+    }
+  } finally {
+    reader.releaseLock();
+  }
+  return text.split("\n").slice(0, count);
+}

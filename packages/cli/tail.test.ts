@@ -1,0 +1,112 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { startInstance, type TestInstance } from "../../test/instance.fixture.ts";
+import { readLines, shardcast, start } from "./cli.fixture.ts";
+
+describe("against a real server", () => {
+  let server: TestInstance;
+
+  beforeAll(async () => {
+    server = await startInstance(["--shards", "1"]);
+  });
+
+  afterAll(async () => {
+    await server.end();
+  });
+
+  const publish = (channel: string, value: string, stdin?: string) =>
+    shardcast(["publish", channel, value, "--url", server.admin], stdin === undefined ? {} : { stdin });
+
+  test("what is published is printed by a tail, which ends after its count", async () => {
+    const tail = start(["tail", "news.*", "--url", server.url, "--count", "2", "--json"]);
+    // It says on stderr that it is connected; a snapshot of nothing tells nothing, so the first message is retried.
+    await readLines(tail.stderr, 1);
+    const lines = readLines(tail.stdout, 2);
+    const published = await publishUntil(tail.exited, () => publish("news.local", '{"title":"Hello"}'));
+    const messages = (await lines).map((line) => JSON.parse(line));
+    expect(messages.map(({ channel, data }) => [channel, data])).toEqual([
+      ["news.local", { title: "Hello" }],
+      ["news.local", { title: "Hello" }],
+    ]);
+    expect(published).toContain(`news.local ${messages[1].cursor}\n`);
+    expect(await tail.exited).toBe(0);
+  });
+
+  test("standard input is published as it is", async () => {
+    const { exitCode, stdout, stderr } = await publish("stdin.test", "-", '  {"from":"stdin"}\n');
+    expect([exitCode, stderr]).toEqual([0, ""]);
+    expect(stdout).toMatch(/^stdin\.test [0-9a-z]{7}:\d+\n$/);
+    const tail = await shardcast(["tail", "stdin.test", "--url", server.url, "--snapshot", "--count", "1"]);
+    expect(tail.stdout).toContain(
+      `stdin.test ${stdout.split(" ")[1]?.trim()} (last value) {"from":"stdin"}\n`,
+    );
+  });
+
+  test("a tail goes on after the position that it is given", async () => {
+    const cursors: string[] = [];
+    for (const value of ["1", "2", "3"])
+      cursors.push((await publish("since.test", value)).stdout.trim().split(" ")[1] ?? "");
+    const flags = ["--url", server.url, "--since", cursors[0] ?? "", "--count", "2", "--json"];
+    const { stdout } = await shardcast(["tail", "since.test", ...flags]);
+    expect(
+      stdout
+        .trim()
+        .split("\n")
+        .map((line) => JSON.parse(line).cursor),
+    ).toEqual(cursors.slice(1));
+  });
+
+  test("a tail resumes over the death of its shard, with nothing lost and nothing twice", async () => {
+    const tail = start(["tail", "resume.test", "--url", server.url, "--count", "3", "--json"]);
+    await readLines(tail.stderr, 1);
+    const sent = [await publish("resume.test", "1")];
+    const first = await readLines(tail.stdout, 1);
+    for (const pid of await server.shardPids()) process.kill(pid, "SIGKILL");
+    sent.push(await publish("resume.test", "2"), await publish("resume.test", "3"));
+    const lines = [...first, ...(await readLines(tail.stdout, 2))];
+    expect(lines.map((line) => `resume.test ${JSON.parse(line).cursor}\n`)).toEqual(
+      sent.map(({ stdout }) => stdout),
+    );
+    expect(await tail.exited).toBe(0);
+  });
+
+  test("Ctrl-C ends a tail in order", async () => {
+    const tail = start(["tail", "quiet", "--url", server.url]);
+    await readLines(tail.stderr, 1);
+    tail.kill("SIGINT");
+    expect(await tail.exited).toBe(0);
+  });
+
+  test("an answer that is not Shardcast's is told apart", async () => {
+    const other = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: () => new Response("hello") });
+    try {
+      const { exitCode, stderr } = await shardcast(["publish", "a", "1", "--url", other.url.href]);
+      expect(exitCode).toBe(1);
+      expect(stderr).toContain("answered 200 and not as Shardcast does");
+    } finally {
+      await other.stop(true);
+    }
+  });
+});
+
+test("a tail of a server that is not there keeps trying, says so, and still ends when told to", async () => {
+  const tail = start(["tail", "a", "--url", "ws://127.0.0.1:1/ws"]);
+  const [line] = await readLines(tail.stderr, 1);
+  expect(line).toContain("no connection to ws://127.0.0.1:1/ws");
+  expect(line).toContain("Is `shardcast serve` running there?");
+  tail.kill("SIGTERM");
+  expect(await tail.exited).toBe(0);
+});
+
+/** Publishes again and again until a process has ended, and returns all that was printed. */
+async function publishUntil(
+  ended: Promise<unknown>,
+  publish: () => Promise<{ readonly stdout: string }>,
+): Promise<string> {
+  let isEnded = false;
+  void ended.then(() => {
+    isEnded = true;
+  });
+  let printed = "";
+  while (!isEnded) printed += (await publish()).stdout;
+  return printed;
+}
