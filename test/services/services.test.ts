@@ -1,0 +1,46 @@
+import { expect, test } from "bun:test";
+import { mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { reportMissing } from "./find.ts";
+import { until } from "./kafkaFixture.ts";
+
+test("a service dies with the process that started it, even when that is killed", async () => {
+  const logFile = join(mkdtempSync(join(tmpdir(), "shardcast-guard-")), "log");
+  const script = `
+    import { startGuarded } from ${JSON.stringify(join(import.meta.dir, "guardedProcess.ts"))};
+    const service = await startGuarded(["sleep", "1000"], { logFile: ${JSON.stringify(logFile)} });
+    console.log(service.pid);
+    setInterval(() => undefined, 1000);
+  `;
+  const starter = Bun.spawn([process.execPath, "-e", script], { stdout: "pipe", stderr: "inherit" });
+  const { value } = await starter.stdout.getReader().read();
+  const pid = Number(new TextDecoder().decode(value));
+  expect(isAlive(pid)).toBe(true);
+  starter.kill("SIGKILL");
+  await until(() => !isAlive(pid), 5_000);
+});
+
+test("a service that is required and not there is a failure, otherwise a loud skip", () => {
+  const before = process.env["SHARDCAST_REQUIRE_SERVICES"];
+  try {
+    process.env["SHARDCAST_REQUIRE_SERVICES"] = "kafka, imaginary";
+    expect(() => reportMissing("imaginary", "imagine it")).toThrow("SHARDCAST_REQUIRE_SERVICES");
+    expect(() => reportMissing("another", "imagine it")).not.toThrow();
+    process.env["SHARDCAST_REQUIRE_SERVICES"] = "all";
+    expect(() => reportMissing("another", "imagine it")).toThrow("imagine it");
+  } finally {
+    if (before === undefined) delete process.env["SHARDCAST_REQUIRE_SERVICES"];
+    else process.env["SHARDCAST_REQUIRE_SERVICES"] = before;
+  }
+});
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    // No such process.
+    return false;
+  }
+}
