@@ -15,11 +15,19 @@ export interface GuardedProcess {
 // The shell watches a pipe whose other end is ours: it closes when we die, however we die, and then the shell kills
 // the service. So no test run leaves a broker behind, not even one ended by SIGKILL.
 const GUARD = `
+directory=$1
+shift
 exec 3<&0
 "$@" </dev/null 3<&- &
 child=$!
 echo "$child"
-{ cat <&3 >/dev/null; kill -9 "$child"; } >/dev/null 2>&1 3<&3 &
+{
+  cat <&3 >/dev/null
+  trap "" TERM
+  kill -9 "$child"
+  while kill -0 "$child"; do sleep 0.1; done
+  if [ -n "$directory" ]; then rm -rf "$directory"; fi
+} >/dev/null 2>&1 3<&3 &
 guard=$!
 exec 3<&-
 wait "$child"
@@ -27,12 +35,20 @@ kill "$guard" 2>/dev/null
 exit 0
 `;
 
-/** Starts a service that dies with this process. Its output goes to `logFile`. */
+export interface GuardOptions {
+  /** Where the service's output goes. */
+  readonly logFile: string;
+  readonly env?: Readonly<Record<string, string>>;
+  /** A folder that is removed as well when this process dies before it has stopped the service. */
+  readonly directory?: string;
+}
+
+/** Starts a service that dies with this process. */
 export async function startGuarded(
   command: readonly string[],
-  options: { readonly logFile: string; readonly env?: Readonly<Record<string, string>> },
+  options: GuardOptions,
 ): Promise<GuardedProcess> {
-  const shell = spawn("sh", ["-c", GUARD, "sh", ...command], {
+  const shell = spawn("sh", ["-c", GUARD, "sh", options.directory ?? "", ...command], {
     stdio: ["pipe", "pipe", "pipe"],
     env: { ...process.env, ...options.env },
   });

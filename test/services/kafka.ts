@@ -134,7 +134,7 @@ export async function startKafka(options: KafkaStartOptions = {}): Promise<TestK
   };
   const restart = async () => {
     await halt();
-    running = await startGuarded(run("512m", "kafka.Kafka", [configuration]), { logFile });
+    running = await startGuarded(run("512m", "kafka.Kafka", [configuration]), { logFile, directory });
     await accepting(running, plain, logFile);
   };
   await restart();

@@ -63,7 +63,7 @@ export async function startRedis(extraArguments: readonly string[] = []): Promis
         ];
   let running: GuardedProcess | undefined;
   const restart = async () => {
-    running = await startGuarded(command, { logFile: join(directory, "redis.log") });
+    running = await startGuarded(command, { logFile: join(directory, "redis.log"), directory });
     await answering(port);
   };
   const kill = async () => {

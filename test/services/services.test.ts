@@ -1,15 +1,15 @@
 import { expect, test } from "bun:test";
-import { mkdtempSync } from "node:fs";
+import { existsSync, mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { reportMissing } from "./find.ts";
 import { until } from "./kafkaFixture.ts";
 
 test("a service dies with the process that started it, even when that is killed", async () => {
-  const logFile = join(mkdtempSync(join(tmpdir(), "shardcast-guard-")), "log");
+  const directory = mkdtempSync(join(tmpdir(), "shardcast-guard-"));
   const script = `
     import { startGuarded } from ${JSON.stringify(join(import.meta.dir, "guardedProcess.ts"))};
-    const service = await startGuarded(["sleep", "1000"], { logFile: ${JSON.stringify(logFile)} });
+    const service = await startGuarded(["sleep", "1000"], ${JSON.stringify({ logFile: join(directory, "log"), directory })});
     console.log(service.pid);
     setInterval(() => undefined, 1000);
   `;
@@ -18,7 +18,7 @@ test("a service dies with the process that started it, even when that is killed"
   const pid = Number(new TextDecoder().decode(value));
   expect(isAlive(pid)).toBe(true);
   starter.kill("SIGKILL");
-  await until(() => !isAlive(pid), 5_000);
+  await until(() => !isAlive(pid) && !existsSync(directory), 5_000);
 });
 
 test("a service that is required and not there is a failure, otherwise a loud skip", () => {
