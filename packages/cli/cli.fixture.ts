@@ -33,6 +33,12 @@ export function start(args: readonly string[], { env = {}, stdin, program }: Run
   });
 }
 
+/** Starts `shardcast` with an input to which the test may write, and which stays open. */
+export function startWithOpenInput(args: readonly string[]) {
+  const env = { PATH: process.env["PATH"] ?? "" };
+  return Bun.spawn([process.execPath, MAIN, ...args], { env, stdin: "pipe", stdout: "pipe", stderr: "pipe" });
+}
+
 /** Reads on until `count` lines have come, or the stream ends. */
 export async function readLines(stream: ReadableStream<Uint8Array>, count: number): Promise<string[]> {
   const reader = stream.getReader();

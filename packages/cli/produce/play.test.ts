@@ -4,10 +4,42 @@ import { REAL_CLOCK } from "./clock.ts";
 import { atRate, inRecordedTime, type Pace, unpaced } from "./pace.ts";
 import { type Player, play } from "./play.ts";
 import type { TopicRecord } from "./record.ts";
+import { BATCH_RECORDS_MAX } from "./sender.ts";
 
 interface Sent {
   readonly value: string;
   readonly atMs: number;
+}
+
+/** Time passes only when nothing else is left to do. */
+class SimulatedClock {
+  #nowMs = 5_000;
+  readonly #waiting: { readonly timeMs: number; readonly resolve: () => void }[] = [];
+
+  nowMs(): number {
+    return this.#nowMs;
+  }
+
+  async waitUntil(timeMs: number): Promise<void> {
+    if (timeMs <= this.#nowMs) return;
+    await new Promise<void>((resolve) => this.#waiting.push({ timeMs, resolve }));
+  }
+
+  async runUntil(ended: Promise<unknown>): Promise<void> {
+    let isEnded = false;
+    const end = () => {
+      isEnded = true;
+    };
+    void ended.then(end, end);
+    while (!isEnded) {
+      await new Promise((resolve) => setImmediate(resolve));
+      this.#waiting.sort((a, b) => a.timeMs - b.timeMs);
+      const next = this.#waiting.shift();
+      if (next === undefined) continue;
+      this.#nowMs = next.timeMs;
+      next.resolve();
+    }
+  }
 }
 
 /** Plays in simulated time, in which sending takes `sendMs`, and tells what was sent when. */
@@ -16,32 +48,28 @@ async function simulate(
   pace: Pace,
   options: Partial<Player> & { readonly sendMs?: number } = {},
 ): Promise<{ readonly sent: Sent[]; readonly batches: number; readonly count: number }> {
-  let nowMs = 5_000;
-  const startMs = nowMs;
+  const clock = new SimulatedClock();
+  const startMs = clock.nowMs();
   const sent: Sent[] = [];
   let batches = 0;
-  const count = await play({
+  const playing = play({
     async *open() {
       yield* records;
     },
     pace,
-    clock: {
-      nowMs: () => nowMs,
-      waitUntil: async (timeMs) => {
-        nowMs = Math.max(nowMs, timeMs);
-      },
-    },
+    clock,
     send: async (batch) => {
       batches++;
-      for (const { value } of batch) sent.push({ value, atMs: nowMs - startMs });
-      nowMs += options.sendMs ?? 0;
+      for (const { value } of batch) sent.push({ value, atMs: clock.nowMs() - startMs });
+      await clock.waitUntil(clock.nowMs() + (options.sendMs ?? 0));
     },
     loop: false,
     limit: Number.POSITIVE_INFINITY,
     signal: new AbortController().signal,
     ...options,
   });
-  return { sent, batches, count };
+  await clock.runUntil(playing);
+  return { sent, batches, count: await playing };
 }
 
 function numbered(count: number, stepMs = 0): TopicRecord[] {
@@ -89,11 +117,49 @@ test("a slow broker makes batches larger, and the rate is caught up", async () =
   expect(sent.at(-1)?.atMs).toBeLessThan(115);
 });
 
-test("without a pace, records go in batches of a bounded size", async () => {
-  const { batches } = await simulate(numbered(2500), unpaced());
-  expect(batches).toBe(3);
+test("without a pace, records go in batches of a bounded size, however slow the broker is", async () => {
+  const sizes: number[] = [];
+  const send = async (batch: readonly TopicRecord[]) => {
+    sizes.push(batch.length);
+    await new Promise((resolve) => setImmediate(resolve));
+  };
+  await simulate(numbered(4500), unpaced(), { send });
+  expect(Math.max(...sizes)).toBe(BATCH_RECORDS_MAX);
+  expect(sizes.reduce((sum, size) => sum + size)).toBe(4500);
+  expect(sizes.length).toBeLessThan(8);
+  sizes.length = 0;
   const large = numbered(10).map((record) => ({ ...record, value: "x".repeat(300_000) }));
-  expect((await simulate(large, unpaced())).batches).toBe(5);
+  await simulate(large, unpaced(), { send });
+  expect(Math.max(...sizes)).toBe(2);
+});
+
+test("a record is sent although the next one does not come", async () => {
+  const next = Promise.withResolvers<void>();
+  const { sent, count } = await simulate([], unpaced(), {
+    async *open() {
+      yield { key: null, value: "first" };
+      await next.promise;
+      yield { key: null, value: "second" };
+    },
+    send: async ([record]) => {
+      if (record?.value === "first") next.resolve();
+    },
+  });
+  expect([sent.length, count]).toEqual([0, 2]);
+});
+
+test("what was read before a bad line is sent", async () => {
+  const values: string[] = [];
+  const playing = simulate([], unpaced(), {
+    async *open() {
+      yield* numbered(3);
+      throw new Error("line 4");
+    },
+    send: async (batch) => void values.push(...batch.map(({ value }) => value)),
+  });
+  expect(playing).rejects.toThrow("line 4");
+  await playing.catch(() => undefined);
+  expect(values).toEqual(["0", "1", "2"]);
 });
 
 test("an empty file ends, also in a loop", async () => {
@@ -130,21 +196,37 @@ test("every record is sent once, in order, up to the limit", async () => {
 
 test("ending while it waits sends what was due before, and nothing after", async () => {
   const ending = new AbortController();
-  const records = numbered(10, 3_600_000);
-  const { sent, count } = await simulate(records, inRecordedTime(1), {
-    signal: ending.signal,
-    clock: {
-      nowMs: () => REAL_CLOCK.nowMs(),
-      waitUntil: async (timeMs, signal) => {
-        queueMicrotask(() => ending.abort());
-        await REAL_CLOCK.waitUntil(timeMs, signal);
-      },
+  const sent: string[] = [];
+  const count = await play({
+    async *open() {
+      yield* numbered(10, 3_600_000);
     },
+    pace: inRecordedTime(1),
+    clock: REAL_CLOCK,
+    send: async (batch) => {
+      sent.push(...batch.map(({ value }) => value));
+      ending.abort();
+    },
+    loop: false,
+    limit: 10,
+    signal: ending.signal,
   });
-  expect([sent.length, count]).toEqual([1, 1]);
+  expect([sent, count]).toEqual([["0"], 1]);
 });
 
-test("an error of the broker ends it", async () => {
+test("an error of the broker ends it, also while it waits for a time far away", async () => {
+  const waiting = play({
+    async *open() {
+      yield* numbered(3, 3_600_000);
+    },
+    pace: inRecordedTime(1),
+    clock: REAL_CLOCK,
+    send: () => Promise.reject(new Error("broker is gone")),
+    loop: false,
+    limit: 10,
+    signal: new AbortController().signal,
+  });
+  expect(waiting).rejects.toThrow("broker is gone");
   const failing = simulate(numbered(3), unpaced(), {
     send: () => Promise.reject(new Error("broker is gone")),
   });

@@ -1,4 +1,5 @@
 import { createReadStream } from "node:fs";
+import { addAbortSignal } from "node:stream";
 import { KafkaCluster } from "@shardcast/server/kafka/cluster";
 import { KafkaError } from "@shardcast/server/kafka/kafkaError";
 import { createProducer } from "@shardcast/server/kafka/producer";
@@ -76,7 +77,7 @@ async function playFile(options: ProduceOptions, { signal }: CommandContext): Pr
   const keepsTime = isRecorded(options);
   try {
     return await play({
-      open: () => recordsOf(options),
+      open: () => recordsOf(options, signal),
       pace: paceOf(options),
       send: async (records) => {
         const stamped = records.map(({ key, value, timestampMs }) => ({
@@ -97,9 +98,11 @@ async function playFile(options: ProduceOptions, { signal }: CommandContext): Pr
   }
 }
 
-async function* recordsOf(options: ProduceOptions): AsyncGenerator<TopicRecord> {
+async function* recordsOf(options: ProduceOptions, signal: AbortSignal): AsyncGenerator<TopicRecord> {
   const { file, format, recordsField, keyField, timestampField, numberFields = [] } = options;
-  const chunks: AsyncIterable<Uint8Array> = file === "-" ? Bun.stdin.stream() : createReadStream(file);
+  // The signal also ends the wait for input that does not come.
+  const chunks: AsyncIterable<Uint8Array> =
+    file === "-" ? addAbortSignal(signal, process.stdin) : createReadStream(file, { signal });
   for await (const row of readRows(chunks, { format, recordsField, numberFields })) {
     yield recordOf(row, { keyField, timestampField });
   }
