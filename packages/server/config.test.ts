@@ -37,7 +37,8 @@ describe("where values come from", () => {
   });
 
   test("YAML and JSON files say the same", () => {
-    const yaml = "kafka-brokers: [k1:9092]\nkafka-topics: a,b\ndemo: true\nhistory-bytes: 1MiB\ntopic-templates: {a: 'x.{key}'}\n";
+    const yaml =
+      "kafka-brokers: [k1:9092]\nkafka-topics: a,b\ndemo: true\nhistory-bytes: 1MiB\ntopic-templates: {a: 'x.{key}'}\n";
     const json = JSON.stringify({
       "kafka-brokers": ["k1:9092"],
       "kafka-topics": ["a", "b"],
@@ -50,7 +51,15 @@ describe("where values come from", () => {
   });
 
   test("lists and maps are read from repeated flags and from one variable alike", () => {
-    const argv = ["--kafka-topics", "a,b", "--kafka-topics", "c", "--topic-templates", "a=1.{key}", "--topic-templates=b={key}.x=y"];
+    const argv = [
+      "--kafka-topics",
+      "a,b",
+      "--kafka-topics",
+      "c",
+      "--topic-templates",
+      "a=1.{key}",
+      "--topic-templates=b={key}.x=y",
+    ];
     const env = { SHARDCAST_KAFKA_TOPICS: "a, b, c,", SHARDCAST_TOPIC_TEMPLATES: "a=1.{key},b={key}.x=y" };
     const brokers = ["--kafka-brokers=k:9092"];
     const { config } = loaded({ argv: [...brokers, ...argv] });
@@ -135,7 +144,13 @@ describe("secrets", () => {
   });
 
   test("neither the redacted configuration nor the list of settings holds one", () => {
-    const argv = [...SASL, "--kafka-sasl-password=geheim", "--kafka-tls", "--kafka-tls-key=k", "--kafka-tls-cert=c"];
+    const argv = [
+      ...SASL,
+      "--kafka-sasl-password=geheim",
+      "--kafka-tls",
+      "--kafka-tls-key=k",
+      "--kafka-tls-cert=c",
+    ];
     const { config, effective } = loaded({ argv, files: { k: "geheimer Schlüssel", c: "certificate" } });
     expect(config.kafka?.connection.tls).toEqual({
       cert: "certificate",
@@ -160,7 +175,10 @@ test("the configuration is plain JSON, so that it reaches the shards as it is", 
 });
 
 test("whatever the arguments are, loading answers with a configuration or with problems", () => {
-  const word = fc.oneof(fc.string(), fc.constantFrom("--port", "--demo", "--shards=", "--", "-", "--topic-templates", "--__proto__", "a=b"));
+  const word = fc.oneof(
+    fc.string(),
+    fc.constantFrom("--port", "--demo", "--shards=", "--", "-", "--topic-templates", "--__proto__", "a=b"),
+  );
   fc.assert(
     fc.property(fc.array(word, { maxLength: 6 }), fc.string(), (argv, content) => {
       const result = load({ argv: [...argv, "--config=s"], files: { s: content } });

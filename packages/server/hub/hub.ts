@@ -79,7 +79,9 @@ export class Hub {
   mark(): string {
     // A stream that is gone is left out: a shard that starts later does not know it, and nothing of it can be missed.
     this.#mark ??= formatMark(
-      [...this.#slots.values()].filter((slot) => !slot.gone).map((slot) => [slot.streamId, slot.next] as const),
+      [...this.#slots.values()]
+        .filter((slot) => !slot.gone)
+        .map((slot) => [slot.streamId, slot.next] as const),
     );
     return this.#mark;
   }

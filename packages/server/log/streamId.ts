@@ -7,7 +7,9 @@ import { STREAM_ID_LENGTH } from "@shardcast/protocol/cursor";
  * 7e-6; a collision is refused at start.
  */
 export function streamIdOf(topic: string, topicId: string, partition: number): string {
-  const digest = createHash("sha256").update(JSON.stringify([topic, topicId, partition])).digest();
+  const digest = createHash("sha256")
+    .update(JSON.stringify([topic, topicId, partition]))
+    .digest();
   const bits = digest.readUIntBE(0, 6) % 36 ** STREAM_ID_LENGTH;
   return bits.toString(36).padStart(STREAM_ID_LENGTH, "0");
 }

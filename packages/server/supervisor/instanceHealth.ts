@@ -29,7 +29,7 @@ export function instanceHealth(state: InstanceState): HealthReport {
     source: namesCheck(
       state.stats,
       (stats) => stats.sourceState,
-      ["running", "none"],
+      ["reading", "none"],
       "clients are kept; it catches up",
     ),
   };

@@ -1,0 +1,317 @@
+import type { Logger } from "pino";
+import { type Figure, shardMetrics } from "./admin/shardMetrics.ts";
+import { FrameError } from "./bus/frame.ts";
+import { decodeFrame } from "./bus/frameCodec.ts";
+import { openBus } from "./bus/open.ts";
+import type { Config } from "./config.ts";
+import { Admission } from "./gateway/admission.ts";
+import type { ConnectionContext, ConnectionCounters } from "./gateway/connection.ts";
+import { RateLimit } from "./gateway/rateLimit.ts";
+import { Gateway } from "./gateway/websocket.ts";
+import type { HealthReport } from "./health.ts";
+import { Hub } from "./hub/hub.ts";
+import type { StreamLog } from "./log/log.ts";
+import { openLog } from "./log/open.ts";
+import { IngestHalf } from "./source/ingest.ts";
+import { createRouter, isUnroutable } from "./source/route.ts";
+import { Assembler } from "./stream/assemble.ts";
+import { SharedReads } from "./stream/sharedReads.ts";
+import { StreamWatch } from "./stream/watch.ts";
+import type { ChannelInfo, Question, ShardStart, ShardStats } from "./supervisor/ipc.ts";
+
+/** Records per shard that a start reads back, so that history serves the clients that come back. */
+const WARM_RECORDS_MAX = 20_000;
+/** What history's last values may take beyond its segments, as a share of those. */
+const LAST_VALUE_SHARE = 0.25;
+/** Channels that one answer to `/api/channels` names. */
+const CHANNELS_TOLD_MAX = 10_000;
+
+/** What HTTP publishes append to a topic is keyed by its channel, unless the topic has a template of its own. */
+function topicTemplates({ kafka, routing }: Config): Readonly<Record<string, string>> {
+  if (kafka?.publishTopic === undefined) return routing.topicTemplates;
+  return { [kafka.publishTopic]: "{key}", ...routing.topicTemplates };
+}
+
+/** One shard: composes both halves of a message's way, from the source to the bus and from the bus to the clients. */
+export class Shard {
+  readonly #start: ShardStart;
+  readonly #logger: Logger;
+  readonly #hub: Hub;
+  readonly #gateway: Gateway;
+  readonly #admission: Admission;
+  readonly #log: StreamLog;
+  readonly #reads: SharedReads;
+  readonly #bus: ReturnType<typeof openBus>;
+  readonly #assembler: Assembler;
+  readonly #watch: StreamWatch;
+  readonly #ingest: IngestHalf | undefined;
+  readonly #counters: ConnectionCounters = {
+    requests: 0,
+    refusals: 0,
+    resumed: 0,
+    notRecovered: 0,
+    replayedMessages: 0,
+  };
+  readonly #registry;
+  #malformedFrames = 0;
+  #health: HealthReport;
+  #expiry: Timer | undefined;
+
+  constructor(start: ShardStart, logger: Logger) {
+    const { config, shard } = start;
+    this.#start = start;
+    this.#logger = logger;
+    this.#health = { status: "unhealthy", instance: config.instance.id, checks: {}, shards: [] };
+    const router = createRouter({
+      defaultTemplate: config.routing.channelTemplate,
+      topicTemplates: topicTemplates(config),
+    });
+    this.#admission = new Admission(config.gateway.allowedOrigins, start.permits);
+    this.#gateway = new Gateway({
+      host: config.gateway.host,
+      port: start.port,
+      instance: config.instance.id,
+      shard,
+      messageBytesMax: config.limits.messageBytesMax,
+      backpressureBytes: config.limits.backpressureBytes,
+      idleTimeoutMs: config.limits.idleTimeoutMs,
+      pingIntervalMs: config.limits.pingIntervalMs,
+      admission: this.#admission,
+      health: () => this.#health,
+    });
+    this.#hub = new Hub(
+      {
+        messagesMax: config.history.messagesPerChannel,
+        bytesMax: config.history.bytesPerShard,
+        ageMsMax: config.history.seconds * 1000,
+        lastValueBytesMax: config.history.bytesPerShard * LAST_VALUE_SHARE,
+      },
+      this.#gateway.broadcast,
+    );
+    this.#log = openLog(config, start.logPath, (streamId, record) => {
+      const routed = router(streamId, record);
+      return isUnroutable(routed) ? undefined : routed;
+    });
+    this.#reads = new SharedReads(this.#log);
+    this.#bus = openBus(config.bus, start.busPath);
+    this.#watch = new StreamWatch({
+      log: this.#log,
+      warmRecordsMax: WARM_RECORDS_MAX,
+      found: (stream, from) => {
+        this.#hub.open(stream.id, from);
+        return this.#assembler.open(stream.id, from, stream.next);
+      },
+      onError: (error) => logger.warn({ err: error }, "the log does not tell its streams; it is asked again"),
+    });
+    this.#assembler = new Assembler({
+      log: this.#reads,
+      deliver: (streamId, publications, through) => this.#hub.deliver(streamId, publications, through),
+      gap: (streamId, after, through, reason) => {
+        logger.warn({ streamId, after, through, reason }, "gap: this stretch can not be had any more");
+        this.#hub.gap(streamId, after, through, reason);
+      },
+      discover: async (streamId) => {
+        const found = await this.#watch.find(streamId);
+        if (found !== undefined) this.#hub.open(streamId, found.earliest);
+        return found;
+      },
+      schedule: (delayMs, fn) => {
+        const timer = setTimeout(fn, delayMs);
+        return () => clearTimeout(timer);
+      },
+      now: () => performance.now(),
+      random: Math.random,
+    });
+    if (config.kafka !== undefined && config.kafka.topics.length > 0 && config.instance.role !== "gateway") {
+      this.#ingest = new IngestHalf({
+        config,
+        kafka: config.kafka,
+        shard,
+        bus: this.#bus,
+        route: router,
+        logger,
+      });
+    }
+    this.#registry = shardMetrics(shard, this.#figures());
+  }
+
+  /** Resolves with the public port once this shard is warm and takes clients. */
+  async open(): Promise<number> {
+    const warm = this.#watch.begin();
+    await this.#watch.listed;
+    await this.#bus.subscribe((bytes) => this.#onFrame(bytes));
+    await warm;
+    await this.#ingest?.start();
+    this.#expiry = setInterval(() => this.#hub.history.expire(), 1000);
+    if (this.#start.config.instance.role !== "ingest") this.#gateway.open(this.#context());
+    return this.#gateway.port;
+  }
+
+  setPermits(permits: number): void {
+    this.#admission.permits = permits;
+  }
+
+  setHealth(report: HealthReport): void {
+    this.#health = report;
+  }
+
+  get stats(): ShardStats {
+    const { publications, deliveries, gaps } = this.#hub.counters;
+    const { repairs, oldestHoldMs, streamsReadForward } = this.#assembler.stats;
+    return {
+      connections: this.#gateway.connections,
+      publications,
+      deliveries,
+      rssBytes: process.memoryUsage.rss(),
+      busState: this.#bus.state,
+      gaps,
+      repairs,
+      oldestHoldMs,
+      streamsReadForward,
+      sourceState: this.#ingest?.state ?? "none",
+    };
+  }
+
+  async answer(question: Question): Promise<unknown> {
+    return question === "metrics" ? await this.#registry.metrics() : this.#channels();
+  }
+
+  /** Hands the partitions over, sends the clients away, and ends. */
+  async close(): Promise<void> {
+    this.#admission.accepting = false;
+    clearInterval(this.#expiry);
+    await this.#ingest?.stop();
+    await this.#gateway.close();
+    this.#watch.close();
+    this.#assembler.close();
+    await this.#bus.close();
+    await this.#log.close();
+  }
+
+  #onFrame(bytes: Uint8Array): void {
+    try {
+      this.#assembler.onFrame(decodeFrame(bytes));
+    } catch (error) {
+      if (!(error instanceof FrameError)) throw error;
+      this.#malformedFrames += 1;
+      this.#logger.warn({ err: error }, "malformed frame on the bus: somebody else publishes there");
+    }
+  }
+
+  #context(): ConnectionContext {
+    const { limits, resume } = this.#start.config;
+    return {
+      hub: this.#hub,
+      log: this.#reads,
+      limits: {
+        subscriptionsMax: limits.subscriptionsMax,
+        replayBufferBytes: Math.max(16 * 1024, Math.floor(limits.backpressureBytes / 4)),
+        waitingRequestsMax: 64,
+        refusalsMax: 100,
+      },
+      replayLimits: {
+        recordsMax: resume.recordsMax,
+        bytesMax: resume.bytesMax,
+        ageMsMax: resume.ageSecondsMax * 1000,
+        // A step must fit in a client's buffer beside what is being sent.
+        readBytesMax: Math.max(16 * 1024, Math.floor(limits.backpressureBytes / 4)),
+      },
+      rate: new RateLimit(limits.requestsPerSecond, limits.requestBurst),
+      counters: this.#counters,
+      now: Date.now,
+    };
+  }
+
+  #channels(): ChannelInfo[] {
+    const infos = new Map<string, ChannelInfo>();
+    for (const { name, count } of this.#hub.history.channels()) {
+      if (infos.size >= CHANNELS_TOLD_MAX) break;
+      infos.set(name, {
+        channel: name,
+        subscribers: this.#hub.topics.get(name)?.subscribers ?? 0,
+        messages: count,
+      });
+    }
+    for (const { name, subscribers } of this.#hub.topics.values()) {
+      if (infos.size >= CHANNELS_TOLD_MAX) break;
+      if (!infos.has(name)) infos.set(name, { channel: name, subscribers, messages: 0 });
+    }
+    return [...infos.values()];
+  }
+
+  #figures(): Figure[] {
+    const hub = this.#hub.counters;
+    const history = () => this.#hub.history.stats();
+    const assembly = () => this.#assembler.stats;
+    const counter = (name: string, help: string, read: Figure["read"], label?: string): Figure =>
+      label === undefined
+        ? { name: `shardcast_${name}_total`, help, kind: "counter", read }
+        : { name: `shardcast_${name}_total`, help, kind: "counter", read, label };
+    const gauge = (name: string, help: string, read: () => number): Figure => ({
+      name: `shardcast_${name}`,
+      help,
+      kind: "gauge",
+      read,
+    });
+    return [
+      gauge("connections", "Clients connected.", () => this.#gateway.connections),
+      gauge("topics", "Names that clients subscribe to.", () => this.#hub.topics.size),
+      gauge("bus_connected", "1 while the bus is connected.", () =>
+        this.#bus.state === "connected" ? 1 : 0,
+      ),
+      counter("publications", "Publications handed to the hub.", () => hub.publications),
+      counter("publication_bytes", "Bytes of their envelopes.", () => hub.payloadBytes),
+      counter("deliveries", "Messages handed to clients, replays not counted.", () => hub.deliveries),
+      counter("gaps", "Stretches of a stream that were lost for good.", () => assembly().gaps, "reason"),
+      counter("requests", "Requests of clients.", () => this.#counters.requests),
+      counter("request_refusals", "Requests answered with an error.", () => this.#counters.refusals),
+      counter("handshake_refusals", "Handshakes refused.", () => this.#admission.refused, "reason"),
+      counter("resumes", "Resumes that recovered everything.", () => this.#counters.resumed),
+      counter("resumes_not_recovered", "Resumes that could not.", () => this.#counters.notRecovered),
+      counter("replayed_messages", "Messages sent by resumes.", () => this.#counters.replayedMessages),
+      counter(
+        "closes",
+        "Ended connections; 1006: broken, or cut off for slowness.",
+        () => this.#gateway.closes,
+        "code",
+      ),
+      gauge("history_channels", "Channels in history.", () => history().channels),
+      gauge("history_capacity_bytes", "Bytes that history's segments take.", () => history().capacityBytes),
+      gauge(
+        "history_last_value_bytes",
+        "Bytes of last values kept beyond it.",
+        () => history().retainedBytes,
+      ),
+      counter(
+        "history_last_values_dropped",
+        "Last values dropped for room.",
+        () => history().droppedLastValues,
+      ),
+      counter("bus_frames", "Range frames received.", () => assembly().frames),
+      counter(
+        "bus_frames_malformed",
+        "Frames that were none.",
+        () => assembly().malformed + this.#malformedFrames,
+      ),
+      counter("bus_repeats", "Frames with nothing new.", () => assembly().repeats),
+      counter("holes", "Holes seen in streams.", () => assembly().holes),
+      counter("repairs", "Holes read from the log.", () => assembly().repairs),
+      counter("log_reads", "Reads of the log for repairs and warm starts.", () => assembly().logReads),
+      counter("log_unavailable", "Reads that found no log.", () => assembly().logUnavailable),
+      counter(
+        "held_dropped",
+        "Held frames dropped for room: the log has them.",
+        () => assembly().heldDropped,
+      ),
+      gauge("held_bytes", "Frames held back behind holes.", () => assembly().heldBytes),
+      gauge("oldest_hold_ms", "Age of the oldest hole.", () => assembly().oldestHoldMs),
+      gauge("streams", "Streams followed.", () => assembly().streams),
+      gauge(
+        "streams_read_forward",
+        "Streams read from the log because the bus does not serve them.",
+        () => assembly().streamsReadForward,
+      ),
+      ...(this.#ingest?.figures ?? []),
+    ];
+  }
+}

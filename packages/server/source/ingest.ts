@@ -1,0 +1,156 @@
+import type { Logger } from "pino";
+import type { Figure } from "../admin/shardMetrics.ts";
+import type { BroadcastBus } from "../bus/bus.ts";
+import type { Config, KafkaConfig } from "../config.ts";
+import { createProducer, type KafkaProducer } from "../kafka/producer.ts";
+import type { SourceRecord } from "../publication.ts";
+import { KafkaSource } from "./kafka.ts";
+import { Publisher } from "./publisher.ts";
+import type { Router, Unroutable } from "./route.ts";
+
+export interface IngestOptions {
+  readonly config: Config;
+  readonly kafka: KafkaConfig;
+  readonly shard: number;
+  readonly bus: BroadcastBus;
+  readonly route: Router;
+  readonly logger: Logger;
+}
+
+/** An owner that can not reach its bus for this long gives its partitions up, so that it holds none hostage. */
+const UNPUBLISHABLE_MS_MAX = 5000;
+/** Before it asks for partitions again. */
+const COME_BACK_MS = 5000;
+const LOOK_MS = 500;
+
+/** The first half of the way in one shard: Kafka's partitions that this shard owns, routed and put on the bus. */
+export class IngestHalf {
+  readonly #options: IngestOptions;
+  readonly #source: KafkaSource;
+  readonly #publisher: Publisher;
+  readonly #deadLetters: KafkaProducer | undefined;
+  #looking: Timer | undefined;
+  #releasedMs: number | undefined;
+
+  constructor(options: IngestOptions) {
+    this.#options = options;
+    const { config, kafka, shard, bus, route, logger } = options;
+    const { deadLetterTopic } = kafka;
+    if (deadLetterTopic !== undefined) this.#deadLetters = createProducer({ connection: kafka.connection });
+    this.#publisher = new Publisher({
+      bus,
+      publisher: `${config.instance.id}/${shard}`,
+      route,
+      log: logger,
+      ...(deadLetterTopic === undefined
+        ? {}
+        : { deadLetter: (record, unroutable) => this.#sendDeadLetter(deadLetterTopic, record, unroutable) }),
+    });
+    this.#source = new KafkaSource({
+      connection: kafka.connection,
+      groupId: kafka.groupId,
+      topics: kafka.topics,
+      from: kafka.from,
+      logger: (level, message, fields) => logger[level](fields ?? {}, message),
+    });
+  }
+
+  get state(): string {
+    return this.#source.stats().state;
+  }
+
+  get figures(): readonly Figure[] {
+    const counts = () => this.#publisher.counts;
+    const stats = () => this.#source.stats();
+    return [
+      counter("source_records", "Records read from Kafka.", () => stats().records),
+      counter("source_bytes", "Their bytes.", () => stats().bytes),
+      counter("source_commits", "Offsets committed.", () => stats().commits),
+      counter("source_rebalances", "Rebalances of the consumer group.", () => stats().rebalances),
+      counter("source_errors", "Errors of Kafka that were tried again.", () => stats().errors),
+      {
+        name: "shardcast_source_lag",
+        help: "Records of a partition that are not read yet.",
+        kind: "gauge",
+        label: "stream",
+        read: () => Object.fromEntries(stats().partitions.map(({ name, lag }) => [name, lag])),
+      },
+      counter("published_frames", "Frames that the bus accepted.", () => counts().frames),
+      counter("published_publications", "Publications in them.", () => counts().publications),
+      counter(
+        "publish_retries",
+        "Frames that the bus refused, and that were tried again.",
+        () => counts().retries,
+      ),
+      counter(
+        "publications_omitted",
+        "Publications too large for a frame: shards read them from the log.",
+        () => counts().omitted,
+      ),
+      {
+        name: "shardcast_unroutable_total",
+        help: "Records that no channel could be made for.",
+        kind: "counter",
+        label: "reason",
+        read: () => Object.fromEntries(counts().unroutable),
+      },
+      counter("dead_letters", "Records sent to the dead-letter topic.", () => counts().deadLetters),
+      {
+        name: "shardcast_publish_in_flight_bytes",
+        help: "Bytes that the bus has not accepted yet.",
+        kind: "gauge",
+        read: () => counts().inFlightBytes,
+      },
+    ];
+  }
+
+  async start(): Promise<void> {
+    await this.#source.start(this.#publisher);
+    this.#looking = setInterval(() => this.#look(), LOOK_MS);
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#looking);
+    await this.#source.stop();
+    this.#publisher.close();
+    await this.#deadLetters?.close();
+  }
+
+  #look(): void {
+    const nowMs = performance.now();
+    if (this.#releasedMs !== undefined) {
+      if (nowMs - this.#releasedMs < COME_BACK_MS) return;
+      this.#releasedMs = undefined;
+      this.#source
+        .resume()
+        .catch((error: unknown) => this.#options.logger.error({ err: error }, "joining the group failed"));
+      return;
+    }
+    if (this.#publisher.unpublishableForMs < UNPUBLISHABLE_MS_MAX) return;
+    this.#releasedMs = nowMs;
+    this.#options.logger.error("the bus takes nothing: this shard gives its partitions up");
+    this.#source
+      .release()
+      .catch((error: unknown) => this.#options.logger.error({ err: error }, "giving partitions up failed"));
+  }
+
+  async #sendDeadLetter(
+    topic: string,
+    record: SourceRecord,
+    { unroutable, detail }: Unroutable,
+  ): Promise<void> {
+    const headers: Array<readonly [string, Uint8Array | string]> = [
+      ...record.headers,
+      ["shardcast-reason", unroutable],
+      ["shardcast-detail", detail],
+      ["shardcast-origin", `${record.topic}/${record.partition}:${record.offset}`],
+    ];
+    await this.#deadLetters?.send([
+      { topic, key: record.key, value: record.value, headers, timestampMs: record.timestampMs },
+    ]);
+  }
+}
+
+function counter(name: string, help: string, read: () => number): Figure {
+  return { name: `shardcast_${name}_total`, help, kind: "counter", read };
+}

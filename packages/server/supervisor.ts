@@ -1,0 +1,283 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Logger } from "pino";
+import { startAdminServer } from "./admin/adminServer.ts";
+import { joinMetrics } from "./admin/joinMetrics.ts";
+import type { Published, PublishItem } from "./admin/publishRequest.ts";
+import { shardMetrics } from "./admin/shardMetrics.ts";
+import type { Config } from "./config.ts";
+import type { HealthReport } from "./health.ts";
+import { checkKafka } from "./kafka/check.ts";
+import { KafkaError } from "./kafka/kafkaError.ts";
+import { createLogger } from "./logger.ts";
+import { connectionsProblem, openFilesMax } from "./supervisor/hostLimits.ts";
+import { instanceHealth } from "./supervisor/instanceHealth.ts";
+import type { ChannelInfo, ShardStart } from "./supervisor/ipc.ts";
+import { LocalServices } from "./supervisor/localServices.ts";
+import { sharePermits } from "./supervisor/permits.ts";
+import { probePort } from "./supervisor/portProbe.ts";
+import { ShardProcess } from "./supervisor/shardProcess.ts";
+import { TopicPublisher } from "./supervisor/topicPublisher.ts";
+import { VERSION } from "./version.ts";
+
+/** Health reaches the shards, and permits are shared out anew, this often. */
+const TICK_MS = 500;
+
+/** Runs one instance until it is told to end. Resolves with the exit code. */
+export async function runSupervisor(config: Config): Promise<number> {
+  const logger = createLogger(config.logging, { instance: config.instance.id });
+  const problem = await startProblem(config, logger);
+  if (problem !== undefined) {
+    logger.fatal(problem);
+    return 1;
+  }
+  const supervisor = new Supervisor(config, logger);
+  return await supervisor.run();
+}
+
+/** What must hold before any process starts: each with what to do about it. */
+async function startProblem(config: Config, logger: Logger): Promise<string | undefined> {
+  const { gateway, admin, instance, kafka } = config;
+  const files = connectionsProblem(gateway.connectionsMax, instance.shards, openFilesMax());
+  if (files !== undefined) return files;
+  const taken = (await probePort(gateway.host, gateway.port)) ?? (await probePort(admin.host, admin.port));
+  if (taken !== undefined) return taken;
+  if (kafka === undefined) return undefined;
+  try {
+    await checkKafka(kafka.connection, kafka.topics);
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof KafkaError)) throw error;
+    if (error.code !== "kafka_unknown_topic") return error.message;
+    // A topic may be made later, and is followed then: so this is said loudly, and no reason to refuse.
+    logger.warn(error.message);
+    return undefined;
+  }
+}
+
+/** One instance: starts its shards, watches them, joins what they tell, and ends everything in order. */
+class Supervisor {
+  readonly #config: Config;
+  readonly #logger: Logger;
+  readonly #directory: string;
+  readonly #local: LocalServices;
+  readonly #topicPublisher: TopicPublisher | undefined;
+  readonly #shards: ShardProcess[] = [];
+  readonly #startedMs = Date.now();
+  readonly #registry;
+  #port: number;
+  #draining = false;
+  #announced = false;
+  #end: (exitCode: number) => void = () => {};
+
+  constructor(config: Config, logger: Logger) {
+    this.#config = config;
+    this.#logger = logger;
+    this.#port = config.gateway.port;
+    // Unix sockets of this instance's processes; only their owner may reach them.
+    this.#directory = mkdtempSync(join(tmpdir(), "shardcast-"));
+    this.#local = new LocalServices(config, this.#directory, logger);
+    const { kafka } = config;
+    if (kafka?.publishTopic !== undefined)
+      this.#topicPublisher = new TopicPublisher(kafka, kafka.publishTopic);
+    for (let shard = 0; shard < config.instance.shards; shard++) this.#shards.push(this.#shardProcess(shard));
+    this.#registry = shardMetrics(undefined, [
+      ...this.#local.figures,
+      {
+        name: "shardcast_shard_restarts_total",
+        help: "Shards started anew after they died.",
+        kind: "counter",
+        read: () => this.#shards.reduce((sum, shard) => sum + shard.health.restarts, 0),
+      },
+      {
+        name: "shardcast_shards_ready",
+        help: "Shards that take clients.",
+        kind: "gauge",
+        read: () => this.#shards.filter((shard) => shard.health.state === "ready").length,
+      },
+    ]);
+  }
+
+  async run(): Promise<number> {
+    const ended = new Promise<number>((resolve) => {
+      this.#end = resolve;
+    });
+    let exitCode = 1;
+    let admin: Bun.Server<undefined> | undefined;
+    const onSignal = (signal: NodeJS.Signals) => {
+      this.#logger.info({ signal }, "ending");
+      this.#end(0);
+    };
+    process.on("SIGTERM", onSignal).on("SIGINT", onSignal);
+    const ticking = setInterval(() => this.#tick(), TICK_MS);
+    try {
+      this.#local.start();
+      admin = this.#startAdmin();
+      // With port 0 the first shard chooses and the others follow it.
+      if (this.#port === 0) this.#shards[0]?.start();
+      else for (const shard of this.#shards) shard.start();
+      exitCode = await ended;
+    } catch (error) {
+      this.#logger.fatal({ err: error }, "the instance could not start");
+    } finally {
+      clearInterval(ticking);
+      process.off("SIGTERM", onSignal).off("SIGINT", onSignal);
+      await this.#stop(admin);
+    }
+    return exitCode;
+  }
+
+  async #stop(admin: Bun.Server<undefined> | undefined): Promise<void> {
+    this.#draining = true;
+    this.#tellHealth();
+    this.#local.stopFeeds();
+    await Promise.all(this.#shards.map((shard) => shard.stop()));
+    await admin?.stop(true);
+    await this.#topicPublisher?.close();
+    await this.#local.close();
+    rmSync(this.#directory, { recursive: true, force: true });
+    this.#logger.info("ended");
+  }
+
+  #shardProcess(shard: number): ShardProcess {
+    return new ShardProcess({
+      shard,
+      logger: this.#logger,
+      start: (): ShardStart => ({
+        config: this.#config,
+        shard,
+        port: this.#port,
+        busPath: this.#local.busPath,
+        logPath: this.#local.logPath,
+        permits: this.#permits()[shard] ?? 0,
+      }),
+      onReady: (port) => this.#onReady(shard, port),
+      onBeat: () => {},
+      onFailed: (message) => {
+        this.#logger.fatal({ shard }, message);
+        this.#end(1);
+      },
+    });
+  }
+
+  #onReady(shard: number, port: number): void {
+    this.#logger.info({ shard, port }, "shard ready");
+    if (this.#port === 0) {
+      this.#port = port;
+      for (const other of this.#shards.slice(1)) other.start();
+    }
+    this.#tick();
+    if (this.#announced || this.#shards.some(({ health }) => health.state !== "ready")) return;
+    this.#announced = true;
+    this.#announce();
+  }
+
+  #announce(): void {
+    const { gateway, admin, instance } = this.#config;
+    const host = gateway.host === "::" || gateway.host === "0.0.0.0" ? "localhost" : gateway.host;
+    const adminHost = admin.host === "::" || admin.host === "0.0.0.0" ? "localhost" : admin.host;
+    const urls = { clients: `ws://${host}:${this.#port}/ws`, admin: `http://${adminHost}:${admin.port}` };
+    this.#logger.info({ ...urls, shards: instance.shards }, "instance ready");
+    process.stdout.write(
+      [
+        "",
+        `  Shardcast ${VERSION}: instance ${instance.id}, ${instance.shards} shard(s)`,
+        `  clients  ${urls.clients}`,
+        `  health   ${urls.admin}/health   metrics  ${urls.admin}/metrics   channels  ${urls.admin}/api/channels`,
+        this.#config.demo.enabled
+          ? `  look     npm run shardcast -- tail 'BTC.*' --url ${urls.clients}`
+          : `  look     npm run shardcast -- tail <channel> --url ${urls.clients}`,
+        "",
+        "",
+      ].join("\n"),
+    );
+  }
+
+  #tick(): void {
+    for (const shard of this.#shards) shard.watch();
+    const permits = this.#permits();
+    this.#shards.forEach((shard, index) => {
+      shard.setPermits(permits[index] ?? 0);
+    });
+    this.#tellHealth();
+  }
+
+  #tellHealth(): void {
+    const report = this.#health();
+    for (const shard of this.#shards) shard.tellHealth(report);
+  }
+
+  #permits(): number[] {
+    const held = Array.from(
+      { length: this.#config.instance.shards },
+      (_, shard) => this.#shards[shard]?.stats?.connections ?? 0,
+    );
+    return sharePermits(this.#config.gateway.connectionsMax, held);
+  }
+
+  #health(): HealthReport {
+    return instanceHealth({
+      instance: this.#config.instance.id,
+      draining: this.#draining,
+      connectionsMax: this.#config.gateway.connectionsMax,
+      shards: this.#shards.map((shard) => shard.health),
+      stats: this.#shards.map((shard) => shard.stats),
+    });
+  }
+
+  #startAdmin(): Bun.Server<undefined> {
+    return startAdminServer({
+      host: this.#config.admin.host,
+      port: this.#config.admin.port,
+      health: () => this.#health(),
+      metrics: () => this.#metrics(),
+      channels: () => this.#channels(),
+      instance: () => this.#instance(),
+      publish: (items) => this.#publish(items),
+    });
+  }
+
+  #publish(items: readonly PublishItem[]): Promise<readonly Published[]> {
+    return this.#topicPublisher?.publish(items) ?? this.#local.publish(items);
+  }
+
+  async #metrics(): Promise<string> {
+    const answers = await Promise.all(this.#shards.map((shard) => shard.ask("metrics")));
+    const texts = answers.filter((answer) => typeof answer === "string");
+    return joinMetrics([await this.#registry.metrics(), ...texts]);
+  }
+
+  /** Subscribers over all shards; messages as the shard with the longest history has them. */
+  async #channels(): Promise<{ channels: ChannelInfo[] }> {
+    const answers = await Promise.all(this.#shards.map((shard) => shard.ask("channels")));
+    const joined = new Map<string, ChannelInfo>();
+    for (const answer of answers) {
+      if (!Array.isArray(answer)) continue;
+      for (const { channel, subscribers, messages } of answer as ChannelInfo[]) {
+        const known = joined.get(channel);
+        joined.set(channel, {
+          channel,
+          subscribers: subscribers + (known?.subscribers ?? 0),
+          messages: Math.max(messages, known?.messages ?? 0),
+        });
+      }
+    }
+    return { channels: [...joined.values()].sort((a, b) => (a.channel < b.channel ? -1 : 1)) };
+  }
+
+  #instance(): unknown {
+    const { instance, bus } = this.#config;
+    return {
+      id: instance.id,
+      region: instance.region,
+      role: instance.role,
+      version: VERSION,
+      pid: process.pid,
+      uptimeMs: Date.now() - this.#startedMs,
+      port: this.#port,
+      busPrefix: bus.prefix,
+      shards: this.#shards.map((shard) => ({ ...shard.health, stats: shard.stats })),
+    };
+  }
+}

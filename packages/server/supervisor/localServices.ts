@@ -1,0 +1,120 @@
+import { join } from "node:path";
+import { formatCursor } from "@shardcast/protocol/cursor";
+import type { Logger } from "pino";
+import { PublishError, type Published, type PublishItem } from "../admin/publishRequest.ts";
+import type { Figure } from "../admin/shardMetrics.ts";
+import { LocalBusServer } from "../bus/localServer.ts";
+import type { Config } from "../config.ts";
+import { EmbeddedLog } from "../log/local.ts";
+import { LocalLogServer } from "../log/localServer.ts";
+import { DemoFeed } from "../source/demo.ts";
+import { EmbeddedSource } from "../source/embedded.ts";
+import { buildEnvelope } from "../source/envelope.ts";
+
+/** What the supervisor is to its shards: their bus, and the log of what was published at this instance. */
+export class LocalServices {
+  readonly busPath: string;
+  readonly logPath: string;
+  readonly #config: Config;
+  readonly #logger: Logger;
+  readonly #log: EmbeddedLog;
+  #bus: LocalBusServer | undefined;
+  #logServer: LocalLogServer | undefined;
+  #source: EmbeddedSource | undefined;
+  #demo: DemoFeed | undefined;
+
+  constructor(config: Config, directory: string, logger: Logger) {
+    this.#config = config;
+    this.#logger = logger;
+    this.busPath = join(directory, "bus.sock");
+    this.logPath = join(directory, "log.sock");
+    this.#log = new EmbeddedLog({ bytesMax: config.embeddedLog.bytesMax, envelope: buildEnvelope });
+  }
+
+  get figures(): readonly Figure[] {
+    const bus = () => this.#bus?.stats;
+    return [
+      gauge("local_bus_shards", "Shards connected to the local bus.", () => bus()?.shards ?? 0),
+      gauge(
+        "local_bus_queued_bytes_max",
+        "Bytes queued for the shard that is furthest behind.",
+        () => bus()?.queuedBytesMax ?? 0,
+      ),
+      counter("local_bus_frames", "Frames that the local bus has taken.", () => bus()?.frames ?? 0),
+      counter("local_bus_cut_off", "Shards cut off because they fell behind.", () => bus()?.cutOff ?? 0),
+      counter(
+        "local_bus_malformed",
+        "Connections that sent what is no message.",
+        () => bus()?.malformed ?? 0,
+      ),
+      counter(
+        "embedded_publications",
+        "Publications by HTTP and the demo feed.",
+        () => this.#source?.stats.publications ?? 0,
+      ),
+      gauge("embedded_log_bytes", "Bytes of the embedded log.", () => this.#log.bytes),
+    ];
+  }
+
+  start(): void {
+    this.#bus = new LocalBusServer({ path: this.busPath });
+    this.#logServer = new LocalLogServer({ path: this.logPath, log: this.#log });
+    const publisher = `${this.#config.instance.id}/supervisor`;
+    const source = new EmbeddedSource({ log: this.#log, bus: this.#bus, publisher });
+    this.#source = source;
+    const { demo } = this.#config;
+    if (!demo.enabled) return;
+    this.#logger.info({ messagesPerSecond: demo.messagesPerSecond }, "demo feed: an invented market");
+    this.#demo = new DemoFeed({
+      messagesPerSecond: demo.messagesPerSecond,
+      seed: Date.now() % 2 ** 31,
+      append: (channel, payload, timestampMs) => source.append(channel, payload, timestampMs),
+    });
+  }
+
+  /** Appends all items, or none. Rejects with `PublishError`. */
+  publish(items: readonly PublishItem[]): Promise<readonly Published[]> {
+    const source = this.#source;
+    if (source === undefined)
+      return Promise.reject(new PublishError("unavailable", "this instance is starting or ending"));
+    const payloads = items.map(({ data }) => encoder.encode(data));
+    const tooLarge = payloads.findIndex((payload) => payload.length > PAYLOAD_BYTES_MAX);
+    if (tooLarge >= 0) {
+      const message = `item ${tooLarge} is larger than ${PAYLOAD_BYTES_MAX} bytes`;
+      return Promise.reject(new PublishError("bad_request", message));
+    }
+    const nowMs = Date.now();
+    return Promise.resolve(
+      items.map(({ channel }, index) => {
+        const { offset } = source.append(channel, payloads[index] ?? null, nowMs);
+        return { channel, cursor: formatCursor(this.#log.streamId, offset) };
+      }),
+    );
+  }
+
+  /** Nothing new enters from here on; what is there still reaches the shards. */
+  stopFeeds(): void {
+    this.#demo?.close();
+    this.#source?.close();
+    this.#source = undefined;
+  }
+
+  async close(): Promise<void> {
+    await this.#bus?.close();
+    await this.#logServer?.close();
+    await this.#log.close();
+  }
+}
+
+const encoder = new TextEncoder();
+
+/** The same as Kafka's brokers usually take. */
+const PAYLOAD_BYTES_MAX = 1024 * 1024;
+
+function gauge(name: string, help: string, read: () => number): Figure {
+  return { name: `shardcast_${name}`, help, kind: "gauge", read };
+}
+
+function counter(name: string, help: string, read: () => number): Figure {
+  return { name: `shardcast_${name}_total`, help, kind: "counter", read };
+}

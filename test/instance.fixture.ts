@@ -1,0 +1,77 @@
+import { freePorts } from "./services/ports.ts";
+
+export interface TestInstance {
+  readonly url: string;
+  readonly admin: string;
+  readonly pid: number;
+  /** Everything that it has logged so far, a line each. */
+  readonly log: readonly string[];
+  shardPids(): Promise<number[]>;
+  /** Resolves with the exit code. */
+  end(signal?: NodeJS.Signals): Promise<number>;
+}
+
+const MAIN = new URL("../packages/cli/main.ts", import.meta.url).pathname;
+
+/** Starts `shardcast serve` as a user would, on ports of its own, and waits until it says where to look. */
+export async function startInstance(flags: readonly string[]): Promise<TestInstance> {
+  const [adminPort = 0] = await freePorts(1);
+  const command = [
+    process.execPath,
+    MAIN,
+    "serve",
+    "--host",
+    "127.0.0.1",
+    "--port",
+    "0",
+    "--admin-port",
+    `${adminPort}`,
+  ];
+  const child = Bun.spawn([...command, "--log-format", "json", ...flags], { stdout: "pipe", stderr: "pipe" });
+  const log: string[] = [];
+  const logging = collectLines(child.stderr, (line) => log.push(line));
+  const url = await new Promise<string>((resolve, reject) => {
+    void collectLines(child.stdout, (line) => {
+      const found = /clients +(ws:\S+)/.exec(line)?.[1];
+      if (found !== undefined) resolve(found);
+    });
+    void child.exited.then(async (code) => {
+      await logging;
+      reject(new Error(`the instance ended with ${code} before it was ready:\n${log.join("\n")}`));
+    });
+  });
+  const admin = `http://127.0.0.1:${adminPort}`;
+  const stop = () => child.kill("SIGKILL");
+  process.once("exit", stop);
+  return {
+    url,
+    admin,
+    pid: child.pid,
+    log,
+    async shardPids() {
+      const { shards } = (await (await fetch(`${admin}/api/instance`)).json()) as {
+        shards: Array<{ pid?: number }>;
+      };
+      return shards.flatMap(({ pid }) => (pid === undefined ? [] : [pid]));
+    },
+    async end(signal = "SIGTERM") {
+      child.kill(signal);
+      const code = await child.exited;
+      process.off("exit", stop);
+      return code;
+    },
+  };
+}
+
+async function collectLines(
+  stream: ReadableStream<Uint8Array<ArrayBuffer>>,
+  onLine: (line: string) => void,
+): Promise<void> {
+  const decoder = new TextDecoder();
+  let rest = "";
+  for await (const chunk of stream) {
+    const lines = (rest + decoder.decode(chunk, { stream: true })).split("\n");
+    rest = lines.pop() ?? "";
+    for (const line of lines) onLine(line);
+  }
+}
