@@ -1,3 +1,4 @@
+import { covers } from "@shardcast/protocol/channel";
 import { CLOSE_CODES } from "@shardcast/protocol/closeCodes";
 import type { RequestErrorCode, ServerMessage, SubscribedChannel } from "@shardcast/protocol/messages";
 import type { ServerWebSocket } from "bun";
@@ -57,11 +58,12 @@ export class Connection {
   receive(text: string): void {
     const { rate, now, counters, limits } = this.#context;
     counters.requests += 1;
-    const rateState = rate.takeAt(now(), this.#rateState);
-    if (rateState === undefined)
-      return this.refuse(undefined, "too_many_requests", "too many requests: slow down");
-    this.#rateState = rateState;
     const request = parseRequest(text, limits.subscriptionsMax);
+    const rateState = rate.takeAt(now(), this.#rateState);
+    // Parsed all the same, because a refusal carries the id of what it refuses.
+    if (rateState === undefined)
+      return this.refuse(request.id, "too_many_requests", "too many requests: slow down");
+    this.#rateState = rateState;
     if (request.type === "refused") return this.refuse(request.id, request.code, request.message);
     if (this.#replay === undefined) return this.#handle(request);
     if (this.#replay.waiting.length >= limits.waitingRequestsMax) {
@@ -112,7 +114,15 @@ export class Connection {
     if (request.since === undefined || plan.added.length === 0) return this.#join(request, plan, false);
     const channels = plan.added.map((item) => item.channel);
     const { hub, log, replayLimits: limits, now } = this.#context;
-    const replay = new Replay({ hub, log, limits, channels, since: request.since, nowMs: now() });
+    const replay = new Replay({
+      hub,
+      log,
+      limits,
+      channels,
+      already: this.topics.map((topic) => topic.name),
+      since: request.since,
+      nowMs: now(),
+    });
     if (!replay.possible) return this.#join(request, plan, false);
     if (replay.inHistory) {
       this.#sendTexts(replay.fromHistory(this.#context.limits.replayBufferBytes));
@@ -122,8 +132,9 @@ export class Connection {
     this.#replay = running;
     this.#run(replay, running, (recovered) => this.#finish(running, request, plan, recovered)).catch(
       (error: unknown) => {
-        // The log is away, or this client is gone: either way there is nothing to wait for.
-        if (!(error instanceof LogError) && this.socket !== undefined) throw error;
+        // The log is away or too slow, or this client is gone: in each case there is nothing to wait for.
+        if (!(error instanceof LogError || error instanceof DOMException) && this.socket !== undefined)
+          throw error;
         this.#finish(running, request, plan, false);
       },
     );
@@ -132,12 +143,15 @@ export class Connection {
   /** Calls `finish` in the very turn in which the last chunk was sent: a promise would let a message in between. */
   async #run(replay: Replay, running: RunningReplay, finish: (recovered: boolean) => void): Promise<void> {
     for (;;) {
-      while (!replay.inHistory) {
-        const texts = await replay.fromLog(running.abort.signal);
+      while (replay.possible && !replay.inHistory) {
+        const timeout = AbortSignal.timeout(LOG_STEP_MS_MAX);
+        const texts = await replay.fromLog(AbortSignal.any([running.abort.signal, timeout]));
         if (texts === undefined || this.socket === undefined) return finish(false);
         this.#sendTexts(texts);
         await this.#roomInBuffer(running);
       }
+      // A stream that was truncated meanwhile has no place for this client to go on from.
+      if (!replay.possible) return finish(false);
       this.#sendTexts(replay.fromHistory(this.#context.limits.replayBufferBytes));
       if (replay.finished || this.socket === undefined) return finish(replay.finished);
       await this.#roomInBuffer(running);
@@ -177,17 +191,21 @@ export class Connection {
   /** Which of the asked-for channels are new, known already, or refused. */
   #plan(request: SubscribeRequest): SubscribePlan {
     const known = new Set(this.topics.map((topic) => topic.name));
+    const patterns = this.topics.filter((topic) => topic.prefix !== undefined);
     const added: RequestedChannel[] = [];
-    const answers: SubscribedChannel[] = [];
+    const present = new Set<string>();
+    const errors: SubscribedChannel[] = [];
     for (const item of request.channels) {
-      if (!item.valid) answers.push({ channel: item.channel.slice(0, 300), error: INVALID_CHANNEL });
-      else if (known.has(item.channel))
-        answers.push({ channel: item.channel, recovered: request.since === undefined });
+      if (!item.valid) errors.push({ channel: item.channel.slice(0, 300), error: INVALID_CHANNEL });
+      else if (known.has(item.channel)) present.add(item.channel);
       else if (known.size + added.length >= this.#context.limits.subscriptionsMax) {
-        answers.push({ channel: item.channel, error: TOO_MANY_SUBSCRIPTIONS });
-      } else added.push(item);
+        errors.push({ channel: item.channel, error: TOO_MANY_SUBSCRIPTIONS });
+      } else {
+        added.push(item);
+        if (patterns.some((pattern) => covers(pattern.name, item.channel))) present.add(item.channel);
+      }
     }
-    return { added, answers };
+    return { added, present, errors };
   }
 
   /** Joins the topics and answers. Nothing else happens between the end of a replay and this: the seam is exact. */
@@ -196,15 +214,20 @@ export class Connection {
     const asked = request.since !== undefined;
     if (asked && plan.added.length > 0) counters[recovered ? "resumed" : "notRecovered"] += 1;
     this.#changeTopics([...this.topics, ...plan.added.map((item) => hub.topics.acquire(item.channel))]);
-    const added = plan.added.map((item) => ({ channel: item.channel, recovered: recovered || !asked }));
+    const refused = new Set(plan.errors.map(({ channel }) => channel));
+    const taken = request.channels.filter((item) => item.valid && !refused.has(item.channel));
+    // What this connection had before is not sent again, so nothing is said of what it missed before that.
+    const isRecovered = (item: RequestedChannel) => !asked || (recovered && !plan.present.has(item.channel));
+    const channels = taken.map((item) => ({ channel: item.channel, recovered: isRecovered(item) }));
     this.#send({
       type: "subscribed",
       id: request.id,
       mark: hub.mark(),
-      channels: [...plan.answers, ...added],
+      channels: [...plan.errors, ...channels],
     });
-    if (recovered) return;
-    for (const item of plan.added) if (item.snapshot || asked) this.#sendLastValues(item.channel);
+    for (const item of taken) {
+      if (asked ? !isRecovered(item) : item.snapshot) this.#sendLastValues(item.channel);
+    }
   }
 
   #unsubscribe(names: readonly string[]): void {
@@ -274,8 +297,13 @@ type SubscribeRequest = Extract<Request, { type: "subscribe" }>;
 
 interface SubscribePlan {
   readonly added: readonly RequestedChannel[];
-  readonly answers: readonly SubscribedChannel[];
+  /** Asked-for channels whose messages this connection gets already. */
+  readonly present: ReadonlySet<string>;
+  readonly errors: readonly SubscribedChannel[];
 }
+
+/** A step of a replay that waits longer than this for the log is given up: the client is told that it has not recovered. */
+const LOG_STEP_MS_MAX = 5000;
 
 interface RunningReplay {
   readonly waiting: Request[];

@@ -128,6 +128,40 @@ test("a large replay waits for the client, and what is published meanwhile comes
   );
 });
 
+test("what a connection listens to already is not replayed to it by another subscription", async () => {
+  const { url, publish } = start();
+  publish("a.b", 0);
+  const client = await connect(url);
+  await client.ask({ type: "subscribe", id: 1, channels: ["a.*"] });
+  publish("a.b", 1);
+  publish("c.d", 2);
+  const answer = await client.ask({ type: "subscribe", id: 2, channels: ["a.b", "c.*"], since: ["m"] });
+  publish("a.b", 3);
+  await client.ask({ type: "ping", id: 3 });
+  expect(answer).toMatchObject({
+    channels: [
+      { channel: "a.b", recovered: false },
+      { channel: "c.*", recovered: true },
+    ],
+  });
+  const live = client.received.flatMap((each) =>
+    each.type === "message" && !each.snapshot ? [each.data] : [],
+  );
+  expect(live).toEqual([1, 2, 3]);
+});
+
+test("a channel that is subscribed already gives its last value when it is asked for", async () => {
+  const { url, publish } = start();
+  publish("x", 1);
+  const client = await connect(url);
+  await client.ask({ type: "subscribe", id: 1, channels: ["x"] });
+  await client.ask({ type: "subscribe", id: 2, channels: [{ channel: "x", snapshot: true }] });
+  await client.ask({ type: "ping", id: 3 });
+  expect(client.received.filter((each) => each.type === "message")).toMatchObject([
+    { data: 1, snapshot: true },
+  ]);
+});
+
 test("a last value is sent on subscribing where it was asked for", async () => {
   const { url, publish } = start();
   publish("x", 1);

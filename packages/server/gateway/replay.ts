@@ -15,6 +15,7 @@ export class Replay {
   readonly #limits: ReplayLimits;
   readonly #channels: ReadonlySet<string>;
   readonly #patterns: readonly string[];
+  readonly #already: readonly string[];
   /** The offset that the client needs next, for each stream that it resumes. */
   readonly #next: Positions;
   #records = 0;
@@ -29,6 +30,7 @@ export class Replay {
     this.#limits = options.limits;
     this.#channels = new Set(options.channels.filter((name) => !name.endsWith(".*")));
     this.#patterns = options.channels.filter((name) => name.endsWith(".*"));
+    this.#already = options.already;
     this.#next = nextOffsets(options.since, options.hub);
     this.#oldestMs = options.nowMs - options.limits.ageMsMax;
   }
@@ -144,16 +146,26 @@ export class Replay {
   *#wanted(): Iterable<ChannelHistory> {
     for (const name of this.#channels) {
       const channel = this.#hub.history.channel(name);
-      if (channel !== undefined) yield channel;
+      if (channel !== undefined && !this.#has(name)) yield channel;
     }
     if (this.#patterns.length === 0) return;
     for (const channel of this.#hub.history.channels()) {
-      if (!this.#channels.has(channel.name) && this.#wantsByPattern(channel.name)) yield channel;
+      if (
+        !this.#channels.has(channel.name) &&
+        this.#wantsByPattern(channel.name) &&
+        !this.#has(channel.name)
+      ) {
+        yield channel;
+      }
     }
   }
 
   #wants(channel: string): boolean {
-    return this.#channels.has(channel) || this.#wantsByPattern(channel);
+    return !this.#has(channel) && (this.#channels.has(channel) || this.#wantsByPattern(channel));
+  }
+
+  #has(channel: string): boolean {
+    return this.#already.some((name) => name === channel || covers(name, channel));
   }
 
   #wantsByPattern(channel: string): boolean {
@@ -168,6 +180,8 @@ export interface ReplayOptions {
   readonly log: Pick<StreamLog, "read">;
   readonly limits: ReplayLimits;
   readonly channels: readonly string[];
+  /** Names and patterns that the connection listens to already: their messages are not sent again. */
+  readonly already: readonly string[];
   readonly since: Since;
   readonly nowMs: number;
 }
