@@ -1,13 +1,22 @@
 // What Shardcast costs beside the floor: a ten-line Bun server that only does `server.publish` of the same bytes, in the
 // same run on the same machine. Absolute figures belong to the machine; the ratios are what counts.
 import { mkdirSync } from "node:fs";
+import { parseArgs } from "node:util";
 import { startInstance } from "../test/instance.fixture.ts";
 import { Load } from "./load.ts";
 import { cpuMs, quantile, rssBytes } from "./processes.ts";
 
-const CLIENTS = Number(process.env["BENCH_CLIENTS"] ?? 10_000);
-const RATE = Number(process.env["BENCH_RATE"] ?? 100);
-const SECONDS = Number(process.env["BENCH_SECONDS"] ?? 10);
+const { values: flags } = parseArgs({
+  options: {
+    clients: { type: "string", default: "10000" },
+    /** Messages a second, each to all clients. */
+    rate: { type: "string", default: "100" },
+    seconds: { type: "string", default: "10" },
+  },
+});
+const CLIENTS = Number(flags.clients);
+const RATE = Number(flags.rate);
+const SECONDS = Number(flags.seconds);
 const TURN_MS = 10;
 const LOADS = 2;
 

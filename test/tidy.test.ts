@@ -252,7 +252,11 @@ describe("files", () => {
       ...FILES.filter((file) => file.endsWith(".test.ts")),
       ...RUN_OTHERWISE.map(([file]) => file),
     ]);
-    expect(FILES.filter((file) => isTestOnly(file) && !reached.has(file))).toEqual([]);
+    // A test starts it as a process of its own, by its path.
+    const started = ["packages/server/bus/local.fixture.ts"];
+    expect(FILES.filter((file) => isTestOnly(file) && !reached.has(file) && !started.includes(file))).toEqual(
+      [],
+    );
   });
 
   test("only commands and tools write to the console", () => {

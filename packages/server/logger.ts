@@ -1,5 +1,5 @@
 import { type Logger, pino } from "pino";
-import type { Config } from "./config.ts";
+import type { Config } from "./config/shape.ts";
 
 /** Structured logs on stderr, so that stdout stays for what a command prints. */
 export function createLogger(

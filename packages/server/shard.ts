@@ -3,7 +3,7 @@ import { type Figure, shardMetrics } from "./admin/shardMetrics.ts";
 import { FrameError } from "./bus/frame.ts";
 import { decodeFrame } from "./bus/frameCodec.ts";
 import { openBus } from "./bus/open.ts";
-import type { Config } from "./config.ts";
+import type { Config } from "./config/shape.ts";
 import { Admission } from "./gateway/admission.ts";
 import type { ConnectionContext, ConnectionCounters } from "./gateway/connection.ts";
 import { RateLimit } from "./gateway/rateLimit.ts";

@@ -6,7 +6,7 @@ import { startAdminServer } from "./admin/adminServer.ts";
 import { joinMetrics } from "./admin/joinMetrics.ts";
 import type { Published, PublishItem } from "./admin/publishRequest.ts";
 import { shardMetrics } from "./admin/shardMetrics.ts";
-import type { Config } from "./config.ts";
+import type { Config } from "./config/shape.ts";
 import type { HealthReport } from "./health.ts";
 import { checkKafka } from "./kafka/check.ts";
 import { KafkaError } from "./kafka/kafkaError.ts";

@@ -5,7 +5,7 @@ import type { SourceRecord } from "@shardcast/server/publication";
 import { kafkaAvailable, sharedKafka, type TestKafka } from "../../../test/services/kafka.ts";
 import { KafkaFixture } from "../../../test/services/kafkaFixture.ts";
 import { readLines, shardcast, start, startWithOpenInput } from "../cli.fixture.ts";
-import { dataSet } from "./fixture.ts";
+import { dataSet } from "./produce.fixture.ts";
 
 const text = (bytes: Uint8Array | null) => (bytes === null ? null : Buffer.from(bytes).toString());
 

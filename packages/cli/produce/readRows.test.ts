@@ -1,8 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import { createReadStream } from "node:fs";
 import fc from "fast-check";
-import { chunksOf, dataSet } from "./fixture.ts";
 import { LINE_BYTES_MAX } from "./lines.ts";
+import { chunksOf, dataSet } from "./produce.fixture.ts";
 import { formatOf, type ReadOptions, readRows } from "./readRows.ts";
 
 const OPTIONS: ReadOptions = { format: "ndjson", recordsField: undefined, numberFields: [] };

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { fieldOf } from "./field.ts";
-import { rowOf } from "./fixture.ts";
+import { rowOf } from "./produce.fixture.ts";
 import { recordOf } from "./record.ts";
 import { timestampMsOf } from "./timestamp.ts";
 

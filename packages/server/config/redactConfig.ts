@@ -1,6 +1,6 @@
-import type { Config } from "../config.ts";
 import type { KafkaConnectionOptions } from "../kafka/options.ts";
 import { HIDDEN, redactUrl } from "./secrets.ts";
+import type { Config } from "./shape.ts";
 
 /** The same configuration with nothing in it that must not be printed. */
 export function redactConfig(config: Config): Config {

@@ -1,4 +1,4 @@
-import type { Config } from "../config.ts";
+import type { Config } from "../config/shape.ts";
 import type { Publication, SourceRecord } from "../publication.ts";
 import { CompositeLog } from "./composite.ts";
 import { KafkaLog } from "./kafka.ts";

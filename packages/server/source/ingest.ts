@@ -1,7 +1,7 @@
 import type { Logger } from "pino";
 import type { Figure } from "../admin/shardMetrics.ts";
 import type { BroadcastBus } from "../bus/bus.ts";
-import type { Config, KafkaConfig } from "../config.ts";
+import type { Config, KafkaConfig } from "../config/shape.ts";
 import { createProducer, type KafkaProducer } from "../kafka/producer.ts";
 import type { SourceRecord } from "../publication.ts";
 import { KafkaSource } from "./kafka.ts";

@@ -1,4 +1,4 @@
-import type { Config } from "../config.ts";
+import type { Config } from "../config/shape.ts";
 import type { HealthReport } from "../health.ts";
 
 /** What a shard needs to begin. It comes first, over the same channel as everything else, so nothing secret is in argv. */

@@ -4,7 +4,7 @@ import type { Logger } from "pino";
 import { PublishError, type Published, type PublishItem } from "../admin/publishRequest.ts";
 import type { Figure } from "../admin/shardMetrics.ts";
 import { LocalBusServer } from "../bus/localServer.ts";
-import type { Config } from "../config.ts";
+import type { Config } from "../config/shape.ts";
 import { EmbeddedLog } from "../log/local.ts";
 import { LocalLogServer } from "../log/localServer.ts";
 import { DemoFeed } from "../source/demo.ts";

@@ -1,6 +1,6 @@
 import { formatCursor } from "@shardcast/protocol/cursor";
 import { PublishError, type Published, type PublishItem } from "../admin/publishRequest.ts";
-import type { KafkaConfig } from "../config.ts";
+import type { KafkaConfig } from "../config/shape.ts";
 import { KafkaCluster } from "../kafka/cluster.ts";
 import { KafkaError } from "../kafka/kafkaError.ts";
 import { createProducer, type KafkaProducer } from "../kafka/producer.ts";

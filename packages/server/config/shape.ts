@@ -1,0 +1,93 @@
+import type { KafkaConnectionOptions } from "../kafka/options.ts";
+
+export type Role = "all" | "ingest" | "gateway";
+export type LogLevel = "trace" | "debug" | "info" | "warn" | "error" | "fatal" | "silent";
+
+/**
+ * Everything that an instance was told, checked and complete. It is plain JSON, so that the supervisor can hand it
+ * to its shards as it is. It holds secrets: print `redactConfig(config)` and never this.
+ */
+export interface Config {
+  readonly instance: {
+    /** Unique in the cluster. */
+    readonly id: string;
+    readonly region: string;
+    readonly role: Role;
+    /** Number of shard processes; `auto` has been resolved. */
+    readonly shards: number;
+    readonly drainTimeoutMs: number;
+  };
+  readonly gateway: {
+    readonly host: string;
+    /** 0: the first shard chooses and the others follow. */
+    readonly port: number;
+    /** Of the whole instance. */
+    readonly connectionsMax: number;
+    /** `*`, or origins such as `https://example.com` and `https://*.example.com`. */
+    readonly allowedOrigins: readonly string[];
+  };
+  readonly admin: {
+    readonly host: string;
+    readonly port: number;
+  };
+  readonly bus: {
+    readonly url: string;
+    /** Begins every name that this cluster uses on the bus. */
+    readonly prefix: string;
+  };
+  /** Absent where no brokers are configured: the log is then the supervisor's memory. */
+  readonly kafka?: KafkaConfig;
+  readonly routing: {
+    readonly channelTemplate: string;
+    /** Topic → its own template, before `channelTemplate`. */
+    readonly topicTemplates: Readonly<Record<string, string>>;
+  };
+  readonly history: {
+    readonly messagesPerChannel: number;
+    readonly bytesPerShard: number;
+    readonly seconds: number;
+  };
+  readonly embeddedLog: {
+    readonly bytesMax: number;
+  };
+  /** Per client. */
+  readonly limits: {
+    /** Client → server. */
+    readonly messageBytesMax: number;
+    readonly subscriptionsMax: number;
+    readonly requestsPerSecond: number;
+    /** Requests that may come at once before `requestsPerSecond` counts. */
+    readonly requestBurst: number;
+    readonly handshakeTimeoutMs: number;
+    readonly idleTimeoutMs: number;
+    readonly pingIntervalMs: number;
+    /** Unsent bytes at which a slow client is cut off. */
+    readonly backpressureBytes: number;
+  };
+  /** How much one resume may read back from the log. */
+  readonly resume: {
+    readonly recordsMax: number;
+    readonly bytesMax: number;
+    readonly ageSecondsMax: number;
+  };
+  readonly demo: {
+    readonly enabled: boolean;
+    readonly messagesPerSecond: number;
+  };
+  readonly logging: {
+    readonly level: LogLevel;
+    readonly format: "json" | "pretty";
+  };
+}
+
+export interface KafkaConfig {
+  readonly connection: KafkaConnectionOptions;
+  /** Topics that this instance's cluster reads. At least one, unless only `publishTopic` is set. */
+  readonly topics: readonly string[];
+  readonly groupId: string;
+  readonly from: "latest" | "earliest";
+  /** Where records go that cannot be routed. */
+  readonly deadLetterTopic?: string;
+  /** Where HTTP publishes are appended. Also among `topics`, so that they reach the clients. */
+  readonly publishTopic?: string;
+}
