@@ -121,7 +121,8 @@ export async function startKafka(options: KafkaStartOptions = {}): Promise<TestK
     runToEnd(run("256m", mainClass, args), input);
 
   await runTool("kafka.tools.StorageTool", [
-    ...["format", "--cluster-id", randomBytes(16).toString("base64url"), "--config", configuration],
+    // One argument, because an id that begins with a dash would be taken for a flag: one in 64 does.
+    ...["format", `--cluster-id=${randomBytes(16).toString("base64url")}`, "--config", configuration],
     ...["SCRAM-SHA-256", "SCRAM-SHA-512"].flatMap((mechanism) => [
       "--add-scram",
       `${mechanism}=[name=${KAFKA_USER.username},password=${KAFKA_USER.password}]`,
