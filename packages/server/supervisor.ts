@@ -41,7 +41,9 @@ async function startProblem(config: Config, logger: Logger): Promise<string | un
   const { gateway, admin, instance, kafka } = config;
   const files = connectionsProblem(gateway.connectionsMax, instance.shards, openFilesMax());
   if (files !== undefined) return files;
-  const taken = (await probePort(gateway.host, gateway.port)) ?? (await probePort(admin.host, admin.port));
+  const taken =
+    (await probePort("--port", gateway.host, gateway.port)) ??
+    (await probePort("--admin-port", admin.host, admin.port));
   if (taken !== undefined) return taken;
   if (kafka === undefined) return undefined;
   try {

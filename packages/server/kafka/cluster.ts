@@ -90,7 +90,7 @@ export class KafkaCluster {
       try {
         return await work(await this.#connect(broker, CONTROL_LANE));
       } catch (error) {
-        failure = toKafkaError(error, `${doing} (broker ${broker.host}:${broker.port})`);
+        failure = toKafkaError(error, `${doing} (Kafka broker ${broker.host}:${broker.port})`);
         // Another broker would answer the same to anything but a broken connection.
         if (failure.code !== "kafka_unreachable") throw failure;
       }
