@@ -3,7 +3,9 @@ import { type Figure, shardMetrics } from "./admin/shardMetrics.ts";
 import { FrameError } from "./bus/frame.ts";
 import { decodeFrame } from "./bus/frameCodec.ts";
 import { openBus } from "./bus/open.ts";
+import { ProbedBus } from "./bus/probed.ts";
 import type { Config } from "./config/shape.ts";
+import { CpuShare } from "./cpuShare.ts";
 import { Admission } from "./gateway/admission.ts";
 import type { ConnectionContext, ConnectionCounters } from "./gateway/connection.ts";
 import { RateLimit } from "./gateway/rateLimit.ts";
@@ -41,7 +43,8 @@ export class Shard {
   readonly #admission: Admission;
   readonly #log: StreamLog;
   readonly #reads: SharedReads;
-  readonly #bus: ReturnType<typeof openBus>;
+  readonly #bus: ProbedBus;
+  readonly #cpu = new CpuShare();
   readonly #assembler: Assembler;
   readonly #watch: StreamWatch;
   readonly #ingest: IngestHalf | undefined;
@@ -75,6 +78,7 @@ export class Shard {
       messageBytesMax: config.limits.messageBytesMax,
       backpressureBytes: config.limits.backpressureBytes,
       idleTimeoutMs: config.limits.idleTimeoutMs,
+      handshakeTimeoutMs: config.limits.handshakeTimeoutMs,
       pingIntervalMs: config.limits.pingIntervalMs,
       admission: this.#admission,
       health: () => this.#health,
@@ -93,7 +97,10 @@ export class Shard {
       return isUnroutable(routed) ? undefined : routed;
     });
     this.#reads = new SharedReads(this.#log);
-    this.#bus = openBus(config.bus, start.busPath);
+    this.#bus = new ProbedBus({
+      bus: openBus(config.bus, start.busPath),
+      onStale: (reason) => logger.error(`${reason}: connecting anew`),
+    });
     this.#watch = new StreamWatch({
       log: this.#log,
       warmRecordsMax: WARM_RECORDS_MAX,
@@ -157,17 +164,20 @@ export class Shard {
 
   get stats(): ShardStats {
     const { publications, deliveries, gaps } = this.#hub.counters;
-    const { repairs, oldestHoldMs, streamsReadForward } = this.#assembler.stats;
+    const { repairs, oldestHoldMs, streamsReadForward, streamsWaitingForLog } = this.#assembler.stats;
     return {
       connections: this.#gateway.connections,
       publications,
       deliveries,
       rssBytes: process.memoryUsage.rss(),
+      cpuShare: this.#cpu.sinceLast(),
       busState: this.#bus.state,
+      busLagMs: this.#bus.probe.lagMs,
       gaps,
       repairs,
       oldestHoldMs,
       streamsReadForward,
+      streamsWaitingForLog,
       sourceState: this.#ingest?.state ?? "none",
     };
   }
@@ -258,6 +268,17 @@ export class Shard {
       gauge("topics", "Names that clients subscribe to.", () => this.#hub.topics.size),
       gauge("bus_connected", "1 while the bus is connected.", () =>
         this.#bus.state === "connected" ? 1 : 0,
+      ),
+      gauge("bus_lag_ms", "How far this shard is behind its bus.", () => this.#bus.probe.lagMs),
+      gauge(
+        "bus_round_trip_ms",
+        "Of the last heartbeat through the bus; -1 before the first.",
+        () => this.#bus.probe.roundTripMs ?? -1,
+      ),
+      counter(
+        "bus_stale",
+        "How often the bus delivered nothing although it looked connected.",
+        () => this.#bus.probe.stale,
       ),
       counter("publications", "Publications handed to the hub.", () => hub.publications),
       counter("publication_bytes", "Bytes of their envelopes.", () => hub.payloadBytes),

@@ -12,7 +12,7 @@ import { checkKafka } from "./kafka/check.ts";
 import { KafkaError } from "./kafka/kafkaError.ts";
 import { createLogger } from "./logger.ts";
 import { connectionsProblem, openFilesMax } from "./supervisor/hostLimits.ts";
-import { instanceHealth } from "./supervisor/instanceHealth.ts";
+import { InstanceHealth } from "./supervisor/instanceHealth.ts";
 import type { ChannelInfo, ShardStart } from "./supervisor/ipc.ts";
 import { LocalServices } from "./supervisor/localServices.ts";
 import { sharePermits } from "./supervisor/permits.ts";
@@ -67,6 +67,7 @@ class Supervisor {
   readonly #topicPublisher: TopicPublisher | undefined;
   readonly #shards: ShardProcess[] = [];
   readonly #startedMs = Date.now();
+  readonly #healthJudge = new InstanceHealth();
   readonly #registry;
   #port: number;
   #draining = false;
@@ -108,6 +109,11 @@ class Supervisor {
     let exitCode = 1;
     let admin: Bun.Server<undefined> | undefined;
     const onSignal = (signal: NodeJS.Signals) => {
+      if (this.#draining) {
+        this.#logger.warn({ signal }, "ending at once: asked twice");
+        for (const shard of this.#shards) shard.kill();
+        return;
+      }
       this.#logger.info({ signal }, "ending");
       this.#end(0);
     };
@@ -123,9 +129,9 @@ class Supervisor {
     } catch (error) {
       this.#logger.fatal({ err: error }, "the instance could not start");
     } finally {
+      await this.#stop(admin);
       clearInterval(ticking);
       process.off("SIGTERM", onSignal).off("SIGINT", onSignal);
-      await this.#stop(admin);
     }
     return exitCode;
   }
@@ -134,7 +140,8 @@ class Supervisor {
     this.#draining = true;
     this.#tellHealth();
     this.#local.stopFeeds();
-    await Promise.all(this.#shards.map((shard) => shard.stop()));
+    const { drainTimeoutMs } = this.#config.instance;
+    await Promise.all(this.#shards.map((shard) => shard.stop(drainTimeoutMs)));
     await admin?.stop(true);
     await this.#topicPublisher?.close();
     await this.#local.close();
@@ -219,12 +226,13 @@ class Supervisor {
   }
 
   #health(): HealthReport {
-    return instanceHealth({
+    return this.#healthJudge.judge({
       instance: this.#config.instance.id,
       draining: this.#draining,
       connectionsMax: this.#config.gateway.connectionsMax,
       shards: this.#shards.map((shard) => shard.health),
       stats: this.#shards.map((shard) => shard.stats),
+      nowMs: performance.now(),
     });
   }
 

@@ -32,6 +32,12 @@ export interface ObservableBus {
   onState(listener: (state: BusState) => void): () => void;
 }
 
+/** A bus that can be told that its connection is dead, although it looks alive (see `ProbedBus`). */
+export interface ReconnectableBus extends BroadcastBus, ObservableBus {
+  /** Drops the connection at once, also one that hangs, rejects what is unacknowledged, and connects anew. */
+  reconnect(reason: string): void;
+}
+
 export type BusErrorCode = "bus_full" | "bus_closed" | "bus_unavailable" | "frame_too_large";
 
 export class BusError extends Error {

@@ -1,12 +1,6 @@
 import type { Socket } from "bun";
 import { type BackoffLimits, backoffMs } from "./backoff.ts";
-import {
-  type BroadcastBus,
-  BusError,
-  type BusState,
-  type BusSubscription,
-  type ObservableBus,
-} from "./bus.ts";
+import { BusError, type BusState, type BusSubscription, type ReconnectableBus } from "./bus.ts";
 import { Fifo } from "./fifo.ts";
 import {
   LOCAL_MAX_FRAME_BYTES,
@@ -48,7 +42,7 @@ interface Waiting {
  * A shard's end of the local bus. It connects by itself, and again after each loss, for as long as it is not closed;
  * `publish` rejects with `bus_unavailable` meanwhile, and `subscribe` waits.
  */
-export class LocalBroadcastBus implements BroadcastBus, ObservableBus {
+export class LocalBroadcastBus implements ReconnectableBus {
   readonly maxFrameBytes: number;
   readonly #path: string;
   readonly #unacknowledgedBytesMax: number;
@@ -129,6 +123,13 @@ export class LocalBroadcastBus implements BroadcastBus, ObservableBus {
     };
   }
 
+  reconnect(reason: string): void {
+    const socket = this.#socket;
+    if (socket === undefined) return;
+    this.#lost(socket, reason);
+    socket.terminate();
+  }
+
   close(): Promise<void> {
     if (this.#state === "closed") return Promise.resolve();
     const socket = this.#socket;
@@ -175,12 +176,10 @@ export class LocalBroadcastBus implements BroadcastBus, ObservableBus {
     if (this.#handlers.size > 0) this.#sendSubscribe();
   }
 
-  #lost(socket: Socket): void {
+  #lost(socket: Socket, reason = "the connection to the supervisor's bus was lost"): void {
     if (socket !== this.#socket) return;
     this.#socket = undefined;
-    this.#forgetConnection(
-      new BusError("bus_unavailable", "the connection to the supervisor's bus was lost"),
-    );
+    this.#forgetConnection(new BusError("bus_unavailable", reason));
     this.#retryLater();
   }
 

@@ -1,4 +1,10 @@
-import { type HealthCheck, type HealthReport, type ShardHealth, worst } from "../health.ts";
+import {
+  type HealthCheck,
+  type HealthReport,
+  type HealthStatus,
+  type ShardHealth,
+  worst,
+} from "../health.ts";
 import type { ShardStats } from "./ipc.ts";
 
 export interface InstanceState {
@@ -7,34 +13,100 @@ export interface InstanceState {
   readonly connectionsMax: number;
   readonly shards: readonly ShardHealth[];
   readonly stats: readonly (ShardStats | undefined)[];
+  /** In ms, of any origin; never goes back. */
+  readonly nowMs: number;
 }
 
+/** The oldest undelivered frame is older than this while its shard works without a pause: saturated. */
+const SATURATED_MS = 2000;
+/** Below this for a while, and it is not saturated any more. */
+const RELIEVED_MS = 500;
+const RELIEVED_FOR_MS = 10_000;
+/** Share of a core: below it a shard is not busy, so what is late is late elsewhere. */
+const BUSY_SHARE = 0.7;
+/** Cut off from bus and log for longer than this, an instance sends its clients elsewhere. */
+const CUT_OFF_GRACE_MS = 15_000;
+/** A stretch that waits this long for a repair is worth telling. */
+const HOLD_MS_MAX = 2000;
+/** How long a gap is told. */
+const GAP_TOLD_MS = 60_000;
+
 /**
- * Only what another instance could do better makes an instance unhealthy: not warm, draining, full. A lost bus alone, a
- * lost Kafka alone or one dead shard are `degraded`: taking every instance out at once would help nobody.
+ * Judges one instance. Only what another instance could do better makes it unhealthy: not warm, draining, full,
+ * saturated, cut off from bus and log. A lost bus alone, a lost Kafka alone or one dead shard are `degraded`: taking
+ * every instance out at once would help nobody. It remembers what needs hysteresis, so ask one judge at every tick.
  */
-export function instanceHealth(state: InstanceState): HealthReport {
-  const checks: Record<string, HealthCheck> = {
-    shards: shardsCheck(state.shards),
-    draining: state.draining
-      ? { status: "unhealthy", value: "yes", message: "this instance is being taken out" }
-      : { status: "ok", value: "no" },
-    connections: connectionsCheck(state),
-    bus: namesCheck(
-      state.stats,
-      (stats) => stats.busState,
-      ["connected"],
-      "delivery goes on from the log alone",
-    ),
-    source: namesCheck(
-      state.stats,
-      (stats) => stats.sourceState,
-      ["reading", "none"],
-      "clients are kept; it catches up",
-    ),
-  };
-  return { status: worst(Object.values(checks)), instance: state.instance, checks, shards: state.shards };
+export class InstanceHealth {
+  #saturated = false;
+  #strainedMs: number | undefined;
+  #cutOffMs: number | undefined;
+  #gaps = new Map<number, number>();
+  #gapMs: number | undefined;
+
+  judge(state: InstanceState): HealthReport {
+    const checks: Record<string, HealthCheck> = {
+      shards: shardsCheck(state.shards),
+      draining: state.draining
+        ? { status: "unhealthy", value: "yes", message: "this instance is being taken out" }
+        : { status: "ok", value: "no" },
+      connections: connectionsCheck(state),
+      saturation: this.#saturationCheck(state),
+      bus: namesCheck(state.stats, (stats) => stats.busState, ["connected"], BUS_MESSAGE),
+      log: this.#logCheck(state),
+      source: namesCheck(state.stats, (stats) => stats.sourceState, ["reading", "none"], SOURCE_MESSAGE),
+      repair: repairCheck(state.stats),
+      gaps: this.#gapsCheck(state),
+    };
+    return { status: worst(Object.values(checks)), instance: state.instance, checks, shards: state.shards };
+  }
+
+  #saturationCheck({ stats, nowMs }: InstanceState): HealthCheck {
+    const lagMs = most(stats, (shard) => shard.busLagMs);
+    const isStrained = stats.some(
+      (shard) => shard !== undefined && shard.busLagMs > SATURATED_MS && shard.cpuShare > BUSY_SHARE,
+    );
+    if (isStrained || lagMs > RELIEVED_MS) this.#strainedMs = nowMs;
+    if (isStrained) this.#saturated = true;
+    else if (nowMs - (this.#strainedMs ?? 0) > RELIEVED_FOR_MS) this.#saturated = false;
+    const base = { value: Math.round(lagMs), limit: SATURATED_MS };
+    if (!this.#saturated) return { status: "ok", ...base };
+    const message =
+      "ms that the oldest undelivered frame has waited: this instance has more work than it can do";
+    return { status: "unhealthy", ...base, message };
+  }
+
+  /** The log is asked only by those who need it, so what waits for it is what tells that it is away. */
+  #logCheck({ stats, nowMs }: InstanceState): HealthCheck {
+    const waiting = most(stats, (shard) => shard.streamsWaitingForLog);
+    const isCutOff = (shard: ShardStats | undefined): boolean =>
+      shard !== undefined && shard.busState !== "connected" && shard.streamsWaitingForLog > 0;
+    const ready = stats.filter((shard) => shard !== undefined);
+    if (ready.length > 0 && ready.every(isCutOff)) this.#cutOffMs ??= nowMs;
+    else this.#cutOffMs = undefined;
+    if (waiting === 0) return { status: "ok", value: "reachable" };
+    const isOver = this.#cutOffMs !== undefined && nowMs - this.#cutOffMs > CUT_OFF_GRACE_MS;
+    const status: HealthStatus = isOver ? "unhealthy" : "degraded";
+    const message = isOver
+      ? "cut off from bus and log: another instance may reach them"
+      : `${waiting} stream(s) wait for a log that does not answer`;
+    return { status, value: "unreachable", message };
+  }
+
+  #gapsCheck({ stats, nowMs }: InstanceState): HealthCheck {
+    stats.forEach((shard, index) => {
+      if (shard === undefined) return;
+      // A shard that was started anew counts from nought.
+      if (shard.gaps > (this.#gaps.get(index) ?? 0)) this.#gapMs = nowMs;
+      this.#gaps.set(index, shard.gaps);
+    });
+    const value = most(stats, (shard) => shard.gaps);
+    if (this.#gapMs === undefined || nowMs - this.#gapMs > GAP_TOLD_MS) return { status: "ok", value };
+    return { status: "degraded", value, message: "within the last minute a stretch was lost for good" };
+  }
 }
+
+const BUS_MESSAGE = "delivery goes on from the log alone";
+const SOURCE_MESSAGE = "clients are kept; it catches up";
 
 function shardsCheck(shards: readonly ShardHealth[]): HealthCheck {
   const ready = shards.filter((shard) => shard.state === "ready").length;
@@ -52,6 +124,18 @@ function connectionsCheck({ stats, connectionsMax }: InstanceState): HealthCheck
     : { status: "unhealthy", ...base, message: "this instance holds as many clients as it may" };
 }
 
+function repairCheck(stats: readonly (ShardStats | undefined)[]): HealthCheck {
+  const holdMs = Math.round(most(stats, (shard) => shard.oldestHoldMs));
+  const readForward = most(stats, (shard) => shard.streamsReadForward);
+  const base = { value: holdMs, limit: HOLD_MS_MAX };
+  if (holdMs > HOLD_MS_MAX) {
+    return { status: "degraded", ...base, message: "ms that a stream has waited for a repair from the log" };
+  }
+  if (readForward === 0) return { status: "ok", ...base };
+  const message = `${readForward} stream(s) are read from the log because the bus does not serve them`;
+  return { status: "degraded", ...base, message };
+}
+
 function namesCheck(
   stats: readonly (ShardStats | undefined)[],
   nameOf: (stats: ShardStats) => string,
@@ -63,4 +147,8 @@ function namesCheck(
   return names.every((name) => good.includes(name))
     ? { status: "ok", value }
     : { status: "degraded", value, message };
+}
+
+function most(stats: readonly (ShardStats | undefined)[], of: (stats: ShardStats) => number): number {
+  return stats.reduce((max, shard) => (shard === undefined ? max : Math.max(max, of(shard))), 0);
 }

@@ -34,11 +34,16 @@ export interface ShardStats {
   readonly publications: number;
   readonly deliveries: number;
   readonly rssBytes: number;
+  /** Of one core, since the last beat. */
+  readonly cpuShare: number;
   readonly busState: string;
+  /** How far the shard is behind its bus. */
+  readonly busLagMs: number;
   readonly gaps: number;
   readonly repairs: number;
   readonly oldestHoldMs: number;
   readonly streamsReadForward: number;
+  readonly streamsWaitingForLog: number;
   readonly sourceState: string;
 }
 

@@ -21,8 +21,6 @@ const RESTART_MS = { min: 100, max: 10_000 };
 /** A shard that lived this long is not in a crash loop. */
 const STABLE_MS = 30_000;
 const ANSWER_MS_MAX = 2000;
-/** Between asking a shard to end and killing it. */
-const STOP_MS_MAX = 5000;
 
 /** One shard as the supervisor sees it: started, watched, and started anew with backoff when it dies. */
 export class ShardProcess {
@@ -78,7 +76,7 @@ export class ShardProcess {
 
   /** Kills a shard that has been silent for too long. Call about once a second. */
   watch(): void {
-    if (this.#child === undefined || this.#stopping) return;
+    if (this.#child === undefined) return;
     const silentMs = Date.now() - this.#lastBeatMs;
     if (silentMs <= (this.#state === "starting" ? STARTING_MS_MAX : SILENT_MS_MAX)) return;
     const { shard, logger } = this.#options;
@@ -110,15 +108,23 @@ export class ShardProcess {
     });
   }
 
-  /** Lets the shard end in order, and kills it where it does not. */
-  async stop(): Promise<void> {
+  kill(): void {
+    this.#child?.kill("SIGKILL");
+  }
+
+  /** Lets the shard end in order, and kills it where it does not within `timeoutMs`, or falls silent. */
+  async stop(timeoutMs: number): Promise<void> {
     this.#stopping = true;
     clearTimeout(this.#restartTimer);
     const child = this.#child;
     if (child === undefined) return;
     this.#state = "draining";
     this.#send({ type: "stop" });
-    const timer = setTimeout(() => child.kill("SIGKILL"), STOP_MS_MAX);
+    const timer = setTimeout(() => {
+      const { shard, logger } = this.#options;
+      logger.error({ shard, pid: child.pid, timeoutMs }, "shard does not end: killing it");
+      child.kill("SIGKILL");
+    }, timeoutMs);
     await child.exited;
     clearTimeout(timer);
   }
