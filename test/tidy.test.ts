@@ -62,7 +62,6 @@ const CYCLES_OF_TYPES: ReadonlyArray<readonly [files: readonly string[], why: st
 /** What no test imports, and why it is there all the same. */
 const RUN_OTHERWISE: ReadonlyArray<readonly [file: string, why: string]> = [
   ["packages/server/bus/local.fixture.ts", "a process of its own, which the local bus' tests start and kill"],
-  ["test/services/redis.ts", "a real server for the tests of the Redis bus, which is being built"],
 ];
 
 const IMPORTS = [

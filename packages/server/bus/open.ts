@@ -1,8 +1,24 @@
 import type { ReconnectableBus } from "./bus.ts";
 import { LocalBroadcastBus } from "./local.ts";
+import { RedisBroadcastBus } from "./redis.ts";
+
+export interface BusConfig {
+  readonly url: string;
+  /** Begins every name on the bus. */
+  readonly prefix: string;
+  /** PEM. */
+  readonly ca?: string;
+  /** These go before what the URL says. */
+  readonly username?: string;
+  readonly password?: string;
+}
 
 /** The bus that the configuration names. Only this file and tests know the drivers. */
-export function openBus(config: { readonly url: string }, localPath: string): ReconnectableBus {
+export function openBus(config: BusConfig, localPath: string): ReconnectableBus {
   if (config.url === "local:") return new LocalBroadcastBus({ path: localPath });
-  throw new Error(`no driver for the bus ${config.url}`);
+  if (/^rediss?[:+]/.test(config.url)) {
+    const { url, prefix, ca, username, password } = config;
+    return new RedisBroadcastBus({ url, channel: `${prefix}.frames`, ca, username, password });
+  }
+  throw new Error(`no driver for the bus ${config.url.split(":", 1)[0]}:`);
 }
