@@ -348,7 +348,7 @@ export const SETTINGS = {
     name: "handshake-timeout-ms",
     kind: integer(100, 120_000),
     group: "limits",
-    doc: "Time that a new connection has to complete its upgrade.",
+    doc: "A connection on the public port that is no WebSocket (yet) is closed when nothing was asked on it for this long, rounded up to steps of 4 s. A first request that does not end is cut off after 8 to 12 s, whatever is set here.",
     default: 10_000,
   },
   idleTimeoutMs: {

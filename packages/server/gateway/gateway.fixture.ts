@@ -48,6 +48,7 @@ export function gatewayFixture(options: GatewayFixtureOptions = {}) {
     messageBytesMax: 16 * 1024,
     backpressureBytes: 1024 * 1024,
     idleTimeoutMs: 60_000,
+    handshakeTimeoutMs: 10_000,
     pingIntervalMs: 25_000,
     admission,
     health: () => ({ status: "ok", instance: "test", checks: {}, shards: [] }),

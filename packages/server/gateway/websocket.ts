@@ -16,10 +16,18 @@ export interface GatewayOptions {
   /** Unsent bytes at which a slow client is cut off (it sees 1006). */
   readonly backpressureBytes: number;
   readonly idleTimeoutMs: number;
+  /**
+   * A connection that is no WebSocket (yet) is closed when nothing was asked on it for this long, rounded up to the
+   * transport's steps of 4 s. Its first request must be there after 8 to 12 s in any case: that is the transport's own.
+   */
+  readonly handshakeTimeoutMs: number;
   readonly pingIntervalMs: number;
   readonly admission: Admission;
   readonly health: () => HealthReport;
 }
+
+/** The transport refuses larger ones. */
+const HTTP_IDLE_SECONDS_MAX = 255;
 
 /** A shard's public face: WebSockets at `/ws`, and the health that a load balancer asks for. */
 export class Gateway {
@@ -49,12 +57,15 @@ export class Gateway {
 
   /** Opens the port. `SO_REUSEPORT` lets the kernel spread connections over the shards that share it. */
   open(context: ConnectionContext): void {
-    const { host, port, messageBytesMax, backpressureBytes, idleTimeoutMs } = this.#options;
+    const { host, port, messageBytesMax, backpressureBytes, idleTimeoutMs, handshakeTimeoutMs } =
+      this.#options;
     this.#context = context;
     this.#server = Bun.serve<Connection>({
       hostname: host,
       port,
       reusePort: true,
+      // Bytes that come in do not put this off, so a request that is sent drop by drop ends as well.
+      idleTimeout: Math.min(HTTP_IDLE_SECONDS_MAX, Math.ceil(handshakeTimeoutMs / 1000)),
       fetch: (request, server) => this.#fetch(request, server),
       websocket: {
         maxPayloadLength: messageBytesMax,

@@ -1,0 +1,82 @@
+// Connections on the public port that are no WebSocket (yet): how long they may stay, and what they may cost.
+import { afterEach, expect, test } from "bun:test";
+import { gatewayFixture, RawClient } from "./gateway.fixture.ts";
+import { RawSocket } from "./rawSocket.fixture.ts";
+
+const open: Array<{ close(): unknown }> = [];
+afterEach(async () => {
+  for (const each of open.splice(0).reverse()) await each.close();
+});
+
+function start(handshakeTimeoutMs: number) {
+  const fixture = gatewayFixture({ gateway: { handshakeTimeoutMs } });
+  open.push(fixture);
+  return fixture;
+}
+
+async function connect(port: number, firstBytes: string): Promise<RawSocket> {
+  const socket = await RawSocket.open(port);
+  open.push(socket);
+  socket.write(firstBytes);
+  return socket;
+}
+
+const HALF_A_REQUEST = "GET /ws HTTP/1.1\r\nHost: x\r\nX-Slow: ";
+const WHOLE_REQUEST = "GET /live HTTP/1.1\r\nHost: x\r\n\r\n";
+
+/** The transport's timers move in steps of 4 s, and it gives a first request 8 to 12 s. */
+const TEST_MS_MAX = 30_000;
+
+test(
+  "an idle HTTP connection is closed after the handshake timeout, not before, and not another's",
+  async () => {
+    const short = start(1000);
+    const long = start(60_000);
+    const shortIdle = await connect(short.gateway.port, WHOLE_REQUEST);
+    const shortHalf = await connect(short.gateway.port, HALF_A_REQUEST);
+    const longIdle = await connect(long.gateway.port, WHOLE_REQUEST);
+    const longHalf = await connect(long.gateway.port, HALF_A_REQUEST);
+    await shortIdle.closed;
+    // What the transport gives a first request is not shortened: completed, this one is answered.
+    shortHalf.write("x\r\n\r\n");
+    await shortHalf.until("426 Upgrade Required");
+    // Nor is it lengthened by the setting, which an idle connection shows to hold here.
+    await longHalf.closed;
+    longIdle.write(WHOLE_REQUEST);
+    await longIdle.until(/200 OK[\s\S]*200 OK/);
+  },
+  TEST_MS_MAX,
+);
+
+test(
+  "clients that send their request byte by byte are closed, give their files back, and cost nobody else anything",
+  async () => {
+    const { gateway, url, publish } = start(10_000);
+    const other = await RawClient.open(url);
+    open.push(other);
+    await other.ask({ type: "subscribe", id: 1, channels: ["x"] });
+    const slow = await Promise.all(
+      Array.from({ length: 200 }, (_, i) => connect(gateway.port, i % 2 === 0 ? HALF_A_REQUEST : "G")),
+    );
+    const dripping = setInterval(() => {
+      for (const socket of slow) socket.write("x");
+    }, 200);
+    open.push({ close: () => clearInterval(dripping) });
+    publish("x", 1);
+    expect(await other.ask({ type: "ping", id: 2 })).toMatchObject({ type: "pong" });
+    expect(other.data).toEqual([1]);
+    // The drips do not lengthen the time: without that bound this would wait for ever.
+    await Promise.all(slow.map((socket) => socket.closed));
+    expect(gateway.connections).toBe(1);
+    expect(await other.ask({ type: "ping", id: 3 })).toMatchObject({ type: "pong" });
+  },
+  TEST_MS_MAX,
+);
+
+test("a request head that does not end is refused at a bounded size", async () => {
+  const { gateway } = start(10_000);
+  const socket = await connect(gateway.port, HALF_A_REQUEST);
+  socket.write("x".repeat(64 * 1024));
+  await socket.closed;
+  expect(socket.received).toStartWith("HTTP/1.1 431 ");
+});

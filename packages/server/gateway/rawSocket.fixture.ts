@@ -1,0 +1,84 @@
+import { connect, type Socket } from "node:net";
+
+/** A TCP connection that sends exactly the bytes it is told: what no WebSocket client would do. */
+export class RawSocket {
+  received = "";
+  /** Resolves when the connection has ended, from whichever side. */
+  readonly closed: Promise<void>;
+  readonly #socket: Socket;
+  #wake: () => void = () => {};
+
+  private constructor(socket: Socket) {
+    this.#socket = socket;
+    socket.on("data", (bytes) => {
+      this.received += bytes.toString("latin1");
+      this.#wake();
+    });
+    this.closed = new Promise((resolve) => {
+      socket.on("close", () => {
+        resolve();
+        this.#wake();
+      });
+    });
+    // A close follows each error; what is written after it is nobody's.
+    socket.on("error", () => {});
+  }
+
+  static open(port: number): Promise<RawSocket> {
+    return new Promise((resolve, reject) => {
+      const socket = connect(port, "127.0.0.1");
+      socket.once("error", reject);
+      socket.once("connect", () => resolve(new RawSocket(socket)));
+    });
+  }
+
+  /** Completes a WebSocket handshake. */
+  static async upgraded(port: number): Promise<RawSocket> {
+    const socket = await RawSocket.open(port);
+    socket.write(
+      "GET /ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
+        "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+    );
+    await socket.until('"type":"welcome"');
+    return socket;
+  }
+
+  write(bytes: string | Uint8Array): void {
+    if (!this.#socket.destroyed) this.#socket.write(bytes);
+  }
+
+  /** A WebSocket frame as a client must send it, masked; `opcode` 1 is text, 2 is bytes, 8 a close. */
+  writeFrame(opcode: number, payload: Uint8Array): void {
+    const length =
+      payload.length < 126
+        ? [0x80 | payload.length]
+        : [0x80 | 126, (payload.length >> 8) & 0xff, payload.length & 0xff];
+    if (payload.length > 0xffff) throw new Error("this fixture writes frames of at most 65535 bytes");
+    // A mask of zeros leaves the payload as it is.
+    this.write(Uint8Array.from([0x80 | opcode, ...length, 0, 0, 0, 0, ...payload]));
+  }
+
+  /** Stops taking what arrives, so that the other side's buffers fill. */
+  stopReading(): void {
+    this.#socket.pause();
+  }
+
+  async until(text: string | RegExp): Promise<void> {
+    const holds = () => (typeof text === "string" ? this.received.includes(text) : text.test(this.received));
+    while (!holds()) {
+      if (this.#socket.closed) throw new Error(`closed before ${text}, after ${this.received}`);
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+  }
+
+  /** Vanishes with a reset, as a crashed machine's peer would see it: no close frame, no FIN. */
+  vanish(): void {
+    this.#socket.resetAndDestroy();
+  }
+
+  close(): void {
+    this.#socket.destroy();
+  }
+}
