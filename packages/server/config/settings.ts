@@ -152,7 +152,7 @@ export const SETTINGS = {
     name: "drain-timeout-ms",
     kind: integer(0, 3_600_000),
     group: "instance",
-    doc: "How long clients have to move elsewhere on SIGTERM before they are disconnected.",
+    doc: "How long an instance may take to end in order on SIGTERM before its shards are killed.",
     default: 20_000,
   },
   host: {
