@@ -150,6 +150,8 @@ describe("secrets", () => {
       "--kafka-tls",
       "--kafka-tls-key=k",
       "--kafka-tls-cert=c",
+      "--bus=rediss://h",
+      "--bus-password=geheim",
     ];
     const { config, effective } = loaded({ argv, files: { k: "geheimer Schlüssel", c: "certificate" } });
     expect(config.kafka?.connection.tls).toEqual({
@@ -159,6 +161,9 @@ describe("secrets", () => {
     });
     expect(JSON.stringify([redactConfig(config), effective])).not.toContain("geheim");
     expect(effective.find(({ name }) => name === "kafka-tls-key")?.value).toBe("k");
+    expect(config.bus.password).toBe("geheim");
+    const inUrl = loaded({ argv: ["--bus", "redis+sentinel://me:geheim@a,b:1/main"] });
+    expect(JSON.stringify([redactConfig(inUrl.config), inUrl.effective])).not.toContain("geheim");
   });
 
   test("no complaint repeats one, however wrong it is", () => {

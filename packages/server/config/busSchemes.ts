@@ -1,15 +1,31 @@
+import { parseRedisUrl } from "../bus/redisUrl.ts";
+
 /** What `--bus` can name. A driver adds its scheme here, and its constructor where the process is composed. */
 export const BUS_SCHEMES: Readonly<Record<string, BusScheme>> = {
   "local:": {
     example: "local:",
     check: (url) => (url === "local:" ? undefined : "`local:` takes nothing after it"),
   },
+  "redis:": redis("redis://host:6379"),
+  "rediss:": redis("rediss://host:6379"),
+  "redis+sentinel:": redis("redis+sentinel://host1:26379,host2:26379/master-name"),
+  "rediss+sentinel:": redis("rediss+sentinel://host1:26379,host2:26379/master-name"),
 };
 
 interface BusScheme {
   readonly example: string;
   /** Says what is wrong with a URL of this scheme. */
   readonly check: (url: string) => string | undefined;
+}
+
+function redis(example: string): BusScheme {
+  return {
+    example,
+    check: (url) => {
+      const parsed = parseRedisUrl(url);
+      return "fault" in parsed ? parsed.fault : undefined;
+    },
+  };
 }
 
 export function busUrlFault(url: string): string | undefined {
@@ -20,6 +36,16 @@ export function busUrlFault(url: string): string | undefined {
   if (scheme === undefined) return `it has no scheme; supported: ${supported}`;
   const known = Object.hasOwn(BUS_SCHEMES, scheme) ? BUS_SCHEMES[scheme] : undefined;
   return known === undefined ? `\`${scheme}\` is not supported; supported: ${supported}` : known.check(url);
+}
+
+/** Whether an authority for certificates can mean something to the bus. */
+export function canBusEncrypt(url: string): boolean {
+  return !/^(?:local|redis(?:\+sentinel)?):/.test(url);
+}
+
+/** Whether the URL itself says who logs in. */
+export function hasBusLogin(url: string): boolean {
+  return /^[^/]*\/\/[^@]+@/s.test(url);
 }
 
 /** Whether a bus carries messages between instances. */

@@ -22,7 +22,13 @@ export function composeConfig(values: ResolvedValues): Config {
       allowedOrigins: values.allowedOrigins,
     },
     admin: { host: values.adminHost, port: values.adminPort },
-    bus: { url: values.bus, prefix: values.busPrefix },
+    bus: {
+      url: values.bus,
+      prefix: values.busPrefix,
+      ...(values.busCa !== undefined && { ca: values.busCa }),
+      ...(values.busUsername !== undefined && { username: values.busUsername }),
+      ...(values.busPassword !== undefined && { password: values.busPassword }),
+    },
     ...(kafka && { kafka }),
     routing: { channelTemplate: values.channelTemplate, topicTemplates: values.topicTemplates },
     history: {

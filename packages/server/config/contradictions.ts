@@ -1,4 +1,4 @@
-import { isSharedBus } from "./busSchemes.ts";
+import { canBusEncrypt, hasBusLogin, isSharedBus } from "./busSchemes.ts";
 import { didYouMean } from "./didYouMean.ts";
 import { connectionContradictions, readingContradictions } from "./kafkaContradictions.ts";
 import { isGiven, type Origin, type Problem, problemAt } from "./problem.ts";
@@ -21,6 +21,7 @@ const RULES: readonly Rule[] = [
   { compares: ["port", "adminPort"], find: samePort },
   { compares: ["role", "bus"], find: lonelyRole },
   { compares: ["role"], find: ingestWithoutKafka },
+  { compares: ["bus", "busCa", "busUsername", "busPassword"], find: busConnection },
   { compares: ["role", "demo"], find: gatewayWithDemo },
   { compares: ["demo"], find: rateWithoutDemo },
   { compares: ["kafkaDeadLetterTopic", "kafkaTopics", "publishTopic"], find: deadLettersInCircles },
@@ -64,6 +65,32 @@ function lonelyRole({ values: { role, bus }, origins }: Found): Problem[] {
 function ingestWithoutKafka({ values: { role }, origins }: Found): Problem[] {
   if (role !== "ingest" || isGiven(origins.kafkaBrokers)) return [];
   return [problemAt(origins.role, "ingest has nothing to read without Kafka", "Set --kafka-brokers too.")];
+}
+
+function busConnection({ values: { bus }, origins }: Found): Problem[] {
+  const login = [origins.busUsername, origins.busPassword].filter(isGiven);
+  if (!isSharedBus(bus)) {
+    const advice = "Set --bus too, or leave it out.";
+    return [origins.busCa, ...login]
+      .filter(isGiven)
+      .map((origin) => problemAt(origin, "has no effect with the local bus", advice));
+  }
+  const problems: Problem[] = [];
+  if (isGiven(origins.busCa) && !canBusEncrypt(bus)) {
+    problems.push(
+      problemAt(origins.busCa, "has no effect without TLS", "Write rediss in --bus, or leave it out."),
+    );
+  }
+  if (login.length > 0 && hasBusLogin(bus)) {
+    const advice = "Leave it out here, or in --bus.";
+    problems.push(
+      ...login.map((origin) => problemAt(origin, "the URL of the bus holds a login already", advice)),
+    );
+  }
+  if (isGiven(origins.busUsername) && !isGiven(origins.busPassword)) {
+    problems.push(problemAt(origins.busUsername, "needs its password", "Set --bus-password-file too."));
+  }
+  return problems;
 }
 
 function gatewayWithDemo({ values: { role, demo }, origins }: Found): Problem[] {

@@ -7,7 +7,7 @@ export function redactConfig(config: Config): Config {
   const { bus, kafka } = config;
   return {
     ...config,
-    bus: { ...bus, url: redactUrl(bus.url) },
+    bus: { ...bus, url: redactUrl(bus.url), ...(bus.password !== undefined && { password: HIDDEN }) },
     ...(kafka && { kafka: { ...kafka, connection: redactConnection(kafka.connection) } }),
   };
 }

@@ -7,7 +7,7 @@ const KAFKA = [...BROKERS, "--kafka-topics", "trades"];
 
 test("everything that is wrong is said at once, each with where it came from and what to do", () => {
   const problems = refused({
-    argv: ["--prot", "3000", "--bus", "redis://h", "--config", "s.yaml", "extra"],
+    argv: ["--prot", "3000", "--bus", "kafka://h", "--config", "s.yaml", "extra"],
     env: { SHARDCAST_SHARDS: "many", SHARDCAST_REGOIN: "eu" },
     files: { "s.yaml": "adminPort: 3\nport: 70000\nkafka: {brokers: x}\nhost:\n" },
   });
@@ -38,7 +38,11 @@ test.each([
   ["--allowed-origins", "expected `*`, or origins", ["example.com", "https://a.b/path", "https://*"]],
   ["--channel-template", "will not do", ["", "{key", "key}", "a b", "{}", "a/{key}"]],
   ["--topic-templates", "", ["novalue", "=x", "t={key"]],
-  ["--bus", "will not do", ["", "redis", "redis://h", "nats://h", "local:x", "constructor:"]],
+  [
+    "--bus",
+    "will not do",
+    ["", "redis", "redis:", "redis://h/1", "redis+sentinel://h", "kafka://h", "local:x", "constructor:"],
+  ],
   ["--instance", "expected up to 63", ["", "a b", "-a", "x".repeat(64)]],
 ] as const)("%s refuses what it cannot mean", (flag, expectation, values) => {
   for (const value of values) {
@@ -122,6 +126,28 @@ test.each<[string, string[], string[]]>([
     "a gateway alone on its bus",
     ["--role=gateway", ...KAFKA],
     ["--role: a gateway does not consume, and the local bus brings nothing from other instances"],
+  ],
+  [
+    "a login for the local bus",
+    ["--bus-ca=pem", "--bus-username=u", "--bus-password=geheim"],
+    ["--bus-ca", "--bus-username", "--bus-password"].map(
+      (flag) => `${flag}: has no effect with the local bus`,
+    ),
+  ],
+  [
+    "an authority for a bus without TLS",
+    ["--bus=redis+sentinel://h/m", "--bus-ca=pem"],
+    ["--bus-ca: has no effect without TLS"],
+  ],
+  [
+    "two logins for the bus",
+    ["--bus=redis://:geheim@h", "--bus-password=geheim"],
+    ["--bus-password: the URL of the bus holds a login already"],
+  ],
+  [
+    "a username for the bus without its password",
+    ["--bus=rediss://h", "--bus-ca=pem", "--bus-username=u"],
+    ["--bus-username: needs its password"],
   ],
   [
     "a gateway with the demo",

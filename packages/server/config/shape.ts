@@ -34,6 +34,11 @@ export interface Config {
     readonly url: string;
     /** Begins every name that this cluster uses on the bus. */
     readonly prefix: string;
+    /** PEM. */
+    readonly ca?: string;
+    /** Both are instead of a login in the URL. */
+    readonly username?: string;
+    readonly password?: string;
   };
   /** Absent where no brokers are configured: the log is then the supervisor's memory. */
   readonly kafka?: KafkaConfig;
