@@ -121,7 +121,7 @@ export class Channels {
         this.#onGap(message);
         break;
       case "pong":
-        this.#settle(message.mark);
+        if (message.mark !== undefined) this.#settle(message.mark);
         break;
       case "error":
         this.#onError(message.id, message);

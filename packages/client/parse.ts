@@ -35,7 +35,7 @@ function isServerMessage(value: unknown): value is ServerMessage {
     case "reconnect":
       return isDuration(value["afterMs"]);
     case "pong":
-      return isNumber(value["id"]) && isString(value["mark"]);
+      return isNumber(value["id"]) && (value["mark"] === undefined || isString(value["mark"]));
     case "error":
       return (value["id"] === undefined || isNumber(value["id"])) && isRequestError(value);
     default:

@@ -73,7 +73,12 @@ export type ServerMessage =
       readonly reason: GapReason;
     }
   | { readonly type: "reconnect"; readonly afterMs: number; readonly reason: string }
-  | { readonly type: "pong"; readonly id: number; readonly mark: string }
+  | {
+      readonly type: "pong";
+      readonly id: number;
+      /** Absent while a resume of this connection is under way: only its `subscribed` knows where it has come to. */
+      readonly mark?: string;
+    }
   | {
       readonly type: "error";
       readonly id?: number;

@@ -41,7 +41,7 @@ export interface ConnectionCounters {
 /**
  * One client. There are very many of these, so it holds little: an array of topics, and what a replay needs only while
  * it lasts. Requests are answered strictly in their order, also while a replay waits for the client or the log: so a
- * mark, in whatever answer, covers all that was sent before it.
+ * mark, in whatever answer, covers all that was sent before it. Only a ping overtakes a replay, and gets no mark then.
  */
 export class Connection {
   socket: ServerWebSocket<Connection> | undefined = undefined;
@@ -66,6 +66,9 @@ export class Connection {
     this.#rateState = rateState;
     if (request.type === "refused") return this.refuse(request.id, request.code, request.message);
     if (this.#replay === undefined) return this.#handle(request);
+    // A ping asks whether this side lives, and the client gives the connection up when nobody answers in time. No mark
+    // goes with it: where the replay has not reached, a mark of now would skip what is still to come.
+    if (request.type === "ping") return this.#send({ type: "pong", id: request.id });
     if (this.#replay.waiting.length >= limits.waitingRequestsMax) {
       return this.refuse(request.id, "too_many_requests", "too many requests are waiting behind a resume");
     }
@@ -148,21 +151,24 @@ export class Connection {
         const texts = await replay.fromLog(AbortSignal.any([running.abort.signal, timeout]));
         if (texts === undefined || this.socket === undefined) return finish(false);
         this.#sendTexts(texts);
-        await this.#roomInBuffer(running);
+        await this.#pause(running);
       }
       // A stream that was truncated meanwhile has no place for this client to go on from.
       if (!replay.possible) return finish(false);
       this.#sendTexts(replay.fromHistory(this.#context.limits.replayBufferBytes));
       if (replay.finished || this.socket === undefined) return finish(replay.finished);
-      await this.#roomInBuffer(running);
+      await this.#pause(running);
     }
   }
 
-  #roomInBuffer(running: RunningReplay): Promise<void> | undefined {
+  /** Lets the client take what is buffered; and everybody else have a turn, even where it takes all at once. */
+  #pause(running: RunningReplay): Promise<void> {
     const { socket } = this;
-    if (socket === undefined || socket.getBufferedAmount() < this.#context.limits.replayBufferBytes)
-      return undefined;
     return new Promise((resolve) => {
+      if (socket === undefined || socket.getBufferedAmount() < this.#context.limits.replayBufferBytes) {
+        setImmediate(resolve);
+        return;
+      }
       running.resume = () => {
         running.resume = undefined;
         resolve();

@@ -27,16 +27,19 @@ export function gatewayFixture(options: GatewayFixtureOptions = {}) {
   const published: Publication[] = [];
   const reads: RangeRequest[] = [];
   const logEarliest = { offset: 0 };
+  /** A test that sets `until` holds every log read back until that resolves. */
+  const logHeld: { until: Promise<void> | undefined } = { until: undefined };
   const log = {
-    read(request: RangeRequest): Promise<RangeResult> {
+    async read(request: RangeRequest): Promise<RangeResult> {
       reads.push(request);
+      await logHeld.until;
       if (request.after + 1 < logEarliest.offset) {
-        return Promise.resolve({ kind: "lost", through: logEarliest.offset - 1, reason: "retention" });
+        return { kind: "lost", through: logEarliest.offset - 1, reason: "retention" };
       }
       const publications = published.filter(
         ({ offset }) => offset > request.after && offset <= request.through,
       );
-      return Promise.resolve({ kind: "read", publications, through: request.through });
+      return { kind: "read", publications, through: request.through };
     },
   };
   const admission = new Admission(options.allowedOrigins ?? ["*"], options.permits ?? 100);
@@ -99,6 +102,7 @@ export function gatewayFixture(options: GatewayFixtureOptions = {}) {
     counters,
     reads,
     logEarliest,
+    logHeld,
     url: `ws://127.0.0.1:${gateway.port}/ws`,
     /** Hands one message to the hub, as the assembler would. */
     publish(channel: string, data: unknown): number {

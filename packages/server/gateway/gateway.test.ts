@@ -118,10 +118,8 @@ test("a large replay waits for the client, and what is published meanwhile comes
   for (let i = 0; i < 8000; i++) fixture.publish("x", [i, filler]);
   const client = await connect(fixture.url);
   client.send({ type: "subscribe", id: 1, channels: ["x"], since: ["m"] });
-  client.send({ type: "ping", id: 2 });
   await client.until(() => client.data.length > 100);
   for (let i = 8000; i < 8500; i++) fixture.publish("x", [i, filler]);
-  await client.until(() => client.received.some((each) => each.type === "pong"));
   await client.until(() => client.data.length >= 8500);
   expect(client.data.map((each) => (Array.isArray(each) ? each[0] : undefined))).toEqual(
     Array.from({ length: 8500 }, (_, i) => i),

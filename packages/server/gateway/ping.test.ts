@@ -1,0 +1,65 @@
+// A ping is answered at once, whatever else the connection waits for.
+import { afterEach, expect, test } from "bun:test";
+import { gatewayFixture, RawClient, STREAM } from "./gateway.fixture.ts";
+
+const open: Array<{ close(): unknown }> = [];
+afterEach(async () => {
+  for (const each of open.splice(0).reverse()) await each.close();
+});
+
+async function resuming() {
+  const fixture = gatewayFixture({ history: { messagesMax: 5 } });
+  open.push(fixture);
+  for (let i = 0; i < 20; i++) fixture.publish("x", i);
+  const held = Promise.withResolvers<void>();
+  fixture.logHeld.until = held.promise;
+  const client = await RawClient.open(fixture.url);
+  open.push(client);
+  client.send({ type: "subscribe", id: 1, channels: ["x"], since: [`${STREAM}:2`] });
+  return { fixture, client, release: held.resolve };
+}
+
+test("a ping is answered while a log read is under way, without a mark", async () => {
+  const { client } = await resuming();
+  expect(await client.ask({ type: "ping", id: 2 })).toEqual({ type: "pong", id: 2 });
+});
+
+test("other requests keep their order behind a resume, and pongs have a mark again after it", async () => {
+  const { client, fixture, release } = await resuming();
+  client.send({ type: "unsubscribe", id: 2, channels: ["x"] });
+  client.send({ type: "subscribe", id: 3, channels: ["y"] });
+  await client.ask({ type: "ping", id: 4 });
+  release();
+  await client.until(() => client.received.some((each) => each.type === "subscribed" && each.id === 3));
+  expect(client.received.flatMap((each) => ("id" in each ? [each.id] : []))).toEqual([4, 1, 2, 3]);
+  expect(client.data).toEqual(Array.from({ length: 17 }, (_, i) => i + 3));
+  expect(await client.ask({ type: "ping", id: 5 })).toEqual({
+    type: "pong",
+    id: 5,
+    mark: fixture.hub.mark(),
+  });
+});
+
+test("a long replay lets others have their turns, also where its client takes everything at once", async () => {
+  const fixture = gatewayFixture({
+    history: { bytesMax: 64 << 20, messagesMax: 100_000 },
+    limits: { replayBufferBytes: 16 * 1024 },
+  });
+  open.push(fixture);
+  const filler = "f".repeat(1000);
+  for (let i = 0; i < 500; i++) fixture.publish("x", [i, filler]);
+  const client = await RawClient.open(fixture.url);
+  open.push(client);
+  let turns = 0;
+  const count = (): void => {
+    turns += 1;
+    if (fixture.counters.resumed === 0) setImmediate(count);
+  };
+  setImmediate(count);
+  client.send({ type: "subscribe", id: 1, channels: ["x"], since: ["m"] });
+  await client.until(() => fixture.counters.replayedMessages > 0);
+  const turnsBefore = turns;
+  await client.until(() => client.data.length === 500);
+  // Half a megabyte goes out in 16 KiB chunks, each in a turn of its own.
+  expect(turns - turnsBefore).toBeGreaterThan(20);
+});
