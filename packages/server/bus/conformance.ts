@@ -1,7 +1,13 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { type BroadcastBus, BusError, type BusState, type ObservableBus } from "./bus.ts";
+import {
+  type BroadcastBus,
+  BusError,
+  type BusState,
+  type ObservableBus,
+  type ReconnectableBus,
+} from "./bus.ts";
 
-export type ConformingBus = BroadcastBus & ObservableBus;
+export type ConformingBus = ReconnectableBus;
 
 /** A real server of the driver under test, and buses that connect to it. */
 export interface BusUnderTest {
@@ -206,6 +212,52 @@ export function busConformance(name: string, factory: () => Promise<BusUnderTest
       await resume();
       await Promise.all(accepted);
       await bus.publish(text("after"));
+    });
+
+    test("told that its connection is dead, it rejects what was under way and connects anew", async () => {
+      const [bus, other] = [await create(), await create()];
+      const inbox = await Inbox.of(bus);
+      const states: BusState[] = [];
+      bus.onState((state) => states.push(state));
+      const resume = await server.hang?.();
+      const underWay = Array.from({ length: 20 }, () => bus.publish(Buffer.alloc(50_000)));
+      const outcomes = Promise.allSettled(underWay);
+      bus.reconnect("a test says so");
+      bus.reconnect("and again");
+      expect(states).toEqual(["disconnected"]);
+      await expectBusError(bus.publish(text("lost")), "bus_unavailable");
+      // While the server hangs nothing can come of it but this.
+      for (const { reason } of (await outcomes) as PromiseRejectedResult[]) {
+        expect(reason).toMatchObject({ code: "bus_unavailable" });
+      }
+      await resume?.();
+      await stateOf(bus, (state) => state === "connected");
+      await publishUntil(other, inbox, "after");
+      await publishUntil(bus, inbox, "its own");
+    });
+
+    test("it closes at once while the server hangs, and what was under way is rejected", async () => {
+      if (server.hang === undefined) return;
+      const bus = await create();
+      const resume = await server.hang();
+      const underWay = [1, 2, 3].map(() => rejectionOf(bus.publish(Buffer.alloc(200_000))));
+      // Nothing that the server does can help, for it does nothing.
+      await bus.close();
+      for (const error of await Promise.all(underWay)) expect(error).toMatchObject({ code: "bus_closed" });
+      await resume();
+    });
+
+    test("a bus that is closed while it has no connection rejects who waits for one", async () => {
+      if (server.cut === undefined) return;
+      const bus = await create();
+      const restore = await server.cut();
+      await stateOf(bus, (state) => state !== "connected");
+      const subscribing = rejectionOf(bus.subscribe(() => {}));
+      bus.reconnect("it has none");
+      await bus.close();
+      expect(await subscribing).toMatchObject({ code: "bus_closed" });
+      expect(bus.state).toBe("closed");
+      await restore();
     });
   });
 }
