@@ -12,14 +12,14 @@ import { RateLimit } from "./gateway/rateLimit.ts";
 import { Gateway } from "./gateway/websocket.ts";
 import type { HealthReport } from "./health.ts";
 import { Hub } from "./hub/hub.ts";
-import type { StreamLog } from "./log/log.ts";
+import type { CompositeLog } from "./log/composite.ts";
 import { openLog } from "./log/open.ts";
 import { IngestHalf } from "./source/ingest.ts";
 import { createRouter, isUnroutable } from "./source/route.ts";
 import { Assembler } from "./stream/assemble.ts";
 import { SharedReads } from "./stream/sharedReads.ts";
 import { StreamWatch } from "./stream/watch.ts";
-import type { ChannelInfo, Question, ShardStart, ShardStats } from "./supervisor/ipc.ts";
+import type { ChannelInfo, Question, ShardStart, ShardStats, StreamPositions } from "./supervisor/ipc.ts";
 
 /** Records per shard that a start reads back, so that history serves the clients that come back. */
 const WARM_RECORDS_MAX = 20_000;
@@ -27,6 +27,11 @@ const WARM_RECORDS_MAX = 20_000;
 const LAST_VALUE_SHARE = 0.25;
 /** Channels that one answer to `/api/channels` names. */
 const CHANNELS_TOLD_MAX = 10_000;
+/** A start waits for its consumer group this long, and goes on joining after that. */
+const JOIN_MS_MAX = 5000;
+/** A start whose reads of the log fail for this long opens without them. */
+const LOG_AWAY_MS_MAX = 5000;
+const LOOK_MS = 250;
 
 /** What HTTP publishes append to a topic is keyed by its channel, unless the topic has a template of its own. */
 function topicTemplates({ kafka, routing }: Config): Readonly<Record<string, string>> {
@@ -41,7 +46,7 @@ export class Shard {
   readonly #hub: Hub;
   readonly #gateway: Gateway;
   readonly #admission: Admission;
-  readonly #log: StreamLog;
+  readonly #log: CompositeLog;
   readonly #reads: SharedReads;
   readonly #bus: ProbedBus;
   readonly #cpu = new CpuShare();
@@ -104,11 +109,12 @@ export class Shard {
     this.#watch = new StreamWatch({
       log: this.#log,
       warmRecordsMax: WARM_RECORDS_MAX,
+      remembered: start.positions,
       found: (stream, from) => {
         this.#hub.open(stream.id, from);
         return this.#assembler.open(stream.id, from, stream.next);
       },
-      onError: (error) => logger.warn({ err: error }, "the log does not tell its streams; it is asked again"),
+      onError: (error) => logger.warn({ err: error }, "not every log tells its streams; it is asked again"),
     });
     this.#assembler = new Assembler({
       log: this.#reads,
@@ -147,8 +153,9 @@ export class Shard {
     const warm = this.#watch.begin();
     await this.#watch.listed;
     await this.#bus.subscribe((bytes) => this.#onFrame(bytes));
-    await warm;
-    await this.#ingest?.start();
+    // Without Kafka a shard serves what it has, says so, and catches up: neither may hold its clients hostage.
+    await this.#warmOrWithout(warm);
+    await this.#ingest?.start(this.#watch.incomplete ? 0 : JOIN_MS_MAX);
     this.#expiry = setInterval(() => this.#hub.history.expire(), 1000);
     if (this.#start.config.instance.role !== "ingest") this.#gateway.open(this.#context());
     return this.#gateway.port;
@@ -177,9 +184,15 @@ export class Shard {
       repairs,
       oldestHoldMs,
       streamsReadForward,
-      streamsWaitingForLog,
+      // A log that has not told its streams yet is waited for as well.
+      streamsWaitingForLog: streamsWaitingForLog + (this.#watch.incomplete ? 1 : 0),
       sourceState: this.#ingest?.state ?? "none",
     };
+  }
+
+  /** The offset that comes next in each stream that this shard follows. */
+  get positions(): StreamPositions {
+    return [...this.#assembler.positions()];
   }
 
   async answer(question: Question): Promise<unknown> {
@@ -196,6 +209,18 @@ export class Shard {
     this.#assembler.close();
     await this.#bus.close();
     await this.#log.close();
+  }
+
+  /** Resolves when `warm` does, or when reads of the log have failed for a while. */
+  async #warmOrWithout(warm: Promise<void>): Promise<void> {
+    let isWarm = false;
+    const done = warm.then(() => {
+      isWarm = true;
+    });
+    for (let awayMs = 0; !isWarm && awayMs < LOG_AWAY_MS_MAX; ) {
+      await Promise.race([done, Bun.sleep(LOOK_MS)]);
+      awayMs = this.#assembler.stats.streamsWaitingForLog > 0 ? awayMs + LOOK_MS : 0;
+    }
   }
 
   #onFrame(bytes: Uint8Array): void {

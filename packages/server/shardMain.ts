@@ -25,7 +25,7 @@ async function start(start: ShardStart): Promise<void> {
   try {
     shard = new Shard(start, logger);
     const opening = shard;
-    setInterval(() => tell({ type: "beat", stats: opening.stats }), BEAT_MS);
+    setInterval(() => tell({ type: "beat", stats: opening.stats, positions: opening.positions }), BEAT_MS);
     tell({ type: "ready", port: await opening.open() });
   } catch (error) {
     // What only another configuration can mend ends the instance; everything else is worth another try.

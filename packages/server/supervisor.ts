@@ -14,6 +14,7 @@ import { createLogger } from "./logger.ts";
 import { connectionsProblem, openFilesMax } from "./supervisor/hostLimits.ts";
 import { InstanceHealth } from "./supervisor/instanceHealth.ts";
 import type { ChannelInfo, ShardStart } from "./supervisor/ipc.ts";
+import { KnownPositions } from "./supervisor/knownPositions.ts";
 import { LocalServices } from "./supervisor/localServices.ts";
 import { sharePermits } from "./supervisor/permits.ts";
 import { probePort } from "./supervisor/portProbe.ts";
@@ -67,6 +68,7 @@ class Supervisor {
   readonly #topicPublisher: TopicPublisher | undefined;
   readonly #shards: ShardProcess[] = [];
   readonly #startedMs = Date.now();
+  readonly #positions = new KnownPositions();
   readonly #healthJudge = new InstanceHealth();
   readonly #registry;
   #port: number;
@@ -160,9 +162,10 @@ class Supervisor {
         busPath: this.#local.busPath,
         logPath: this.#local.logPath,
         permits: this.#permits()[shard] ?? 0,
+        positions: this.#positions.all,
       }),
       onReady: (port) => this.#onReady(shard, port),
-      onBeat: () => {},
+      onBeat: (positions) => this.#positions.note(shard, positions),
       onFailed: (message) => {
         this.#logger.fatal({ shard }, message);
         this.#end(1);

@@ -41,3 +41,14 @@ test("two streams with the same id are refused", async () => {
   const one = logWith("one");
   await expect(new CompositeLog([one, one]).streams()).rejects.toBeInstanceOf(StreamCollisionError);
 });
+
+test("a list tells the streams of those that answer, and that some do not", async () => {
+  const one = logWith("one");
+  const both = new CompositeLog([unavailable, one]);
+  expect(await both.list(1000)).toMatchObject({
+    streams: [{ id: one.streamId }],
+    failure: { code: "log_unavailable" },
+  });
+  expect(await new CompositeLog([one]).list(1000)).toMatchObject({ failure: undefined });
+  await expect(new CompositeLog([one, one]).list(1000)).rejects.toBeInstanceOf(StreamCollisionError);
+});

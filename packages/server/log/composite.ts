@@ -1,4 +1,11 @@
-import { LogError, type LogStream, type RangeRequest, type RangeResult, type StreamLog } from "./log.ts";
+import {
+  LogError,
+  type LogStream,
+  type RangeRequest,
+  type RangeResult,
+  type StreamListing,
+  type StreamLog,
+} from "./log.ts";
 
 /** Two streams with the same id could not be told apart in cursors, so no process may go on with them. */
 export class StreamCollisionError extends Error {
@@ -12,7 +19,9 @@ export class StreamCollisionError extends Error {
 /** Several logs as one: a read goes to the log that has the stream. */
 export class CompositeLog implements StreamLog {
   readonly #logs: readonly StreamLog[];
-  #owners = new Map<string, StreamLog>();
+  readonly #owners = new Map<string, StreamLog>();
+  /** Questions under way: a log that hangs is not asked a second time. */
+  readonly #asking = new Map<StreamLog, Promise<LogStream[]>>();
 
   constructor(logs: readonly StreamLog[]) {
     this.#logs = logs;
@@ -20,7 +29,54 @@ export class CompositeLog implements StreamLog {
 
   /** Rejects with `StreamCollisionError` too. */
   async streams(): Promise<LogStream[]> {
-    const found = await Promise.all(this.#logs.map((log) => log.streams()));
+    return this.#join(await Promise.all(this.#logs.map((log) => log.streams())));
+  }
+
+  /**
+   * The streams of those logs that answer within `patienceMs`, so that one that is away hides only its own. Rejects
+   * with `StreamCollisionError`, and with what a log rejects with that is no `LogError`.
+   */
+  async list(patienceMs: number): Promise<StreamListing> {
+    const answers = await Promise.all(this.#logs.map((log) => this.#ask(log, patienceMs)));
+    const streams = this.#join(answers.map((answer) => (answer instanceof LogError ? undefined : answer)));
+    return { streams, failure: answers.find((answer) => answer instanceof LogError) };
+  }
+
+  async read(request: RangeRequest): Promise<RangeResult> {
+    const owner = this.#owners.get(request.streamId) ?? (await this.#find(request.streamId));
+    return owner === undefined ? { kind: "gone" } : await owner.read(request);
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#logs.map((log) => log.close()));
+  }
+
+  async #ask(log: StreamLog, patienceMs: number): Promise<LogStream[] | LogError> {
+    const { promise: tooLate, resolve } = Promise.withResolvers<LogError>();
+    const timer = setTimeout(
+      () =>
+        resolve(new LogError("log_unavailable", `a log has not told its streams within ${patienceMs} ms`)),
+      patienceMs,
+    );
+    let asking = this.#asking.get(log);
+    if (asking === undefined) {
+      asking = log.streams().finally(() => this.#asking.delete(log));
+      this.#asking.set(log, asking);
+      // Whoever still waits hears of it below; nobody may be left when it fails late, and then the next look tells.
+      asking.catch(() => undefined);
+    }
+    try {
+      return await Promise.race([asking, tooLate]);
+    } catch (error) {
+      if (!(error instanceof LogError)) throw error;
+      return error;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** What each log tells, in their order; undefined where it does not answer. */
+  #join(found: ReadonlyArray<readonly LogStream[] | undefined>): LogStream[] {
     const streams = new Map<string, LogStream>();
     for (const [index, log] of this.#logs.entries()) {
       for (const stream of found[index] ?? []) {
@@ -31,17 +87,10 @@ export class CompositeLog implements StreamLog {
       }
     }
     // Logs whose streams come and go, and shards that run for months: what is gone is forgotten.
-    for (const id of this.#owners.keys()) if (!streams.has(id)) this.#owners.delete(id);
+    for (const [id, log] of this.#owners) {
+      if (!streams.has(id) && found[this.#logs.indexOf(log)] !== undefined) this.#owners.delete(id);
+    }
     return [...streams.values()];
-  }
-
-  async read(request: RangeRequest): Promise<RangeResult> {
-    const owner = this.#owners.get(request.streamId) ?? (await this.#find(request.streamId));
-    return owner === undefined ? { kind: "gone" } : await owner.read(request);
-  }
-
-  async close(): Promise<void> {
-    await Promise.all(this.#logs.map((log) => log.close()));
   }
 
   /** One log that does not answer hides only its own streams. */

@@ -15,6 +15,13 @@ export interface StreamLog {
   close(): Promise<void>;
 }
 
+/** What can be told of the streams of several logs when some of them may not answer. */
+export interface StreamListing {
+  readonly streams: readonly LogStream[];
+  /** Why streams may be missing; undefined where every log has answered. */
+  readonly failure: LogError | undefined;
+}
+
 export interface LogStream {
   /** Short hash of topic, topic id and partition: see `streamId.ts`. */
   readonly id: string;

@@ -3,16 +3,15 @@ import type { Publication, SourceRecord } from "../publication.ts";
 import { CompositeLog } from "./composite.ts";
 import { KafkaLog } from "./kafka.ts";
 import { LocalLogReader } from "./localReader.ts";
-import type { StreamLog } from "./log.ts";
 
 /** Every log of this instance behind one: what was published at the instance, and Kafka's topics. */
 export function openLog(
   { kafka }: Config,
   localPath: string,
   route: (streamId: string, record: SourceRecord) => Publication | undefined,
-): StreamLog {
+): CompositeLog {
   const local = new LocalLogReader({ path: localPath });
-  if (kafka === undefined || kafka.topics.length === 0) return local;
+  if (kafka === undefined || kafka.topics.length === 0) return new CompositeLog([local]);
   return new CompositeLog([
     local,
     new KafkaLog({ connection: kafka.connection, topics: kafka.topics, route }),

@@ -31,6 +31,7 @@ export class IngestHalf {
   readonly #deadLetters: KafkaProducer | undefined;
   #looking: Timer | undefined;
   #releasedMs: number | undefined;
+  #stopping = false;
 
   constructor(options: IngestOptions) {
     this.#options = options;
@@ -104,12 +105,23 @@ export class IngestHalf {
     ];
   }
 
-  async start(): Promise<void> {
-    await this.#source.start(this.#publisher);
+  /**
+   * Resolves when the group is joined, or after `patienceMs`: joining then goes on behind. Rejects for what retrying
+   * can not mend, and where that comes later it ends the process.
+   */
+  async start(patienceMs: number): Promise<void> {
     this.#looking = setInterval(() => this.#look(), LOOK_MS);
+    let isWaitedFor = true;
+    const joining = this.#source.start(this.#publisher).catch((error: unknown) => {
+      // Joining is given up when the shard ends.
+      if (isWaitedFor || !this.#stopping) throw error;
+    });
+    await Promise.race([joining, Bun.sleep(patienceMs)]);
+    isWaitedFor = false;
   }
 
   async stop(): Promise<void> {
+    this.#stopping = true;
     clearInterval(this.#looking);
     await this.#source.stop();
     this.#publisher.close();

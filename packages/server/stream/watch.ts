@@ -1,9 +1,14 @@
-import { LogError, type LogStream, type StreamLog } from "../log/log.ts";
+import { LogError, type LogStream, type StreamListing } from "../log/log.ts";
 
 export interface StreamWatchOptions {
-  readonly log: Pick<StreamLog, "streams">;
+  /** Tells the streams of those logs that answer in time. Rejects with `LogError`, or with what ends the shard. */
+  readonly log: { list(patienceMs: number): Promise<StreamListing> };
   /** Records that a start reads back, over all streams. */
   readonly warmRecordsMax: number;
+  /** Where this instance has read to in streams, before: begun there when their log is away at the start. */
+  readonly remembered: ReadonlyArray<readonly [streamId: string, next: number]>;
+  /** How long the start waits for logs that do not answer while others do, in ms. Default 5,000. */
+  readonly patienceMs?: number;
   /** Called once for each stream, with the offset to begin at; resolves when that is read. */
   readonly found: (stream: LogStream, from: number) => Promise<void>;
   readonly onError: (error: LogError) => void;
@@ -12,39 +17,60 @@ export interface StreamWatchOptions {
 /** Between two looks at the log for streams that appeared; also what saves a shard whose bus never names them. */
 const LOOK_MS = 5000;
 const RETRY_MS = 500;
+const PATIENCE_MS = 5000;
 
-/** Knows the log's streams: those of the start are read from a recent offset, later ones from their beginning. */
+/**
+ * Knows the log's streams: those of the start are read from a recent offset, later ones from their beginning. What
+ * belongs to a log that was away at the start counts as of the start, whenever it is found.
+ */
 export class StreamWatch {
   readonly #options: StreamWatchOptions;
+  readonly #patienceMs: number;
   readonly #known = new Set<string>();
   readonly listed: Promise<void>;
   #settleListed: () => void = () => {};
   #timer: Timer | undefined;
   #closed = false;
+  /** Not every log has told its streams so far. */
+  #incomplete = true;
+  #failuresInRow = 0;
 
   constructor(options: StreamWatchOptions) {
     this.#options = options;
+    this.#patienceMs = options.patienceMs ?? PATIENCE_MS;
     this.listed = new Promise((resolve) => {
       this.#settleListed = resolve;
     });
   }
 
-  /** Resolves when the streams of the start are warm; asks again for as long as the log is away. */
-  async begin(): Promise<void> {
-    const streams = await this.#untilListed();
-    const share = Math.floor(this.#options.warmRecordsMax / Math.max(1, streams.length));
-    const warm = streams.map((stream) =>
-      this.#follow(stream, Math.max(stream.earliest, stream.next - share)),
-    );
-    this.#settleListed();
-    await Promise.all(warm);
-    this.#lookLater();
+  /** Whether some log has not told its streams since the start: its streams may be followed late, or not yet. */
+  get incomplete(): boolean {
+    return this.#incomplete;
   }
 
-  /** What the log knows of a stream that only the bus has named. Rejects with `LogError`. */
+  /**
+   * Resolves when the streams of the start are warm. Where only some logs answer it goes on with theirs, and with
+   * what is remembered of the others, after a while; where none does it asks on.
+   */
+  async begin(): Promise<void> {
+    const listing = await this.#firstListing();
+    const warm = this.#take(listing);
+    if (this.#incomplete) {
+      for (const [id, next] of this.#options.remembered) {
+        if (!this.#known.has(id)) warm.push(this.#follow({ id, name: id, earliest: next, next }, next));
+      }
+    }
+    this.#settleListed();
+    this.#lookLater();
+    await Promise.all(warm);
+  }
+
+  /** What the log knows of a stream that only the bus has named, from where it is to be read. Rejects with `LogError`. */
   async find(streamId: string): Promise<LogStream | undefined> {
-    const streams = await this.#options.log.streams();
-    const found = streams.find((stream) => stream.id === streamId);
+    const listing = await this.#options.log.list(this.#patienceMs);
+    if (this.#incomplete) void Promise.all(this.#take(listing));
+    const found = listing.streams.find((stream) => stream.id === streamId);
+    if (found === undefined && listing.failure !== undefined) throw listing.failure;
     if (found !== undefined) this.#known.add(streamId);
     return found;
   }
@@ -54,43 +80,64 @@ export class StreamWatch {
     clearTimeout(this.#timer);
   }
 
-  async #untilListed(): Promise<LogStream[]> {
+  async #firstListing(): Promise<StreamListing> {
+    const untilMs = performance.now() + this.#patienceMs;
     for (;;) {
-      const streams = await this.#look();
-      if (streams !== undefined || this.#closed) return streams ?? [];
+      const listing = await this.#look();
+      if (this.#closed || listing.failure === undefined) return listing;
+      if (listing.streams.length > 0 && performance.now() >= untilMs) return listing;
       await Bun.sleep(RETRY_MS);
     }
   }
 
-  async #look(): Promise<LogStream[] | undefined> {
+  async #look(): Promise<StreamListing> {
+    let listing: StreamListing;
     try {
-      return await this.#options.log.streams();
+      listing = await this.#options.log.list(this.#patienceMs);
     } catch (error) {
       if (!(error instanceof LogError)) throw error;
-      this.#options.onError(error);
-      return undefined;
+      listing = { streams: [], failure: error };
     }
+    if (listing.failure === undefined) this.#failuresInRow = 0;
+    else {
+      this.#failuresInRow++;
+      this.#options.onError(listing.failure);
+    }
+    return listing;
+  }
+
+  /** Follows what is not followed yet. Resolves, each, when that is read: not to be waited for by whoever looks on. */
+  #take({ streams, failure }: StreamListing): Promise<void>[] {
+    if (this.#closed) return [];
+    const share = this.#incomplete
+      ? Math.floor(this.#options.warmRecordsMax / Math.max(1, streams.length))
+      : Number.POSITIVE_INFINITY;
+    this.#incomplete &&= failure !== undefined;
+    return streams
+      .filter(({ id }) => !this.#known.has(id))
+      .map((stream) => this.#follow(stream, Math.max(stream.earliest, stream.next - share)));
   }
 
   #lookLater(): void {
     if (this.#closed) return;
-    this.#timer = setTimeout(() => {
-      this.#lookForNew().then(
-        () => this.#lookLater(),
-        (error: unknown) => {
-          // Only a defect, or topics that can not live together, gets here: the shard must not go on half blind.
-          queueMicrotask(() => {
-            throw error;
-          });
-        },
-      );
-    }, LOOK_MS);
-  }
-
-  async #lookForNew(): Promise<void> {
-    for (const stream of (await this.#look()) ?? []) {
-      if (!this.#known.has(stream.id) && !this.#closed) await this.#follow(stream, stream.earliest);
-    }
+    const backoffMs = Math.min(LOOK_MS, RETRY_MS * 2 ** this.#failuresInRow) * (0.5 + Math.random() / 2);
+    this.#timer = setTimeout(
+      () => {
+        this.#look().then(
+          (listing) => {
+            void Promise.all(this.#take(listing));
+            this.#lookLater();
+          },
+          (error: unknown) => {
+            // Only a defect, or topics that can not live together, gets here: the shard must not go on half blind.
+            queueMicrotask(() => {
+              throw error;
+            });
+          },
+        );
+      },
+      this.#incomplete ? backoffMs : LOOK_MS,
+    );
   }
 
   #follow(stream: LogStream, from: number): Promise<void> {

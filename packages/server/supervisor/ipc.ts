@@ -10,7 +10,11 @@ export interface ShardStart {
   readonly busPath: string;
   readonly logPath: string;
   readonly permits: number;
+  /** How far this instance has read each stream: where a shard begins whose log is away at its start. */
+  readonly positions: StreamPositions;
 }
+
+export type StreamPositions = ReadonlyArray<readonly [streamId: string, next: number]>;
 
 export type ToShard =
   | { readonly type: "start"; readonly start: ShardStart }
@@ -21,7 +25,7 @@ export type ToShard =
 
 export type FromShard =
   | { readonly type: "ready"; readonly port: number }
-  | { readonly type: "beat"; readonly stats: ShardStats }
+  | { readonly type: "beat"; readonly stats: ShardStats; readonly positions: StreamPositions }
   | { readonly type: "answer"; readonly id: number; readonly answer: unknown }
   /** Restarting would not help: what the configuration names is not there. */
   | { readonly type: "failed"; readonly message: string };

@@ -1,6 +1,6 @@
 import type { Logger } from "pino";
 import type { HealthReport, ShardHealth } from "../health.ts";
-import type { FromShard, Question, ShardStart, ShardStats, ToShard } from "./ipc.ts";
+import type { FromShard, Question, ShardStart, ShardStats, StreamPositions, ToShard } from "./ipc.ts";
 
 export interface ShardProcessOptions {
   readonly shard: number;
@@ -8,7 +8,7 @@ export interface ShardProcessOptions {
   /** Asked at each start: the port may have been chosen meanwhile. */
   readonly start: () => ShardStart;
   readonly onReady: (port: number) => void;
-  readonly onBeat: () => void;
+  readonly onBeat: (positions: StreamPositions) => void;
   /** The shard says that restarting would not help. */
   readonly onFailed: (message: string) => void;
 }
@@ -148,7 +148,7 @@ export class ShardProcess {
         return;
       case "beat":
         this.#stats = message.stats;
-        this.#options.onBeat();
+        this.#options.onBeat(message.positions);
         return;
       case "answer":
         this.#questions.get(message.id)?.(message.answer);

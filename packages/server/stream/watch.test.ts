@@ -1,0 +1,104 @@
+import { expect, test } from "bun:test";
+import { CompositeLog } from "../log/composite.ts";
+import { LogError, type LogStream, type StreamLog } from "../log/log.ts";
+import { StreamWatch, type StreamWatchOptions } from "./watch.ts";
+
+class ScriptedLog implements StreamLog {
+  answer: "streams" | "away" | "hangs" = "streams";
+  asked = 0;
+  readonly #streams: readonly LogStream[];
+
+  constructor(...streams: readonly LogStream[]) {
+    this.#streams = streams;
+  }
+
+  streams(): Promise<LogStream[]> {
+    this.asked++;
+    if (this.answer === "hangs") return new Promise(() => {});
+    if (this.answer === "away") return Promise.reject(new LogError("log_unavailable", "away"));
+    return Promise.resolve([...this.#streams]);
+  }
+
+  read(): Promise<never> {
+    return Promise.reject(new LogError("log_unavailable", "away"));
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+}
+
+function stage(remembered: StreamWatchOptions["remembered"] = []) {
+  const near = new ScriptedLog({ id: "near", name: "embedded/0", earliest: 0, next: 5 });
+  const far = new ScriptedLog({ id: "far1", name: "trades/0", earliest: 10, next: 1000 });
+  const found: Array<readonly [string, number]> = [];
+  const watch = new StreamWatch({
+    log: new CompositeLog([near, far]),
+    warmRecordsMax: 200,
+    remembered,
+    patienceMs: 50,
+    found: (stream, from) => {
+      found.push([stream.id, from]);
+      return Promise.resolve();
+    },
+    onError: () => undefined,
+  });
+  return { near, far, found, watch };
+}
+
+test("a start reads a recent stretch of every log that answers", async () => {
+  const { found, watch } = stage();
+  await watch.begin();
+  expect(found).toEqual([
+    ["near", 0],
+    ["far1", 900],
+  ]);
+  expect(watch.incomplete).toBe(false);
+  watch.close();
+});
+
+for (const answer of ["away", "hangs"] as const) {
+  test(`a log that at the start ${answer === "away" ? "is away" : answer} hides its own streams only`, async () => {
+    const { far, found, watch } = stage();
+    far.answer = answer;
+    await watch.begin();
+    await watch.listed;
+    expect(found).toEqual([["near", 0]]);
+    expect(watch.incomplete).toBe(true);
+    watch.close();
+    if (answer === "hangs") expect(far.asked).toBe(1);
+  });
+}
+
+test("streams of a log that is away begin where this instance has read to", async () => {
+  const { far, found, watch } = stage([
+    ["near", 3],
+    ["far1", 700],
+  ]);
+  far.answer = "away";
+  await watch.begin();
+  expect(found).toEqual([
+    ["near", 0],
+    ["far1", 700],
+  ]);
+  far.answer = "streams";
+  expect(await watch.find("far1")).toMatchObject({ id: "far1" });
+  expect(found).toHaveLength(2);
+  expect(watch.incomplete).toBe(false);
+  watch.close();
+});
+
+test("what nobody remembers of a log that comes back is read from a recent offset, not from its beginning", async () => {
+  const { far, found, watch } = stage();
+  far.answer = "away";
+  await watch.begin();
+  await expect(watch.find("far1")).rejects.toMatchObject({ code: "log_unavailable" });
+  far.answer = "streams";
+  const deadline = Date.now() + 10_000;
+  while (watch.incomplete && Date.now() < deadline) await Bun.sleep(5);
+  expect(found).toEqual([
+    ["near", 0],
+    ["far1", 900],
+  ]);
+  watch.close();
+});
