@@ -8,8 +8,10 @@ export interface CloseMeaning {
 /** Every code with which a server or the transport closes a connection. `docs/protocol.md` lists the same. */
 export const CLOSE_CODES = {
   goingAway: { code: 1001, reason: "going away", comeBack: true },
+  protocolError: { code: 1002, reason: "not a WebSocket frame", comeBack: true },
   /** What a client sees whose connection broke, or was cut for slowness: the transport sends no frame then. */
   abnormal: { code: 1006, reason: "connection lost or too slow", comeBack: true },
+  invalidText: { code: 1007, reason: "a text frame that is not UTF-8", comeBack: true },
   policy: { code: 1008, reason: "policy violation", comeBack: false },
   tooLarge: { code: 1009, reason: "message too large", comeBack: false },
   serviceRestart: { code: 1012, reason: "service restart", comeBack: true },

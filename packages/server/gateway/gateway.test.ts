@@ -98,17 +98,6 @@ test("a resume over a stretch that the log has lost is told so", async () => {
   expect(answer).toMatchObject({ channels: [{ channel: "x", recovered: false }] });
 });
 
-test.each([
-  ["of another stream", "another:5"],
-  ["from the future", `${STREAM}:99`],
-])("a cursor %s is not recovered", async (_, cursor) => {
-  const fixture = start();
-  fixture.publish("x", 0);
-  const client = await connect(fixture.url);
-  const answer = await client.ask({ type: "subscribe", id: 1, channels: ["x"], since: [cursor] });
-  expect(answer).toMatchObject({ channels: [{ channel: "x", recovered: false }] });
-});
-
 test("a large replay waits for the client, and what is published meanwhile comes after it, once", async () => {
   const fixture = start({
     history: { bytesMax: 64 << 20, messagesMax: 100_000 },
@@ -188,79 +177,6 @@ test("a gap is told to the channels that the stream feeds", async () => {
   });
 });
 
-test.each([
-  ["not JSON", "{", "bad_request"],
-  ["an array", "[]", "bad_request"],
-  ["no id", '{"type":"ping"}', "bad_request"],
-  ["an unknown type", '{"type":"shout","id":1}', "unknown_type"],
-  ["channels that are no list", '{"type":"subscribe","id":1,"channels":"x"}', "bad_request"],
-  ["no channels", '{"type":"subscribe","id":1,"channels":[]}', "bad_request"],
-  ["a channel of a wrong type", '{"type":"subscribe","id":1,"channels":[7]}', "bad_request"],
-  [
-    "too many channels",
-    JSON.stringify({ type: "subscribe", id: 1, channels: Array(101).fill("x") }),
-    "bad_request",
-  ],
-  ["a since that is none", '{"type":"subscribe","id":1,"channels":["x"],"since":["?"]}', "since_invalid"],
-])("%s gets an error, and the connection stays", async (_, text, code) => {
-  const { url } = start();
-  const client = await connect(url);
-  client.send(text);
-  await client.until(() => client.received.some((each) => each.type === "error"));
-  expect(client.received.find((each) => each.type === "error")).toMatchObject({ code });
-  expect(await client.ask({ type: "ping", id: 9 })).toMatchObject({ type: "pong" });
-});
-
-test("a binary frame gets an error", async () => {
-  const { url } = start();
-  const client = await connect(url);
-  client.sendBytes(new Uint8Array([1, 2, 3]));
-  await client.until(() => client.received.some((each) => each.type === "error"));
-});
-
-test("a client that keeps on sending what is refused is sent away with 1008", async () => {
-  const { url } = start({ limits: { refusalsMax: 3 } });
-  const client = await connect(url);
-  for (let i = 0; i < 3; i++) client.send("?");
-  expect(await client.closed()).toBe(1008);
-});
-
-test("a message beyond the limit costs its sender the connection, and nobody else's", async () => {
-  const { url } = start();
-  const other = await connect(url);
-  const client = await connect(url);
-  client.send("x".repeat(100_000));
-  expect([1006, 1009]).toContain(await client.closed());
-  expect(await other.ask({ type: "ping", id: 1 })).toMatchObject({ type: "pong" });
-});
-
-test("subscriptions beyond the limit, and names that are none, are refused one by one", async () => {
-  const { url } = start({ limits: { subscriptionsMax: 2 } });
-  const client = await connect(url);
-  await client.ask({ type: "subscribe", id: 1, channels: ["a"] });
-  const answer = await client.ask({ type: "subscribe", id: 2, channels: ["no spaces", "b"] });
-  expect(answer).toMatchObject({ channels: [{ error: { code: "channel_invalid" } }, { channel: "b" }] });
-  const third = await client.ask({ type: "subscribe", id: 3, channels: ["c"] });
-  expect(third).toMatchObject({ channels: [{ channel: "c", error: { code: "too_many_subscriptions" } }] });
-});
-
-test("unsubscribing what was never subscribed is answered like any other", async () => {
-  const { url } = start();
-  const client = await connect(url);
-  expect(await client.ask({ type: "unsubscribe", id: 1, channels: ["x"] })).toMatchObject({
-    channels: ["x"],
-  });
-});
-
-test("requests beyond the rate are refused", async () => {
-  const { url, counters } = start({ requestsPerSecond: 1 });
-  const client = await connect(url);
-  for (let i = 0; i < 1005; i++) client.send({ type: "ping", id: i });
-  await client.until(() => client.received.some((each) => each.type === "error"));
-  expect(client.received.find((each) => each.type === "error")).toMatchObject({ code: "too_many_requests" });
-  expect(counters.refusals).toBeGreaterThan(0);
-});
-
 test("a full shard and a foreign page are refused with a reason", async () => {
   const { gateway, admission } = start({ permits: 0, allowedOrigins: ["https://good.example"] });
   const ask = (headers: Record<string, string>) => fetch(`http://127.0.0.1:${gateway.port}/ws`, { headers });
@@ -270,16 +186,4 @@ test("a full shard and a foreign page are refused with a reason", async () => {
   expect(await full.json()).toMatchObject({ error: { code: "instance_full" } });
   expect((await ask({ Origin: "https://evil.example" })).status).toBe(403);
   expect(admission.refused).toEqual({ origin_forbidden: 1, instance_full: 1, draining: 0 });
-});
-
-test("a client that vanishes leaves nothing behind", async () => {
-  const { url, hub, gateway, publish } = start();
-  const client = await connect(url);
-  await client.ask({ type: "subscribe", id: 1, channels: ["x", "a.*", "a.b"] });
-  client.close();
-  await client.closed();
-  while (gateway.connections > 0) await new Promise((resolve) => setImmediate(resolve));
-  expect(hub.topics.size).toBe(0);
-  publish("x", 1);
-  expect(hub.counters.deliveries).toBe(0);
 });

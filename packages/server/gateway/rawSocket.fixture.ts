@@ -43,6 +43,13 @@ export class RawSocket {
     return socket;
   }
 
+  /** Of the close frame that the server sent last, if any. */
+  get closeCode(): number | undefined {
+    const frame = this.received.lastIndexOf("\x88");
+    if (frame === -1) return undefined;
+    return (this.received.charCodeAt(frame + 2) << 8) | this.received.charCodeAt(frame + 3);
+  }
+
   write(bytes: string | Uint8Array): void {
     if (!this.#socket.destroyed) this.#socket.write(bytes);
   }
