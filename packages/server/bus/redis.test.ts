@@ -92,14 +92,14 @@ describe.skipIf(!redisAvailable())("a real Redis", () => {
       const open = () => new RedisBroadcastBus({ url: "${redis.url}", channel: "c", connectTimeoutMs: 3_600_000 });
       const bus = open();
       await bus.subscribe(() => {});
-      console.log("connected");
+      process.stdout.write("connected\\n");
       for await (const _ of process.stdin) break;
       // The server hangs by now: one bus has frames under way, one is still connecting.
       const underWay = bus.publish(new Uint8Array(4_000_000)).catch((error) => error.code);
       const another = open();
       setTimeout(async () => {
         await Promise.all([bus.close(), another.close()]);
-        console.log(await underWay, another.state);
+        process.stdout.write((await underWay) + " " + another.state + "\\n");
         process.stdin.destroy();
       }, 100);
     `;
