@@ -70,6 +70,10 @@ export class RawSocket {
     this.#socket.pause();
   }
 
+  readAgain(): void {
+    this.#socket.resume();
+  }
+
   async until(text: string | RegExp): Promise<void> {
     const holds = () => (typeof text === "string" ? this.received.includes(text) : text.test(this.received));
     while (!holds()) {
