@@ -1,7 +1,7 @@
 // The process of one shard. It lives and dies with its supervisor: when the channel to it closes, however that came
 // about, nobody is left to hear of this shard, so it ends at once.
 import type { Logger } from "pino";
-import { KafkaError } from "./kafka/kafkaError.ts";
+import { StreamCollisionError } from "./log/streamId.ts";
 import { createLogger } from "./logger.ts";
 import { Shard } from "./shard.ts";
 import type { FromShard, ShardStart, ToShard } from "./supervisor/ipc.ts";
@@ -28,15 +28,16 @@ async function start(start: ShardStart): Promise<void> {
     setInterval(() => tell({ type: "beat", stats: opening.stats, positions: opening.positions }), BEAT_MS);
     tell({ type: "ready", port: await opening.open() });
   } catch (error) {
-    // What only another configuration can mend ends the instance; everything else is worth another try.
-    if (error instanceof KafkaError && error.code === "stream_id_collision")
-      tell({ type: "failed", message: error.message });
     die(logger, error);
   }
 }
 
-/** A defect costs this shard alone: the supervisor starts it anew, and its clients resume on another. */
+/**
+ * A defect costs this shard alone: the supervisor starts it anew, and its clients resume on another. What only another
+ * configuration can mend ends the instance, also where it comes up late, as with a topic that was made meanwhile.
+ */
 function die(logger: Logger, error: unknown): void {
+  if (error instanceof StreamCollisionError) tell({ type: "failed", message: error.message });
   logger.fatal({ err: error }, "shard crashed");
   process.exit(1);
 }

@@ -9,8 +9,6 @@ export type KafkaErrorCode =
   /** The cluster is too old for what is needed. */
   | "kafka_unsupported"
   | "kafka_record_too_large"
-  /** Two partitions have the same stream id. */
-  | "stream_id_collision"
   /** The broker answers with any other error; `protocolCode` says which. */
   | "kafka_refused"
   | "kafka_closed";

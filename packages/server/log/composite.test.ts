@@ -1,8 +1,9 @@
 import { expect, test } from "bun:test";
 import { buildEnvelope } from "../source/envelope.ts";
-import { CompositeLog, StreamCollisionError } from "./composite.ts";
+import { CompositeLog } from "./composite.ts";
 import { EmbeddedLog } from "./local.ts";
 import { LogError, type StreamLog } from "./log.ts";
+import { StreamCollisionError } from "./streamId.ts";
 
 function logWith(word: string): EmbeddedLog {
   const log = new EmbeddedLog({ bytesMax: 100_000, envelope: buildEnvelope });

@@ -6,15 +6,7 @@ import {
   type StreamListing,
   type StreamLog,
 } from "./log.ts";
-
-/** Two streams with the same id could not be told apart in cursors, so no process may go on with them. */
-export class StreamCollisionError extends Error {
-  override readonly name = "StreamCollisionError";
-  readonly code = "stream_collision";
-  constructor(one: LogStream, other: LogStream) {
-    super(`the streams ${one.name} and ${other.name} have the same id ${one.id}: rename one of the topics`);
-  }
-}
+import { StreamCollisionError } from "./streamId.ts";
 
 /** Several logs as one: a read goes to the log that has the stream. */
 export class CompositeLog implements StreamLog {
@@ -81,7 +73,7 @@ export class CompositeLog implements StreamLog {
     for (const [index, log] of this.#logs.entries()) {
       for (const stream of found[index] ?? []) {
         const other = streams.get(stream.id);
-        if (other !== undefined) throw new StreamCollisionError(other, stream);
+        if (other !== undefined) throw new StreamCollisionError(stream.id, other.name, stream.name);
         streams.set(stream.id, stream);
         this.#owners.set(stream.id, log);
       }

@@ -11,7 +11,7 @@ import type { KafkaConnectionOptions } from "../kafka/options.ts";
 import { type DecodedRecords, decodeRecords } from "../kafka/recordBatches.ts";
 import type { Publication, SourceRecord } from "../publication.ts";
 import { LogError, type LogStream, type RangeRequest, type RangeResult, type StreamLog } from "./log.ts";
-import { streamIdOf } from "./streamId.ts";
+import { StreamCollisionError, streamIdOf } from "./streamId.ts";
 
 export interface KafkaLogOptions {
   readonly connection: KafkaConnectionOptions;
@@ -66,7 +66,7 @@ export class KafkaLog implements StreamLog {
     this.#cluster = new Cluster(options.connection);
   }
 
-  /** Rejects with `LogError`, or with a `KafkaError` (`stream_id_collision`), which only other topics can mend. */
+  /** Rejects with `LogError`, or with `StreamCollisionError`, which only other topics can mend. */
   async streams(): Promise<LogStream[]> {
     return await asLogError("list the streams", async () => {
       await this.#look();
@@ -230,11 +230,7 @@ function placesOf(topics: Iterable<TopicMetadata>): Map<string, Place> {
       const id = streamIdOf(name, topicId, partition);
       const other = places.get(id);
       if (other !== undefined) {
-        const both = `${other.topic}/${other.partition} and ${name}/${partition}`;
-        throw new KafkaError(
-          "stream_id_collision",
-          `${both} have the same stream id. Create one of the topics anew.`,
-        );
+        throw new StreamCollisionError(id, `${other.topic}/${other.partition}`, `${name}/${partition}`);
       }
       places.set(id, { id, topic: name, topicId, partition, leader });
     }
@@ -258,8 +254,6 @@ async function asLogError<T>(doing: string, work: () => Promise<T>): Promise<T> 
   try {
     return await work();
   } catch (error) {
-    if (error instanceof LogError || (error instanceof KafkaError && error.code === "stream_id_collision"))
-      throw error;
     if (!(error instanceof KafkaError)) throw error;
     throw new LogError("log_unavailable", `Could not ${doing}: ${error.message}`, { cause: error });
   }

@@ -13,3 +13,12 @@ export function streamIdOf(topic: string, topicId: string, partition: number): s
   const bits = digest.readUIntBE(0, 6) % 36 ** STREAM_ID_LENGTH;
   return bits.toString(36).padStart(STREAM_ID_LENGTH, "0");
 }
+
+/** Two streams with the same id could not be told apart in cursors: only other topics can mend that. */
+export class StreamCollisionError extends Error {
+  override readonly name = "StreamCollisionError";
+  readonly code = "stream_id_collision";
+  constructor(streamId: string, one: string, other: string) {
+    super(`${one} and ${other} have the same stream id ${streamId}. Create one of the topics anew.`);
+  }
+}
