@@ -103,7 +103,7 @@ export class Shard {
     });
     this.#reads = new SharedReads(this.#log);
     this.#bus = new ProbedBus({
-      bus: openBus(config.bus, start.busPath),
+      bus: openBus(config.bus, start.busPath, "frames"),
       onStale: (reason) => logger.error(`${reason}: connecting anew`),
     });
     this.#watch = new StreamWatch({

@@ -6,6 +6,9 @@ import { startAdminServer } from "./admin/adminServer.ts";
 import { joinMetrics } from "./admin/joinMetrics.ts";
 import type { Published, PublishItem } from "./admin/publishRequest.ts";
 import { shardMetrics } from "./admin/shardMetrics.ts";
+import { openBus } from "./bus/open.ts";
+import { type Announcement, agreedSettings } from "./cluster/announcement.ts";
+import { ClusterMember } from "./cluster/clusterMember.ts";
 import type { Config } from "./config/shape.ts";
 import type { HealthReport } from "./health.ts";
 import { checkKafka } from "./kafka/check.ts";
@@ -13,7 +16,8 @@ import { KafkaError } from "./kafka/kafkaError.ts";
 import { createLogger } from "./logger.ts";
 import { connectionsProblem, openFilesMax } from "./supervisor/hostLimits.ts";
 import { InstanceHealth } from "./supervisor/instanceHealth.ts";
-import type { ChannelInfo, ShardStart } from "./supervisor/ipc.ts";
+import { InstanceRates } from "./supervisor/instanceRates.ts";
+import type { ChannelInfo, ShardStart, ShardStats } from "./supervisor/ipc.ts";
 import { KnownPositions } from "./supervisor/knownPositions.ts";
 import { LocalServices } from "./supervisor/localServices.ts";
 import { sharePermits } from "./supervisor/permits.ts";
@@ -68,11 +72,15 @@ class Supervisor {
   readonly #topicPublisher: TopicPublisher | undefined;
   readonly #shards: ShardProcess[] = [];
   readonly #startedMs = Date.now();
+  readonly #boot = crypto.randomUUID();
+  readonly #rates = new InstanceRates();
+  readonly #cluster: ClusterMember;
   readonly #positions = new KnownPositions();
   readonly #healthJudge = new InstanceHealth();
   readonly #registry;
   #port: number;
   #draining = false;
+  #lastHealth: HealthReport | undefined;
   #announced = false;
   #end: (exitCode: number) => void = () => {};
 
@@ -87,8 +95,15 @@ class Supervisor {
     if (kafka?.publishTopic !== undefined)
       this.#topicPublisher = new TopicPublisher(kafka, kafka.publishTopic);
     for (let shard = 0; shard < config.instance.shards; shard++) this.#shards.push(this.#shardProcess(shard));
+    this.#cluster = new ClusterMember({
+      bus: config.bus.url === "local:" ? undefined : openBus(config.bus, this.#local.busPath, "cluster"),
+      boot: this.#boot,
+      logger,
+      describe: (isLeaving) => this.#announcement(isLeaving),
+    });
     this.#registry = shardMetrics(undefined, [
       ...this.#local.figures,
+      ...this.#cluster.figures,
       {
         name: "shardcast_shard_restarts_total",
         help: "Shards started anew after they died.",
@@ -123,6 +138,7 @@ class Supervisor {
     const ticking = setInterval(() => this.#tick(), TICK_MS);
     try {
       this.#local.start();
+      this.#cluster.start();
       admin = this.#startAdmin();
       // With port 0 the first shard chooses and the others follow it.
       if (this.#port === 0) this.#shards[0]?.start();
@@ -144,6 +160,7 @@ class Supervisor {
     this.#local.stopFeeds();
     const { drainTimeoutMs } = this.#config.instance;
     await Promise.all(this.#shards.map((shard) => shard.stop(drainTimeoutMs)));
+    await this.#cluster.close();
     await admin?.stop(true);
     await this.#topicPublisher?.close();
     await this.#local.close();
@@ -217,6 +234,7 @@ class Supervisor {
 
   #tellHealth(): void {
     const report = this.#health();
+    this.#lastHealth = report;
     for (const shard of this.#shards) shard.tellHealth(report);
   }
 
@@ -236,6 +254,8 @@ class Supervisor {
       shards: this.#shards.map((shard) => shard.health),
       stats: this.#shards.map((shard) => shard.stats),
       nowMs: performance.now(),
+      clusterBus: this.#cluster.busState,
+      clusterProblems: this.#cluster.problems.map(({ message }) => message),
     });
   }
 
@@ -247,6 +267,7 @@ class Supervisor {
       metrics: () => this.#metrics(),
       channels: () => this.#channels(),
       instance: () => this.#instance(),
+      cluster: () => this.#cluster.describe(),
       publish: (items) => this.#publish(items),
     });
   }
@@ -277,6 +298,26 @@ class Supervisor {
       }
     }
     return { channels: [...joined.values()].sort((a, b) => (a.channel < b.channel ? -1 : 1)) };
+  }
+
+  #announcement(isLeaving: boolean): Announcement {
+    const { instance, gateway } = this.#config;
+    const stats = this.#shards.map((shard) => shard.stats);
+    const sum = (of: (shard: ShardStats) => number) =>
+      stats.reduce((total, shard) => total + (shard === undefined ? 0 : of(shard)), 0);
+    return {
+      ...{ v: 1, boot: this.#boot, id: instance.id, region: instance.region, role: instance.role },
+      ...{ version: VERSION, sentMs: Date.now(), startedMs: this.#startedMs, isLeaving },
+      status: this.#lastHealth?.status ?? "unhealthy",
+      shards: instance.shards,
+      shardsReady: stats.filter((shard) => shard !== undefined).length,
+      connections: sum(({ connections }) => connections),
+      connectionsMax: gateway.connectionsMax,
+      ...this.#rates.since(stats, performance.now()),
+      cpuShare: sum(({ cpuShare }) => cpuShare),
+      rssBytes: sum(({ rssBytes }) => rssBytes),
+      settings: agreedSettings(this.#config),
+    };
   }
 
   #instance(): unknown {

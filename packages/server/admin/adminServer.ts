@@ -8,6 +8,7 @@ export interface AdminServerOptions {
   readonly metrics: () => Promise<string>;
   readonly channels: () => Promise<unknown>;
   readonly instance: () => unknown;
+  readonly cluster: () => unknown;
   readonly publish: (items: readonly PublishItem[]) => Promise<readonly Published[]>;
 }
 
@@ -31,6 +32,7 @@ export function startAdminServer(options: AdminServerOptions): Bun.Server<undefi
           headers: { "Content-Type": "text/plain; version=0.0.4; charset=utf-8" },
         }),
       "/api/instance": () => Response.json(options.instance()),
+      "/api/cluster": () => Response.json(options.cluster()),
       "/api/channels": async () => Response.json(await options.channels()),
       "/api/publish": { POST: (request) => publish(request, options) },
     },

@@ -13,12 +13,15 @@ export interface BusConfig {
   readonly password?: string;
 }
 
+/** What travels: the publications of streams between shards, or the announcements of instances. */
+export type BusTraffic = "frames" | "cluster";
+
 /** The bus that the configuration names. Only this file and tests know the drivers. */
-export function openBus(config: BusConfig, localPath: string): ReconnectableBus {
+export function openBus(config: BusConfig, localPath: string, traffic: BusTraffic): ReconnectableBus {
   if (config.url === "local:") return new LocalBroadcastBus({ path: localPath });
   if (/^rediss?[:+]/.test(config.url)) {
     const { url, prefix, ca, username, password } = config;
-    return new RedisBroadcastBus({ url, channel: `${prefix}.frames`, ca, username, password });
+    return new RedisBroadcastBus({ url, channel: `${prefix}.${traffic}`, ca, username, password });
   }
   throw new Error(`no driver for the bus ${config.url.split(":", 1)[0]}:`);
 }

@@ -42,6 +42,7 @@ function judge(
   ];
   return health.judge({
     ...{ instance: "a", draining: false, connectionsMax: 100, shards, stats, nowMs },
+    ...{ clusterBus: "none", clusterProblems: [] },
     ...state,
   });
 }
@@ -99,6 +100,15 @@ test("streams read from the log and repairs that take long are told", () => {
   expect(judge({ streamsReadForward: 1 }).checks["repair"]?.status).toBe("degraded");
   expect(judge({ oldestHoldMs: 3000 }).checks["repair"]?.status).toBe("degraded");
   expect(judge({ oldestHoldMs: 100 }).checks["repair"]?.status).toBe("ok");
+});
+
+test("what instances contradict each other in is told, and a bus between them that is away", () => {
+  expect(judge({}, {}, { clusterProblems: ["two are called a"] }).checks["cluster"]).toMatchObject({
+    status: "degraded",
+    message: "two are called a",
+  });
+  expect(judge({}, {}, { clusterBus: "disconnected" }).status).toBe("degraded");
+  expect(judge({}, {}, { clusterBus: "connected" }).status).toBe("ok");
 });
 
 test("a gap is told for a minute, and a shard's restart is no gap", () => {

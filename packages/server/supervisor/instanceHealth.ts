@@ -15,6 +15,10 @@ export interface InstanceState {
   readonly stats: readonly (ShardStats | undefined)[];
   /** In ms, of any origin; never goes back. */
   readonly nowMs: number;
+  /** State of the bus between the instances' supervisors; `none` where the instance is alone. */
+  readonly clusterBus: string;
+  /** What this instance and others contradict each other in. */
+  readonly clusterProblems: readonly string[];
 }
 
 /** The oldest undelivered frame is older than this while its shard works without a pause: saturated. */
@@ -56,6 +60,7 @@ export class InstanceHealth {
       source: namesCheck(state.stats, (stats) => stats.sourceState, ["reading", "none"], SOURCE_MESSAGE),
       repair: repairCheck(state.stats),
       gaps: this.#gapsCheck(state),
+      cluster: clusterCheck(state),
     };
     return { status: worst(Object.values(checks)), instance: state.instance, checks, shards: state.shards };
   }
@@ -122,6 +127,15 @@ function connectionsCheck({ stats, connectionsMax }: InstanceState): HealthCheck
   return value < connectionsMax
     ? { status: "ok", ...base }
     : { status: "unhealthy", ...base, message: "this instance holds as many clients as it may" };
+}
+
+function clusterCheck({ clusterBus, clusterProblems }: InstanceState): HealthCheck {
+  if (clusterProblems.length > 0) {
+    return { status: "degraded", value: clusterProblems.length, message: clusterProblems.join("; ") };
+  }
+  return clusterBus === "connected" || clusterBus === "none"
+    ? { status: "ok", value: clusterBus }
+    : { status: "degraded", value: clusterBus, message: "the other instances are not seen, nor is this one" };
 }
 
 function repairCheck(stats: readonly (ShardStats | undefined)[]): HealthCheck {

@@ -71,7 +71,7 @@ export class ShardProcess {
     });
     this.#child = child;
     child.send({ type: "start", start: start() } satisfies ToShard);
-    logger.info({ shard, pid: child.pid }, "shard started");
+    logger.info({ shard, shardPid: child.pid }, "shard started");
   }
 
   /** Kills a shard that has been silent for too long. Call about once a second. */
@@ -80,7 +80,7 @@ export class ShardProcess {
     const silentMs = Date.now() - this.#lastBeatMs;
     if (silentMs <= (this.#state === "starting" ? STARTING_MS_MAX : SILENT_MS_MAX)) return;
     const { shard, logger } = this.#options;
-    logger.error({ shard, pid: this.#child.pid, silentMs }, "shard is silent: killing it");
+    logger.error({ shard, shardPid: this.#child.pid, silentMs }, "shard is silent: killing it");
     this.#child.kill("SIGKILL");
   }
 
