@@ -30,6 +30,19 @@ describe("an instance that runs", () => {
     });
   });
 
+  test("no line of the log names a field twice, and a shard's start names its process", () => {
+    for (const line of instance.log) expect(JSON.stringify(JSON.parse(line))).toBe(line);
+    const started = instance.log
+      .map((line): { msg: string; pid: number; shardPid?: number } => JSON.parse(line))
+      .filter(({ msg }) => msg === "shard started");
+    expect(started).toHaveLength(2);
+    for (const { pid, shardPid } of started) {
+      expect(pid).toBe(instance.pid);
+      expect(shardPid).toBeNumber();
+      expect(shardPid).not.toBe(pid);
+    }
+  });
+
   test("/api/instance tells of the instance and each of its shards", async () => {
     await until("both shards have sent a beat", async () =>
       (await describeInstance(instance)).shards.every(({ stats }) => stats !== undefined),

@@ -122,7 +122,7 @@ export class ShardProcess {
     this.#send({ type: "stop" });
     const timer = setTimeout(() => {
       const { shard, logger } = this.#options;
-      logger.error({ shard, pid: child.pid, timeoutMs }, "shard does not end: killing it");
+      logger.error({ shard, shardPid: child.pid, timeoutMs }, "shard does not end: killing it");
       child.kill("SIGKILL");
     }, timeoutMs);
     await child.exited;
