@@ -15,7 +15,8 @@ export interface SourceSink {
   /**
    * Resolves once the bus has accepted all of the batch: then the source may commit `through + 1`. It retries
    * by itself for as long as the bus refuses, so a source bounds what it has handed over (and pauses the partition).
-   * Rejects only when the sink is closed: the batch is then not to be committed.
+   * Rejects when the sink is closed, and when the stream is not, or no more, assigned (also while the batch is under
+   * way: `stream_not_assigned`): the batch is then not to be committed, and the new owner reads it again.
    */
   accept(batch: SourceBatch): Promise<void>;
 }
