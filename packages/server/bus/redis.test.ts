@@ -11,6 +11,7 @@ import { CHANNEL, connected, faultOf, oneServer, redisBus, untilDelivered } from
 const ACL = [
   "user default off",
   `user shardcast on >geheim resetchannels &${CHANNEL} -@all +publish +subscribe`,
+  `user listener on >geheim resetchannels &${CHANNEL} -@all +subscribe`,
 ];
 
 describe.skipIf(!redisAvailable())("a real Redis", () => {
@@ -39,6 +40,7 @@ describe.skipIf(!redisAvailable())("a real Redis", () => {
 
   test.each([
     ["a wrong password", "redis://shardcast:wrong@", "test.frames", /WRONGPASS/],
+    ["a user who may not publish", "redis://listener:geheim@", "test.frames", /NOPERM/],
     ["no login", "redis://", "test.frames", /NOAUTH|NOPERM/],
     ["a channel that the user may not use", "redis://shardcast:geheim@", "others.frames", /NOPERM/],
   ])("with %s it stays unconnected, says why, and goes on trying", async (_, login, channel, why) => {
