@@ -188,7 +188,7 @@ describe("imports", () => {
     const isWrong = (from: string, to: string) => {
       const stage = stageOf(to);
       if (stage !== undefined) return stage !== stageOf(from) && !isShared(from, to);
-      return /^packages\/server\/(supervisor[./]|shard(Main)?\.ts)/.test(to);
+      return /^packages\/server\/(supervisor[./]|(shard|shardMain|ingest)\.ts)/.test(to);
     };
     expect(wrongImports(staged, isWrong)).toEqual([]);
   });

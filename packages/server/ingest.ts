@@ -1,12 +1,12 @@
 import type { Logger } from "pino";
-import type { Figure } from "../admin/shardMetrics.ts";
-import type { BroadcastBus } from "../bus/bus.ts";
-import type { Config, KafkaConfig } from "../config/shape.ts";
-import { createProducer, type KafkaProducer } from "../kafka/producer.ts";
-import type { SourceRecord } from "../publication.ts";
-import { KafkaSource } from "./kafka.ts";
-import { Publisher } from "./publisher.ts";
-import type { Router, Unroutable } from "./route.ts";
+import type { Figure } from "./admin/shardMetrics.ts";
+import type { BroadcastBus } from "./bus/bus.ts";
+import type { Config, KafkaConfig } from "./config/shape.ts";
+import { createProducer, type KafkaProducer } from "./kafka/producer.ts";
+import type { SourceRecord } from "./publication.ts";
+import { KafkaSource } from "./source/kafka.ts";
+import { Publisher } from "./source/publisher.ts";
+import type { Router, Unroutable } from "./source/route.ts";
 
 export interface IngestOptions {
   readonly config: Config;
@@ -67,8 +67,23 @@ export class IngestHalf {
       counter("source_records", "Records read from Kafka.", () => stats().records),
       counter("source_bytes", "Their bytes.", () => stats().bytes),
       counter("source_commits", "Offsets committed.", () => stats().commits),
+      counter(
+        "source_commit_failures",
+        "Commits that failed; the next one commits more.",
+        () => stats().commitFailures,
+      ),
       counter("source_rebalances", "Rebalances of the consumer group.", () => stats().rebalances),
       counter("source_errors", "Errors of Kafka that were tried again.", () => stats().errors),
+      counter(
+        "source_out_of_range",
+        "Positions that the log did not have any more.",
+        () => stats().outOfRange,
+      ),
+      counter(
+        "source_unreadable",
+        "Stretches skipped because they can not be decoded.",
+        () => stats().unreadable,
+      ),
       {
         name: "shardcast_source_lag",
         help: "Records of a partition that are not read yet.",
@@ -96,6 +111,16 @@ export class IngestHalf {
         read: () => Object.fromEntries(counts().unroutable),
       },
       counter("dead_letters", "Records sent to the dead-letter topic.", () => counts().deadLetters),
+      counter(
+        "dead_letter_retries",
+        "Dead letters that the topic refused, and that were tried again.",
+        () => counts().deadLetterRetries,
+      ),
+      counter(
+        "heads_missed",
+        "Heads that the bus refused, or that were left out because the ones before were still under way.",
+        () => counts().headsMissed,
+      ),
       {
         name: "shardcast_publish_in_flight_bytes",
         help: "Bytes that the bus has not accepted yet.",
