@@ -162,7 +162,7 @@ describe("secrets", () => {
     expect(JSON.stringify([redactConfig(config), effective])).not.toContain("geheim");
     expect(effective.find(({ name }) => name === "kafka-tls-key")?.value).toBe("k");
     expect(config.bus.password).toBe("geheim");
-    const inUrl = loaded({ argv: ["--bus", "redis+sentinel://me:geheim@a,b:1/main"] });
+    const inUrl = loaded({ argv: [...KAFKA, "--bus", "redis+sentinel://me:geheim@a,b:1/main"] });
     expect(JSON.stringify([redactConfig(inUrl.config), inUrl.effective])).not.toContain("geheim");
   });
 

@@ -91,6 +91,16 @@ test("a config file that is not there is refused", () => {
 });
 
 test.each<[string, string[], string[]]>([
+  [
+    "a shared bus without Kafka",
+    ["--bus=redis://bus:6379"],
+    ["--bus: instances that share a bus need a log that they share too, which is Kafka"],
+  ],
+  [
+    "the demo feed on a shared bus",
+    [...KAFKA, "--bus=redis://bus:6379", "--demo"],
+    ["--demo: the demo feed lives in the memory of one instance, and others could not read it again"],
+  ],
   ["topics without brokers", ["--kafka-topics=a"], ["--kafka-topics: has no effect without brokers"]],
   ["brokers without topics", BROKERS, ["--kafka-brokers: there is no topic to read"]],
   [
@@ -136,17 +146,17 @@ test.each<[string, string[], string[]]>([
   ],
   [
     "an authority for a bus without TLS",
-    ["--bus=redis+sentinel://h/m", "--bus-ca=pem"],
+    [...KAFKA, "--bus=redis+sentinel://h/m", "--bus-ca=pem"],
     ["--bus-ca: has no effect without TLS"],
   ],
   [
     "two logins for the bus",
-    ["--bus=redis://:geheim@h", "--bus-password=geheim"],
+    [...KAFKA, "--bus=redis://:geheim@h", "--bus-password=geheim"],
     ["--bus-password: the URL of the bus holds a login already"],
   ],
   [
     "a username for the bus without its password",
-    ["--bus=rediss://h", "--bus-ca=pem", "--bus-username=u"],
+    [...KAFKA, "--bus=rediss://h", "--bus-ca=pem", "--bus-username=u"],
     ["--bus-username: needs its password"],
   ],
   [
