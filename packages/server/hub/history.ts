@@ -5,7 +5,7 @@ import type { Publication } from "../publication.ts";
  * entries in it. Bytes are copied in, because a view would pin the whole frame that it was cut from, and strings cost
  * far longer pauses of the garbage collector.
  *
- * Entries are dropped a segment at a time, oldest first, so completeness needs one number per stream: from which
+ * Entries are dropped oldest first, whatever their channel, so completeness needs one number per stream: from which
  * offset on everything is here (`floor`), plus one per channel where the cap on its messages has dropped more.
  */
 export class History {
@@ -43,18 +43,25 @@ export class History {
     if (bytes > this.#limits.bytesMax) {
       // It does not fit at all: as if it had been written and dropped at once.
       slot.floor = offset + 1;
+      const known = this.#channels.get(channel);
+      if (known !== undefined) known.newestIsMissing = true;
       return;
     }
     // Making room can forget channels, this one too, so the channel is looked up after it.
     const segment = this.#segmentWithRoom(bytes);
     const history = this.#channelFor(channel);
     history.noteSlot(slot.index);
+    history.newestIsMissing = false;
     const position = segment.number * this.#segmentBytes + segment.used;
     segment.write(slot.index, offset, this.#now(), history, envelope);
-    segment.raise(slot.index, offset);
-    if (history.count >= this.#limits.messagesMax) this.#dropOldestOf(history);
+    if (history.count > 0 && history.count >= this.#limits.messagesMax) this.#dropOldestOf(history);
     history.push(position);
     if (history.retained !== undefined) this.#forgetRetained(history);
+    // A limit of none still leaves the last value.
+    if (this.#limits.messagesMax === 0) {
+      this.#dropOldestOf(history);
+      this.#retain(history, envelope.slice());
+    }
   }
 
   /** Drops what is older than the limit. Call about once a second. */
@@ -67,6 +74,9 @@ export class History {
     ) {
       this.#dropFirstSegment();
     }
+    // A feed that hardly fills its segment must not keep what is in it beyond the limit.
+    const first = this.#segments[0];
+    if (first !== undefined) this.#dropEntries(first, (entry) => entry.storedMs < oldest);
   }
 
   channel(name: string): ChannelHistory | undefined {
@@ -99,7 +109,7 @@ export class History {
   /** A channel's newest envelope, which stays when its segment goes, as far as the limit for those allows. */
   lastValue(channel: string): Uint8Array | undefined {
     const history = this.#channels.get(channel);
-    if (history === undefined) return undefined;
+    if (history === undefined || history.newestIsMissing) return undefined;
     const newest = history.newest();
     return newest === undefined ? history.retained : this.entryAt(newest).envelope;
   }
@@ -142,21 +152,29 @@ export class History {
     if (segment === undefined) throw new Error("no history segment to drop");
     this.#firstSegment += 1;
     this.#capacityBytes -= segment.bytes.length;
-    for (const [index, offset] of segment.highest) {
-      const slot = this.slot(index);
-      if (slot.floor <= offset) slot.floor = offset + 1;
-    }
-    const base = segment.number * this.#segmentBytes;
-    for (const { at, channel } of segment.entries()) {
-      // The cap may have taken the place out of the channel already.
-      if (channel.oldest() !== base + at) continue;
-      channel.shift();
-      if (channel.count === 0) this.#retain(channel, segment.read(at, base + at).envelope.slice());
-    }
+    this.#dropEntries(segment, () => true);
     return segment.bytes;
   }
 
+  /** Drops entries from the front of the first segment as long as `isOver` holds. */
+  #dropEntries(segment: Segment, isOver: (entry: HistoryEntry) => boolean): void {
+    const base = segment.number * this.#segmentBytes;
+    for (let first = segment.first(); first !== undefined; first = segment.first()) {
+      const { at, channel } = first;
+      const entry = segment.read(at, base + at);
+      if (!isOver(entry)) return;
+      segment.skipFirst();
+      const slot = this.slot(entry.slot);
+      if (slot.floor <= entry.offset) slot.floor = entry.offset + 1;
+      // The cap may have taken the place out of the channel already.
+      if (channel.oldest() !== entry.position) continue;
+      channel.shift();
+      if (channel.count === 0) this.#retain(channel, entry.envelope.slice());
+    }
+  }
+
   #retain(channel: ChannelHistory, envelope: Uint8Array): void {
+    channel.shrink();
     channel.retained = envelope;
     this.#retained.set(channel.name, channel);
     this.#retainedBytes += envelope.length;
@@ -213,16 +231,22 @@ export interface HistoryEntry {
   readonly position: number;
   readonly slot: number;
   readonly offset: number;
+  /** When it was appended, by this history's clock. */
+  readonly storedMs: number;
   /** A view into a segment: good for this turn only. */
   readonly envelope: Uint8Array;
 }
+
+const RING_ENTRIES_MIN = 4;
 
 /** The places of one channel's entries, in order of delivery: a ring of numbers that grows by doubling. */
 export class ChannelHistory {
   readonly name: string;
   retained: Uint8Array | undefined = undefined;
+  /** The newest message was too large to be kept, so that what is here is not the last value. */
+  newestIsMissing = false;
   count = 0;
-  #ring = new Float64Array(4);
+  #ring = new Float64Array(RING_ENTRIES_MIN);
   #head = 0;
   /** Numbers of the slots that ever fed this channel: nearly always one. */
   readonly slots: number[] = [];
@@ -255,6 +279,12 @@ export class ChannelHistory {
     if (position === undefined)
       throw new Error(`channel history has ${this.count} entries, not ${index + 1}`);
     return position;
+  }
+
+  /** Gives back what a burst has grown. Only while there are no entries. */
+  shrink(): void {
+    if (this.#ring.length > RING_ENTRIES_MIN) this.#ring = new Float64Array(RING_ENTRIES_MIN);
+    this.#head = 0;
   }
 
   oldest(): number | undefined {
@@ -291,8 +321,10 @@ class Segment {
   readonly #view: DataView;
   /** The channel of each entry, in order: a header could only name it by a number that needs a table. */
   readonly #channels: ChannelHistory[] = [];
-  readonly highest = new Map<number, number>();
   used = 0;
+  /** Entries dropped from the front, and where the next one begins. */
+  #dropped = 0;
+  #firstAt = 0;
   newestMs = 0;
 
   constructor(number: number, bytes: Uint8Array) {
@@ -313,9 +345,15 @@ class Segment {
     this.newestMs = nowMs;
   }
 
-  raise(slot: number, offset: number): void {
-    const highest = this.highest.get(slot);
-    if (highest === undefined || highest < offset) this.highest.set(slot, offset);
+  /** The oldest entry that was not dropped yet. */
+  first(): { readonly at: number; readonly channel: ChannelHistory } | undefined {
+    const channel = this.#channels[this.#dropped];
+    return channel === undefined ? undefined : { at: this.#firstAt, channel };
+  }
+
+  skipFirst(): void {
+    this.#firstAt += HEADER_BYTES + this.#view.getUint32(this.#firstAt + 4);
+    this.#dropped += 1;
   }
 
   read(at: number, position: number): HistoryEntry {
@@ -324,15 +362,8 @@ class Segment {
       position,
       slot: this.#view.getUint32(at),
       offset: this.#view.getFloat64(at + 8),
+      storedMs: this.#view.getFloat64(at + 16),
       envelope: this.bytes.subarray(at + HEADER_BYTES, at + HEADER_BYTES + length),
     };
-  }
-
-  *entries(): Iterable<{ at: number; channel: ChannelHistory }> {
-    let at = 0;
-    for (const channel of this.#channels) {
-      yield { at, channel };
-      at += HEADER_BYTES + this.#view.getUint32(at + 4);
-    }
   }
 }
