@@ -115,7 +115,7 @@ describe("history", () => {
     append("x");
     const second = append("x");
     expect(kept("x")).toEqual([]);
-    expect(history.channel("x")?.floor(0)).toBe(2);
+    expect(history.slot(0).floor).toBe(2);
     expect(lastValue("x")).toBe(second.text);
   });
 

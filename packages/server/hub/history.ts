@@ -59,7 +59,9 @@ export class History {
     if (history.retained !== undefined) this.#forgetRetained(history);
     // A limit of none still leaves the last value.
     if (this.#limits.messagesMax === 0) {
-      this.#dropOldestOf(history);
+      history.shift();
+      // The stream's and not the channel's: that one may be forgotten while messages of it are missing.
+      slot.floor = offset + 1;
       this.#retain(history, envelope.slice());
     }
   }
