@@ -1,7 +1,9 @@
 import type { Socket } from "bun";
 import { type BackoffLimits, backoffMs } from "./backoff.ts";
 import { BusError, type BusState, type BusSubscription, type ReconnectableBus } from "./bus.ts";
+import { crash } from "./crash.ts";
 import { Fifo } from "./fifo.ts";
+import { FrameHandlers } from "./frameHandlers.ts";
 import {
   LOCAL_MAX_FRAME_BYTES,
   LOCAL_MESSAGE,
@@ -48,7 +50,7 @@ export class LocalBroadcastBus implements ReconnectableBus {
   readonly #unacknowledgedBytesMax: number;
   readonly #reconnect: BackoffLimits;
   readonly #timing: Timing;
-  readonly #handlers = new Set<(frame: Uint8Array) => void>();
+  readonly #handlers = new FrameHandlers();
   readonly #listeners = new Set<(state: BusState) => void>();
   readonly #outgoing: OutgoingBytes;
   readonly #unacknowledged = new Fifo<Unacknowledged>();
@@ -107,16 +109,14 @@ export class LocalBroadcastBus implements ReconnectableBus {
   /** Resolves when the server has confirmed; rejects only with `bus_closed`. */
   async subscribe(onFrame: (frame: Uint8Array) => void): Promise<BusSubscription> {
     if (this.#state === "closed") throw closedError();
-    // A function of its own, so that one handler may subscribe twice.
-    const handler = (frame: Uint8Array): void => onFrame(frame);
-    this.#handlers.add(handler);
+    const remove = this.#handlers.add(onFrame);
     if (this.#handlers.size === 1 && this.#state === "connected") this.#sendSubscribe();
     if (this.#state !== "connected" || this.#confirmationsDue > 0) {
       await new Promise<void>((resolve, reject) => this.#waiting.push({ resolve, reject }));
     }
     return {
       close: () => {
-        const isLast = this.#handlers.delete(handler) && this.#handlers.size === 0;
+        const isLast = remove() && this.#handlers.size === 0;
         if (isLast && this.#state === "connected") this.#send(localHeader(LOCAL_MESSAGE.unsubscribe, 0));
         return Promise.resolve();
       },
@@ -217,7 +217,7 @@ export class LocalBroadcastBus implements ReconnectableBus {
   #message(type: number, body: Uint8Array): void {
     switch (type) {
       case LOCAL_MESSAGE.frame:
-        this.#deliver(body);
+        this.#handlers.deliver(body);
         return;
       case LOCAL_MESSAGE.accepted:
         this.#accepted(body);
@@ -229,17 +229,6 @@ export class LocalBroadcastBus implements ReconnectableBus {
       default:
         throw new LocalMessageError(`message type ${type} is not known`);
     }
-  }
-
-  /** The bytes are the handler's, so each further handler gets a copy of its own, made before the first may write. */
-  #deliver(frame: Uint8Array): void {
-    let isFirst = true;
-    const copies = [...this.#handlers].map((handler) => {
-      const bytes = isFirst ? frame : new Uint8Array(frame);
-      isFirst = false;
-      return { handler, bytes };
-    });
-    for (const { handler, bytes } of copies) if (this.#handlers.has(handler)) handler(bytes);
   }
 
   #accepted(body: Uint8Array): void {
@@ -276,10 +265,4 @@ export class LocalBroadcastBus implements ReconnectableBus {
 
 function closedError(): BusError {
   return new BusError("bus_closed", "the bus is closed");
-}
-
-function crash(error: unknown): void {
-  queueMicrotask(() => {
-    throw error;
-  });
 }

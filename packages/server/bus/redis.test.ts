@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { makeCertificates, type TestCertificates } from "../../../test/services/certificates.ts";
 import { askRedis, redisAvailable, startRedis } from "../../../test/services/redis.ts";
 import { busConformance } from "./conformance.ts";
+import { ProbedBus } from "./probed.ts";
 import { CHANNEL, connected, faultOf, oneServer, redisBus, untilDelivered } from "./redis.fixture.ts";
 
 /** What docs/bus.md says is enough. */
@@ -86,6 +87,23 @@ describe.skipIf(!redisAvailable())("a real Redis", () => {
     await Promise.all([bus.close(), other.close()]);
     await redis.stop();
   });
+
+  test("a server that hangs is noticed by heartbeats, and used again when it answers", async () => {
+    const redis = await startRedis();
+    const [inner, other] = [redisBus({ url: redis.url }), redisBus({ url: redis.url })];
+    const bus = new ProbedBus({ bus: inner });
+    await bus.subscribe(() => {});
+    await untilDelivered(other, bus);
+    redis.signal("SIGSTOP");
+    while (inner.state === "connected") await Bun.sleep(20);
+    const refusal = await bus.publish(new Uint8Array(1)).catch((error: unknown) => error);
+    expect(refusal).toMatchObject({ code: "bus_unavailable" });
+    redis.signal("SIGCONT");
+    await untilDelivered(other, bus);
+    await untilDelivered(bus, bus);
+    await Promise.all([bus.close(), other.close()]);
+    await redis.stop();
+  }, 30_000);
 
   test("closed while its server hangs, it leaves nothing that keeps a process alive", async () => {
     const redis = await startRedis();
