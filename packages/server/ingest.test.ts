@@ -11,7 +11,9 @@ function half(publish: () => Promise<void>): IngestHalf {
     config,
     kafka,
     shard: 0,
+    boot: "boot",
     bus: {
+      state: "connected",
       maxFrameBytes: 1_000_000,
       publish,
       subscribe: () => Promise.reject(),

@@ -1,6 +1,7 @@
 import type { Logger } from "pino";
 import type { Figure } from "./admin/shardMetrics.ts";
-import type { BroadcastBus } from "./bus/bus.ts";
+import type { BroadcastBus, ObservableBus } from "./bus/bus.ts";
+import { isSharedBus } from "./config/busSchemes.ts";
 import type { Config, KafkaConfig } from "./config/shape.ts";
 import { createProducer, type KafkaProducer } from "./kafka/producer.ts";
 import type { SourceRecord } from "./publication.ts";
@@ -12,14 +13,16 @@ export interface IngestOptions {
   readonly config: Config;
   readonly kafka: KafkaConfig;
   readonly shard: number;
-  readonly bus: BroadcastBus;
+  /** Of this run of the instance. */
+  readonly boot: string;
+  readonly bus: BroadcastBus & Pick<ObservableBus, "state">;
   readonly route: Router;
   readonly logger: Logger;
 }
 
 /** An owner that can not reach its bus for this long gives its partitions up, so that it holds none hostage. */
 const UNPUBLISHABLE_MS_MAX = 5000;
-/** Before it asks for partitions again. */
+/** Before it asks for partitions again, and then only once the bus is connected. */
 const COME_BACK_MS = 5000;
 const LOOK_MS = 500;
 
@@ -35,7 +38,7 @@ export class IngestHalf {
 
   constructor(options: IngestOptions) {
     this.#options = options;
-    const { config, kafka, shard, bus, route, logger } = options;
+    const { config, kafka, shard, boot, bus, route, logger } = options;
     const { deadLetterTopic } = kafka;
     if (deadLetterTopic !== undefined) this.#deadLetters = createProducer({ connection: kafka.connection });
     this.#publisher = new Publisher({
@@ -52,8 +55,15 @@ export class IngestHalf {
       groupId: kafka.groupId,
       topics: kafka.topics,
       from: kafka.from,
+      // A shard that is started anew goes on with its partitions at once, instead of when its session has ended.
+      groupInstanceId: `${config.instance.id}-${boot}-${shard}`,
+      busName: busName(config, boot),
       logger: (level, message, fields) => logger[level](fields ?? {}, message),
     });
+  }
+
+  get strangers(): number {
+    return this.#source.stats().strangers;
   }
 
   get state(): string {
@@ -72,6 +82,12 @@ export class IngestHalf {
         "Commits that failed; the next one commits more.",
         () => stats().commitFailures,
       ),
+      {
+        name: "shardcast_group_strangers",
+        help: "Members of the consumer group that publish to another bus; the group's leader tells.",
+        kind: "gauge",
+        read: () => stats().strangers,
+      },
       counter("source_rebalances", "Rebalances of the consumer group.", () => stats().rebalances),
       counter("source_errors", "Errors of Kafka that were tried again.", () => stats().errors),
       counter(
@@ -156,7 +172,7 @@ export class IngestHalf {
   #look(): void {
     const nowMs = performance.now();
     if (this.#releasedMs !== undefined) {
-      if (nowMs - this.#releasedMs < COME_BACK_MS) return;
+      if (nowMs - this.#releasedMs < COME_BACK_MS || this.#options.bus.state !== "connected") return;
       this.#releasedMs = undefined;
       this.#source
         .resume()
@@ -186,6 +202,16 @@ export class IngestHalf {
       { topic, key: record.key, value: record.value, headers, timestampMs: record.timestampMs },
     ]);
   }
+}
+
+/**
+ * All members of a group must publish to one bus, or the shards of each cluster would be served only a part. Addresses
+ * are left out: instances may reach the same servers by different ones.
+ */
+function busName({ bus, instance }: Config, boot: string): string {
+  return isSharedBus(bus.url)
+    ? `${bus.url.split(/[+:]/, 1)[0]?.replace(/^rediss$/, "redis")}/${bus.prefix}/${instance.region}`
+    : `local/${boot}`;
 }
 
 function counter(name: string, help: string, read: () => number): Figure {

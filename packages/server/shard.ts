@@ -96,6 +96,8 @@ export class Shard {
         lastValueBytesMax: config.history.bytesPerShard * LAST_VALUE_SHARE,
       },
       this.#gateway.broadcast,
+      // A client sends its mark back in one message, beside the channels that it is for.
+      { markCharactersMax: Math.floor(config.limits.messageBytesMax * 0.75) },
     );
     this.#log = openLog(config, start.logPath, (streamId, record) => {
       const routed = router(streamId, record);
@@ -140,6 +142,7 @@ export class Shard {
         config,
         kafka: config.kafka,
         shard,
+        boot: start.boot,
         bus: this.#bus,
         route: router,
         logger,
@@ -187,6 +190,7 @@ export class Shard {
       // A log that has not told its streams yet is waited for as well.
       streamsWaitingForLog: streamsWaitingForLog + (this.#watch.incomplete ? 1 : 0),
       sourceState: this.#ingest?.state ?? "none",
+      groupStrangers: this.#ingest?.strangers ?? 0,
     };
   }
 

@@ -175,6 +175,7 @@ class Supervisor {
       start: (): ShardStart => ({
         config: this.#config,
         shard,
+        boot: this.#boot,
         port: this.#port,
         busPath: this.#local.busPath,
         logPath: this.#local.logPath,

@@ -25,6 +25,8 @@ export interface GroupMemberOptions {
   /** How long the group waits for a silent member, in ms. */
   readonly sessionTimeoutMs: number;
   readonly random: () => number;
+  /** Names the bus to which this member publishes. Members with another one take partitions away from its shards. */
+  readonly busName: string;
 }
 
 /** What the member calls, one call after the other. */
@@ -37,6 +39,8 @@ export interface GroupHandler {
   lost(partitions: readonly TopicPartition[]): void;
   /** Something went wrong that is being retried. */
   failed(error: KafkaError, retryMs: number): void;
+  /** As the leader it has seen members that publish to another bus: so many. Called when the number changes. */
+  strangers(count: number): void;
   /** A generation has begun. */
   joined(generation: number, partitions: number): void;
 }
@@ -80,6 +84,8 @@ export class GroupMember {
   readonly #ready = Promise.withResolvers<void>();
   /** What this member shared out as the leader, to notice topics and partitions that come or go; else undefined. */
   #shared: string | undefined;
+  /** Members that publish to another bus, where this one is the leader. */
+  #strangers = 0;
 
   constructor(options: GroupMemberOptions, handler: GroupHandler) {
     this.#options = options;
@@ -240,7 +246,7 @@ export class GroupMember {
     const metadata = encodeConsumerProtocolSubscription({
       version: SUBSCRIPTION_VERSION,
       topics: [...topics],
-      userData: Buffer.alloc(0),
+      userData: Buffer.from(this.#options.busName),
       ownedPartitions: grouped(this.#owned),
       generationId: this.#generation,
     });
@@ -257,6 +263,7 @@ export class GroupMember {
     this.#memberId = joined.memberId;
     this.#generation = joined.generationId;
     const leads = joined.leader === joined.memberId;
+    if (!leads) this.#countStrangers(0);
     // A static leader that came back keeps what was shared out before it crashed. It does not know what that was, so
     // it shares out anew as soon as it looks at the partitions.
     if (leads && joined.skipAssignment) this.#shared = "";
@@ -290,13 +297,17 @@ export class GroupMember {
   }
 
   async #share(members: readonly { readonly memberId: string; readonly metadata: Buffer }[]) {
+    let strangers = 0;
     const views = members.map(({ memberId, metadata }) => {
-      const { topics, ownedPartitions, generationId } = decodeConsumerProtocolSubscription(metadata);
+      const { topics, ownedPartitions, generationId, userData } =
+        decodeConsumerProtocolSubscription(metadata);
+      if (userData?.toString() !== this.#options.busName) strangers++;
       const owned = (ownedPartitions ?? []).flatMap(({ topic, partitions }) =>
         partitions.map((partition) => ({ topic, partition })),
       );
       return { id: memberId, topics, owned, generation: generationId ?? -1 };
     });
+    this.#countStrangers(strangers);
     const names = [...new Set(views.flatMap(({ topics }) => topics))];
     const found = await this.#options.cluster.topics(names);
     const partitions = [...found.values()].flatMap(({ name, leaders }) =>
@@ -311,6 +322,12 @@ export class GroupMember {
         assignedPartitions: grouped(share),
       }),
     }));
+  }
+
+  #countStrangers(count: number): void {
+    if (count === this.#strangers) return;
+    this.#strangers = count;
+    this.#handler.strangers(count);
   }
 
   /** Keeps the membership alive until there is a reason to join again. Throws what ends it. */

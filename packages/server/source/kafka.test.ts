@@ -213,6 +213,27 @@ describe.skipIf(!kafkaAvailable())("the Kafka source", () => {
     await crashed.stop();
   }, 30_000);
 
+  test("the leader counts the members that publish to another bus, and says so", async () => {
+    const topic = await fixture.topic({ partitions: 3 });
+    const groupId = newGroup();
+    const said: string[] = [];
+    const logger = (level: string, message: string) => void (level === "error" && said.push(message));
+    const own = options(topic, { groupId, busName: "one", logger });
+    await reading(own, async (first) => {
+      await reading(own, async (second) => {
+        expect(strangersOf(first, second)).toBe(0);
+        const other = new KafkaSource({ ...own, busName: "two", logger: () => undefined });
+        await other.start(new RecordingSink());
+        await until(() => strangersOf(first, second, other) > 0);
+        expect(strangersOf(first, second)).toBe(1);
+        expect(said).toHaveLength(1);
+        expect(said[0]).toContain(`1 member(s) of the consumer group ${groupId} publish to another bus`);
+        await other.stop();
+        await until(() => strangersOf(first, second) === 0);
+      });
+    });
+  }, 30_000);
+
   test("release leaves the group and resume comes back without a loss", async () => {
     const topic = await fixture.topic();
     await reading(options(topic, { from: "earliest" }), async (source, sink) => {
@@ -389,4 +410,9 @@ function newGroup(): string {
 
 function numbered(count: number, prefix: string): string[] {
   return Array.from({ length: count }, (_, index) => `${prefix}-${index}`);
+}
+
+/** Only the group's leader knows. */
+function strangersOf(...sources: readonly KafkaSource[]): number {
+  return Math.max(...sources.map((source) => source.stats().strangers));
 }

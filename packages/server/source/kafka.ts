@@ -25,6 +25,8 @@ export interface KafkaSourceOptions {
   readonly from: "latest" | "earliest";
   /** Static membership: a member that crashed comes back as the one it was. Must be unique in the group. */
   readonly groupInstanceId?: string;
+  /** Names the bus that the sink publishes to: all members of a group must have the same. Default "". */
+  readonly busName?: string;
   /** Of one answer of a broker. Default 4 MiB. */
   readonly fetchBytesMax?: number;
   /** Bytes handed over and not yet accepted, over all partitions; each has an equal share. Default 32 MiB. */
@@ -71,6 +73,7 @@ export class KafkaSource implements Source {
       metadataIntervalMs: 3_000,
       logger: () => undefined,
       random: Math.random,
+      busName: "",
       ...options,
     };
   }
@@ -126,7 +129,7 @@ export class KafkaSource implements Source {
   }
 
   #open(): Session {
-    const { connection, random, fetchBytesMax, sessionTimeoutMs, groupId, groupInstanceId, topics } =
+    const { connection, random, fetchBytesMax, sessionTimeoutMs, groupId, groupInstanceId, topics, busName } =
       this.#options;
     const cluster = new KafkaCluster(connection);
     const fetcher = new KafkaFetcher({
@@ -142,12 +145,18 @@ export class KafkaSource implements Source {
       },
     });
     const member = new GroupMember(
-      { cluster, groupId, topics, instanceId: groupInstanceId, sessionTimeoutMs, random },
+      { cluster, groupId, topics, instanceId: groupInstanceId, sessionTimeoutMs, random, busName },
       {
         assigned: (partitions) => this.#assigned(session, partitions),
         revoked: (partitions) => this.#revoked(session, partitions),
         lost: (partitions) => this.#lost(partitions),
         failed: (error, retryMs) => this.#failed(error, { retryMs }),
+        strangers: (count) => {
+          this.#counters.strangers = count;
+          if (count === 0) return;
+          const message = `${count} member(s) of the consumer group ${groupId} publish to another bus: what they read does not reach this one. Give each cluster a --kafka-group of its own, or all of its instances the same --bus and --bus-prefix.`;
+          this.#options.logger("error", message);
+        },
         joined: (generation, partitions) => {
           this.#counters.rebalances++;
           this.#state = "reading";

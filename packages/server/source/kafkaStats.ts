@@ -31,6 +31,8 @@ export interface KafkaSourceStats {
   readonly commits: number;
   readonly commitFailures: number;
   readonly rebalances: number;
+  /** Members of the group that publish to another bus, as far as this member knows, which it does as the leader. */
+  readonly strangers: number;
   readonly errors: number;
   readonly outOfRange: number;
   readonly unreadable: number;
@@ -46,6 +48,8 @@ export class KafkaSourceCounters {
   commits = 0;
   commitFailures = 0;
   rebalances = 0;
+  /** Members of the group that publish to another bus, as far as this member knows, which it does as the leader. */
+  strangers = 0;
   errors = 0;
   outOfRange = 0;
   unreadable = 0;

@@ -17,6 +17,7 @@ const WELL: ShardStats = {
   streamsReadForward: 0,
   streamsWaitingForLog: 0,
   sourceState: "reading",
+  groupStrangers: 0,
 };
 
 let health: InstanceHealth;
@@ -109,6 +110,10 @@ test("what instances contradict each other in is told, and a bus between them th
   });
   expect(judge({}, {}, { clusterBus: "disconnected" }).status).toBe("degraded");
   expect(judge({}, {}, { clusterBus: "connected" }).status).toBe("ok");
+});
+
+test("members of the group with another bus are told", () => {
+  expect(judge({ groupStrangers: 2 }).checks["group"]).toMatchObject({ status: "degraded", value: 2 });
 });
 
 test("a gap is told for a minute, and a shard's restart is no gap", () => {

@@ -58,6 +58,7 @@ export class InstanceHealth {
       bus: namesCheck(state.stats, (stats) => stats.busState, ["connected"], BUS_MESSAGE),
       log: this.#logCheck(state),
       source: namesCheck(state.stats, (stats) => stats.sourceState, ["reading", "none"], SOURCE_MESSAGE),
+      group: groupCheck(state.stats),
       repair: repairCheck(state.stats),
       gaps: this.#gapsCheck(state),
       cluster: clusterCheck(state),
@@ -136,6 +137,13 @@ function clusterCheck({ clusterBus, clusterProblems }: InstanceState): HealthChe
   return clusterBus === "connected" || clusterBus === "none"
     ? { status: "ok", value: clusterBus }
     : { status: "degraded", value: clusterBus, message: "the other instances are not seen, nor is this one" };
+}
+
+function groupCheck(stats: readonly (ShardStats | undefined)[]): HealthCheck {
+  const value = most(stats, (shard) => shard.groupStrangers);
+  if (value === 0) return { status: "ok", value };
+  const message = "members of the consumer group publish to another bus: what they read is late here";
+  return { status: "degraded", value, message };
 }
 
 function repairCheck(stats: readonly (ShardStats | undefined)[]): HealthCheck {

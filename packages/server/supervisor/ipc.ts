@@ -5,6 +5,8 @@ import type { HealthReport } from "../health.ts";
 export interface ShardStart {
   readonly config: Config;
   readonly shard: number;
+  /** Of this run of the instance: unique, and the same for all its shards and their restarts. */
+  readonly boot: string;
   /** The port that the first shard has chosen, where the configured one is 0. */
   readonly port: number;
   readonly busPath: string;
@@ -49,6 +51,8 @@ export interface ShardStats {
   readonly streamsReadForward: number;
   readonly streamsWaitingForLog: number;
   readonly sourceState: string;
+  /** Members of the consumer group that publish to another bus. */
+  readonly groupStrangers: number;
 }
 
 export interface ChannelInfo {
