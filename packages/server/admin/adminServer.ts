@@ -46,7 +46,7 @@ export function startAdminServer(options: AdminServerOptions): Bun.Server<undefi
 
 async function publish(request: Request, options: AdminServerOptions): Promise<Response> {
   try {
-    const published = await options.publish(parsePublish(await request.text()));
+    const published = await options.publish(parsePublish(await request.bytes()));
     return Response.json({ published });
   } catch (error) {
     if (!(error instanceof PublishError)) throw error;

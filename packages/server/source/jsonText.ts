@@ -10,10 +10,15 @@ export const JSON_DEPTH_MAX = 512;
  * order mark is not JSON.
  */
 export function isJsonText(bytes: Uint8Array): boolean {
-  const end = bytes.length;
+  const at = skipValue(bytes, skipSpace(bytes, 0));
+  return at !== INVALID && skipSpace(bytes, at) === bytes.length;
+}
+
+/** The position after the JSON value that begins at `start`; `INVALID` where none does, or where it is too deep. */
+export function skipValue(bytes: Uint8Array, start: number): number {
   /** For each open array or object, the byte that closes it. */
   const closers: number[] = [];
-  let at = skipSpace(bytes, 0);
+  let at = start;
   for (;;) {
     // A value begins here.
     const byte = bytes[at];
@@ -21,39 +26,39 @@ export function isJsonText(bytes: Uint8Array): boolean {
       const closer = byte === OPEN_BRACE ? CLOSE_BRACE : CLOSE_BRACKET;
       at = skipSpace(bytes, at + 1);
       if (bytes[at] !== closer) {
-        if (closers.length === JSON_DEPTH_MAX) return false;
+        if (closers.length === JSON_DEPTH_MAX) return INVALID;
         closers.push(closer);
         if (closer === CLOSE_BRACE) at = skipName(bytes, at);
-        if (at === INVALID) return false;
+        if (at === INVALID) return INVALID;
         continue;
       }
-      if (closers.length === JSON_DEPTH_MAX) return false;
+      if (closers.length === JSON_DEPTH_MAX) return INVALID;
       at++;
     } else {
       at = skipScalar(bytes, at);
-      if (at === INVALID) return false;
+      if (at === INVALID) return INVALID;
     }
     // A value has ended: close what it ends, or go on to the next one.
     for (;;) {
-      at = skipSpace(bytes, at);
       const closer = closers.at(-1);
-      if (closer === undefined) return at === end;
+      if (closer === undefined) return at;
+      at = skipSpace(bytes, at);
       if (bytes[at] === closer) {
         closers.pop();
         at++;
         continue;
       }
-      if (bytes[at] !== COMMA) return false;
+      if (bytes[at] !== COMMA) return INVALID;
       at = skipSpace(bytes, at + 1);
       if (closer === CLOSE_BRACE) at = skipName(bytes, at);
-      if (at === INVALID) return false;
+      if (at === INVALID) return INVALID;
       break;
     }
   }
 }
 
 /** Every skip function returns the position after what it skipped, or this. */
-const INVALID = -1;
+export const INVALID = -1;
 
 const OPEN_BRACE = 0x7b;
 const CLOSE_BRACE = 0x7d;
@@ -76,7 +81,7 @@ const TRUE = Buffer.from("true");
 const FALSE = Buffer.from("false");
 const NULL = Buffer.from("null");
 
-function skipSpace(bytes: Uint8Array, start: number): number {
+export function skipSpace(bytes: Uint8Array, start: number): number {
   let at = start;
   for (;;) {
     const byte = bytes[at];
@@ -109,7 +114,7 @@ function skipScalar(bytes: Uint8Array, start: number): number {
   }
 }
 
-function skipString(bytes: Uint8Array, start: number): number {
+export function skipString(bytes: Uint8Array, start: number): number {
   const end = bytes.length;
   for (let at = start + 1; at < end; at++) {
     const byte = bytes[at] ?? 0;

@@ -77,16 +77,15 @@ export class LocalServices {
     const source = this.#source;
     if (source === undefined)
       return Promise.reject(new PublishError("unavailable", "this instance is starting or ending"));
-    const payloads = items.map(({ data }) => encoder.encode(data));
-    const tooLarge = payloads.findIndex((payload) => payload.length > PAYLOAD_BYTES_MAX);
+    const tooLarge = items.findIndex(({ data }) => data.length > PAYLOAD_BYTES_MAX);
     if (tooLarge >= 0) {
       const message = `item ${tooLarge} is larger than ${PAYLOAD_BYTES_MAX} bytes`;
       return Promise.reject(new PublishError("bad_request", message));
     }
     const nowMs = Date.now();
     return Promise.resolve(
-      items.map(({ channel }, index) => {
-        const { offset } = source.append(channel, payloads[index] ?? null, nowMs);
+      items.map(({ channel, data }) => {
+        const { offset } = source.append(channel, data, nowMs);
         return { channel, cursor: formatCursor(this.#log.streamId, offset) };
       }),
     );
@@ -105,8 +104,6 @@ export class LocalServices {
     await this.#log.close();
   }
 }
-
-const encoder = new TextEncoder();
 
 /** The same as Kafka's brokers usually take. */
 const PAYLOAD_BYTES_MAX = 1024 * 1024;
