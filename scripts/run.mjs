@@ -4,7 +4,7 @@
 // install script, and npm can be set not to run those.
 import { spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { constants } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -13,7 +13,10 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
 function installedIsCurrent() {
   const stamp = join(root, "node_modules", ".shardcast-installed");
-  return existsSync(stamp) && readFileSync(stamp, "utf8") === lockState();
+  if (existsSync(stamp) && readFileSync(stamp, "utf8") === lockState()) return true;
+  // Whoever ran npm by hand needs no second install; npm writes this file at the end of each.
+  const changedMs = (path) => statSync(join(root, path), { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  return changedMs("node_modules/.package-lock.json") > changedMs("package-lock.json");
 }
 
 function lockState() {
@@ -73,8 +76,10 @@ if (bun === undefined) {
   );
   process.exit(1);
 }
-const child = spawn(bun, process.argv.slice(2), {
-  stdio: "inherit",
+const endWithLauncher = join(root, "packages", "cli", "endWithLauncher.ts");
+const child = spawn(bun, ["--preload", endWithLauncher, ...process.argv.slice(2)], {
+  // By its channel the child notices when this process is killed.
+  stdio: ["inherit", "inherit", "inherit", "ipc"],
   env: { ...process.env, SHARDCAST_LAUNCHED_BY: "run.mjs" },
 });
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));

@@ -41,7 +41,12 @@ const SHARED: ReadonlyArray<readonly [file: string, importers: readonly string[]
   ["hub/topics.ts", ["gateway"], "a connection holds the topics that it subscribed to"],
 ];
 
-const ENTRY_POINTS = ["packages/cli/main.ts", "packages/server/shardMain.ts", "packages/client/client.ts"];
+const ENTRY_POINTS = [
+  "packages/cli/main.ts",
+  "packages/cli/endWithLauncher.ts",
+  "packages/server/shardMain.ts",
+  "packages/client/client.ts",
+];
 
 /** Code that only tests run, under names that do not say so. */
 const TEST_ONLY = [

@@ -48,9 +48,11 @@ if (bun === undefined) {
   );
   process.exit(1);
 }
-const main = fileURLToPath(new URL("main.ts", import.meta.url));
-const child = spawn(bun, [main, ...process.argv.slice(2)], {
-  stdio: "inherit",
+const fileOf = (name) => fileURLToPath(new URL(name, import.meta.url));
+const command = ["--preload", fileOf("endWithLauncher.ts"), fileOf("main.ts"), ...process.argv.slice(2)];
+const child = spawn(bun, command, {
+  // By its channel the child notices when this process is killed.
+  stdio: ["inherit", "inherit", "inherit", "ipc"],
   env: { ...process.env, SHARDCAST_LAUNCHED_BY: "bin.mjs" },
 });
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));

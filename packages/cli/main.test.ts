@@ -80,13 +80,6 @@ test("an unknown command is refused with the one that was meant", async () => {
   });
 });
 
-test("bin.mjs runs the command from plain Node, and hands back its exit code", async () => {
-  const bin = new URL("bin.mjs", import.meta.url).pathname;
-  const run = (...args: string[]) => shardcast(args, { program: ["node", bin] });
-  expect(await run("--version")).toEqual({ exitCode: 0, stdout: `${VERSION}\n`, stderr: "" });
-  expect((await run("sevre")).exitCode).toBe(2);
-});
-
 describe("check-config", () => {
   test("every setting that holds is printed with where it comes from, as a file that would say the same", async () => {
     const directory = mkdtempSync(join(tmpdir(), "shardcast-test-"));
