@@ -317,9 +317,10 @@ export const SETTINGS = {
   },
   embeddedLogBytes: {
     name: "embedded-log-bytes",
-    kind: bytes(2 ** 20, 64 * 2 ** 30),
+    // A message of 1 MiB takes a little more with its channel, envelope and index.
+    kind: bytes(2 * 2 ** 20, 64 * 2 ** 30),
     group: "history",
-    doc: "Memory of the supervisor's own log, which holds what comes from HTTP and the demo feed.",
+    doc: "Memory of the supervisor's own log, which holds what comes from HTTP and the demo feed. A batch of publishes that it can not hold at once is refused as a whole.",
     default: 64 * 2 ** 20,
   },
   resumeMaxRecords: {

@@ -49,6 +49,34 @@ describe("the embedded log", () => {
     ]);
   });
 
+  test("a batch is appended as a whole and can be read as a whole, or nothing of it is there", async () => {
+    const sizes = fc.array(fc.oneof(fc.nat(50), fc.nat(3_000), fc.nat(9_000)), { maxLength: 40 });
+    const outcomes = new Set<boolean>();
+    await fc.assert(
+      fc.asyncProperty(fc.array(sizes, { maxLength: 6 }), async (batches) => {
+        const log = logOf(20_000);
+        for (const sizes of batches) {
+          const [before, earliest] = [log.next, log.earliest];
+          const messages = sizes.map((size) => ({ channel: "a", payload: json("x".repeat(size)) }));
+          let isAppended = true;
+          try {
+            log.appendAll(messages, 0);
+          } catch (error) {
+            expect(error).toBeInstanceOf(RangeError);
+            isAppended = false;
+          }
+          outcomes.add(isAppended);
+          expect(log.next).toBe(isAppended ? before + sizes.length : before);
+          if (!isAppended) expect(log.earliest).toBe(earliest);
+          else if (sizes.length > 0) {
+            expect(seen(await read(log, before - 1, log.next - 1, 1e9))).toHaveLength(sizes.length);
+          }
+        }
+      }),
+    );
+    expect(outcomes).toEqual(new Set([true, false]));
+  });
+
   test("each log is another stream", () => {
     expect(logOf(MEGABYTE).streamId).not.toBe(logOf(MEGABYTE).streamId);
   });

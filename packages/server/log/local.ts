@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { isChannelName } from "@shardcast/protocol/channel";
 import type { Publication } from "../publication.ts";
-import { LogSegment, segmentBytesFor } from "./localSegment.ts";
+import { entryBytesOf, LogSegment, type SegmentRoom, segmentBytesFor, segmentRoom } from "./localSegment.ts";
 import type { LogStream, RangeRequest, RangeResult, StreamLog } from "./log.ts";
 import { streamIdOf } from "./streamId.ts";
 
@@ -10,6 +10,11 @@ export interface EmbeddedLogOptions {
   readonly bytesMax: number;
   /** Builds what clients will see. Injected, because the log does not know routing. */
   readonly envelope: EnvelopeBuilder;
+}
+
+export interface EmbeddedMessage {
+  readonly channel: string;
+  readonly payload: Uint8Array | null;
 }
 
 export type EnvelopeBuilder = (
@@ -62,26 +67,36 @@ export class EmbeddedLog implements StreamLog {
     return this.#segments[0]?.first ?? this.#next;
   }
 
-  /**
-   * Appends one message. Throws `RangeError` for what is no channel, and for an entry that is larger than the whole
-   * log; nothing is appended then.
-   */
+  /** Appends one message. Throws as `appendAll` does. */
   append(channel: string, payload: Uint8Array | null, timestampMs: number): Publication {
-    if (!isChannelName(channel)) throw new RangeError("a message needs a channel name");
-    const offset = this.#next;
-    const envelope = this.#envelope({ channel, streamId: this.streamId, offset, timestampMs }, payload);
-    const publication = { offset, timestampMs, channel, envelope };
-    const segmentBytesMin = segmentBytesFor(publication);
-    if (segmentBytesMin > this.#bytesMax) {
-      throw new RangeError(
-        `a message of ${envelope.length} bytes is larger than the log of ${this.#bytesMax}`,
-      );
-    }
-    if (!this.#segments.at(-1)?.append(publication)) {
-      this.#begin(offset, Math.max(this.#segmentBytes, segmentBytesMin)).append(publication);
-    }
-    this.#next++;
+    const [publication] = this.appendAll([{ channel, payload }], timestampMs);
+    if (publication === undefined) throw new Error("what was appended is not there");
     return publication;
+  }
+
+  /**
+   * Appends all messages, or none: throws `RangeError` for what is no channel, and for more than the whole log holds
+   * at once, whose first would be gone when its last is there.
+   */
+  appendAll(messages: readonly EmbeddedMessage[], timestampMs: number): Publication[] {
+    const publications = messages.map(({ channel, payload }, index) => {
+      if (!isChannelName(channel)) throw new RangeError("a message needs a channel name");
+      const offset = this.#next + index;
+      const envelope = this.#envelope({ channel, streamId: this.streamId, offset, timestampMs }, payload);
+      return { offset, timestampMs, channel, envelope };
+    });
+    if (this.#bytesWith(publications) > this.#bytesMax) {
+      const bytes = publications.reduce((sum, { envelope }) => sum + envelope.length, 0);
+      throw new RangeError(`${bytes} bytes are more than the log of ${this.#bytesMax} holds at once`);
+    }
+    for (const publication of publications) {
+      if (!this.#segments.at(-1)?.append(publication)) {
+        const bytes = Math.max(this.#segmentBytes, segmentBytesFor(publication));
+        this.#begin(publication.offset, bytes).append(publication);
+      }
+      this.#next++;
+    }
+    return publications;
   }
 
   streams(): Promise<LogStream[]> {
@@ -116,6 +131,23 @@ export class EmbeddedLog implements StreamLog {
       bytes += publication.envelope.length;
     }
     return { kind: "read", publications, through: after + publications.length };
+  }
+
+  /** What the segments take in which all of these stand: the newest one where the first still fits, and new ones. */
+  #bytesWith(publications: readonly Publication[]): number {
+    const tail = this.#segments.at(-1);
+    let room: SegmentRoom = tail?.room ?? { bytes: 0, entries: 0 };
+    let total = 0;
+    for (const publication of publications) {
+      const entryBytes = entryBytesOf(publication);
+      if (entryBytes > room.bytes || room.entries === 0) {
+        const bytes = Math.max(this.#segmentBytes, segmentBytesFor(publication));
+        room = segmentRoom(bytes);
+        total += bytes;
+      } else if (total === 0) total = tail?.bytes ?? 0;
+      room = { bytes: room.bytes - entryBytes, entries: room.entries - 1 };
+    }
+    return total;
   }
 
   /** Opens a segment, and lets the oldest go until it fits. */

@@ -8,12 +8,27 @@ const INDEX_BYTES = 8;
 /** The index gets one byte in so many: envelopes hardly come smaller than 100 bytes. */
 const INDEX_SHARE = 12;
 
-/** What an entry takes beside its channel and envelope. */
-const ENTRY_OVERHEAD_BYTES = ENTRY_HEADER_BYTES + INDEX_BYTES;
+/** What a segment can still take. */
+export interface SegmentRoom {
+  readonly bytes: number;
+  readonly entries: number;
+}
+
+/** What an entry takes of its segment's room. */
+export function entryBytesOf({ channel, envelope }: Publication): number {
+  return ENTRY_HEADER_BYTES + channel.length + envelope.length;
+}
+
+/** The room of an empty segment of this size. */
+export function segmentRoom(bytes: number): SegmentRoom {
+  // Entries smaller than this leave some of the block unused, rather than let the index outgrow its share.
+  const indexBytes = Math.max(INDEX_BYTES, Math.floor(bytes / INDEX_SHARE));
+  return { bytes: bytes - indexBytes, entries: Math.floor(indexBytes / INDEX_BYTES) };
+}
 
 /** The size of a segment that holds just this entry. */
-export function segmentBytesFor({ channel, envelope }: Publication): number {
-  const entryBytes = ENTRY_OVERHEAD_BYTES + channel.length + envelope.length;
+export function segmentBytesFor(publication: Publication): number {
+  const entryBytes = INDEX_BYTES + entryBytesOf(publication);
   return Math.ceil((entryBytes * INDEX_SHARE) / (INDEX_SHARE - 1)) + 1;
 }
 
@@ -32,17 +47,22 @@ export class LogSegment {
 
   constructor(first: number, bytes: number) {
     this.first = first;
-    // Entries smaller than this leave some of the block unused, rather than let the index outgrow its share.
-    const indexBytes = Math.max(INDEX_BYTES, Math.floor(bytes / INDEX_SHARE));
     this.bytes = bytes;
-    this.#indexMax = Math.floor(indexBytes / INDEX_BYTES);
-    this.#block = Buffer.allocUnsafeSlow(bytes - indexBytes);
+    const room = segmentRoom(bytes);
+    this.#indexMax = room.entries;
+    this.#block = Buffer.allocUnsafeSlow(room.bytes);
+  }
+
+  get room(): SegmentRoom {
+    const used = this.#ends.at(-1) ?? 0;
+    return { bytes: this.#block.length - used, entries: this.#indexMax - this.#ends.length };
   }
 
   /** False where it does not fit any more. */
-  append({ timestampMs, channel, envelope }: Publication): boolean {
+  append(publication: Publication): boolean {
+    const { timestampMs, channel, envelope } = publication;
     const start = this.#ends.at(-1) ?? 0;
-    const end = start + ENTRY_HEADER_BYTES + channel.length + envelope.length;
+    const end = start + entryBytesOf(publication);
     if (end > this.#block.length || this.#ends.length === this.#indexMax) return false;
     this.#block.writeDoubleBE(timestampMs, start);
     this.#block[start + 8] = channel.length;

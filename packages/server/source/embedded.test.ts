@@ -35,10 +35,12 @@ const one = Buffer.from("1");
 
 test("appends of one turn share a frame, and frames join without a hole", async () => {
   const { log, frames, source } = stage();
-  expect(source.append("a", one, 5)).toMatchObject({ offset: 0, channel: "a", timestampMs: 5 });
-  source.append("b", one, 5);
+  expect(source.append([{ channel: "a", payload: one }], 5)).toMatchObject([
+    { offset: 0, channel: "a", timestampMs: 5 },
+  ]);
+  source.append([{ channel: "b", payload: one }], 5);
   await nextTurn();
-  source.append("c", one, 5);
+  source.append([{ channel: "c", payload: one }], 5);
   await nextTurn();
   expect(frames).toMatchObject([
     { streamId: log.streamId, after: -1, through: 1, publications: [{ channel: "a" }, { channel: "b" }] },
@@ -49,7 +51,7 @@ test("appends of one turn share a frame, and frames join without a hole", async 
 test("a head comes each second, after all that it names", async () => {
   const { log, frames, source, second } = stage();
   second();
-  source.append("a", one, 5);
+  source.append([{ channel: "a", payload: one }], 5);
   second();
   expect(frames.map((frame) => frame.kind)).toEqual(["heads", "range", "heads"]);
   expect(frames[0]).toMatchObject({ heads: [{ streamId: log.streamId, through: -1 }] });
@@ -61,7 +63,7 @@ test("a head comes each second, after all that it names", async () => {
 test("a frame that the bus refuses is counted, stays in the log, and the next head tells of it", async () => {
   const { log, bus, frames, source, second } = stage();
   bus.isDown = true;
-  source.append("a", one, 5);
+  source.append([{ channel: "a", payload: one }], 5);
   await nextTurn();
   await nextTurn();
   expect(source.stats).toEqual({ publications: 1, frames: 0, framesRefused: 1 });
@@ -73,7 +75,7 @@ test("a frame that the bus refuses is counted, stays in the log, and the next he
 
 test("closing publishes what is left and ends the heads", () => {
   const { frames, source, timers } = stage();
-  source.append("a", one, 5);
+  source.append([{ channel: "a", payload: one }], 5);
   source.close();
   expect(frames).toMatchObject([{ kind: "range", through: 0 }]);
   expect(timers).toHaveLength(0);

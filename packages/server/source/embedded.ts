@@ -9,7 +9,13 @@ export interface AppendableLog {
   readonly streamId: string;
   /** The offset that the next entry gets. */
   readonly next: number;
-  append(channel: string, payload: Uint8Array | null, timestampMs: number): Publication;
+  /** All, or none. */
+  appendAll(messages: readonly EmbeddedMessage[], timestampMs: number): readonly Publication[];
+}
+
+export interface EmbeddedMessage {
+  readonly channel: string;
+  readonly payload: Uint8Array | null;
 }
 
 export interface EmbeddedSourceOptions {
@@ -62,15 +68,17 @@ export class EmbeddedSource {
     return { publications: this.#publications, frames: this.#frames, framesRefused: this.#framesRefused };
   }
 
-  /** Appends at once, and publishes at the end of this turn. Throws as the log's `append` does. */
-  append(channel: string, payload: Uint8Array | null, timestampMs: number): Publication {
-    const publication = this.#options.log.append(channel, payload, timestampMs);
-    this.#publications++;
-    this.#turn.push(publication);
-    this.#turnBytes += publication.envelope.length;
-    if (this.#turnBytes >= FRAME_BYTES_TARGET) this.#flush();
-    else this.#scheduleFlush();
-    return publication;
+  /** Appends all messages at once, or none, and publishes at the end of this turn. Throws as the log's `appendAll` does. */
+  append(messages: readonly EmbeddedMessage[], timestampMs: number): readonly Publication[] {
+    const publications = this.#options.log.appendAll(messages, timestampMs);
+    this.#publications += publications.length;
+    for (const publication of publications) {
+      this.#turn.push(publication);
+      this.#turnBytes += publication.envelope.length;
+      if (this.#turnBytes >= FRAME_BYTES_TARGET) this.#flush();
+    }
+    if (this.#turn.length > 0) this.#scheduleFlush();
+    return publications;
   }
 
   /** Publishes what is left, and no heads any more. */

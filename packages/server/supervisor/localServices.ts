@@ -7,8 +7,9 @@ import { LocalBusServer } from "../bus/localServer.ts";
 import type { Config } from "../config/shape.ts";
 import { EmbeddedLog } from "../log/local.ts";
 import { LocalLogServer } from "../log/localServer.ts";
+import type { Publication } from "../publication.ts";
 import { DemoFeed } from "../source/demo.ts";
-import { EmbeddedSource } from "../source/embedded.ts";
+import { type EmbeddedMessage, EmbeddedSource } from "../source/embedded.ts";
 import { buildEnvelope } from "../source/envelope.ts";
 
 /** What the supervisor is to its shards: their bus, and the log of what was published at this instance. */
@@ -68,27 +69,23 @@ export class LocalServices {
     this.#demo = new DemoFeed({
       messagesPerSecond: demo.messagesPerSecond,
       seed: Date.now() % 2 ** 31,
-      append: (channel, payload, timestampMs) => source.append(channel, payload, timestampMs),
+      append: (channel, payload, timestampMs) => source.append([{ channel, payload }], timestampMs),
     });
   }
 
   /** Appends all items, or none. Rejects with `PublishError`. */
-  publish(items: readonly PublishItem[]): Promise<readonly Published[]> {
+  async publish(items: readonly PublishItem[]): Promise<readonly Published[]> {
     const source = this.#source;
-    if (source === undefined)
-      return Promise.reject(new PublishError("unavailable", "this instance is starting or ending"));
+    if (source === undefined) throw new PublishError("unavailable", "this instance is starting or ending");
     const tooLarge = items.findIndex(({ data }) => data.length > PAYLOAD_BYTES_MAX);
     if (tooLarge >= 0) {
-      const message = `item ${tooLarge} is larger than ${PAYLOAD_BYTES_MAX} bytes`;
-      return Promise.reject(new PublishError("bad_request", message));
+      throw new PublishError("bad_request", `item ${tooLarge} is larger than ${PAYLOAD_BYTES_MAX} bytes`);
     }
-    const nowMs = Date.now();
-    return Promise.resolve(
-      items.map(({ channel, data }) => {
-        const { offset } = source.append(channel, data, nowMs);
-        return { channel, cursor: formatCursor(this.#log.streamId, offset) };
-      }),
-    );
+    const messages = items.map(({ channel, data }) => ({ channel, payload: data }));
+    return append(source, messages).map(({ channel, offset }) => ({
+      channel,
+      cursor: formatCursor(this.#log.streamId, offset),
+    }));
   }
 
   /** Nothing new enters from here on; what is there still reaches the shards. */
@@ -102,6 +99,16 @@ export class LocalServices {
     await this.#bus?.close();
     await this.#logServer?.close();
     await this.#log.close();
+  }
+}
+
+function append(source: EmbeddedSource, messages: readonly EmbeddedMessage[]): readonly Publication[] {
+  try {
+    return source.append(messages, Date.now());
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    const message = `nothing of the batch was accepted: ${error.message} (--embedded-log-bytes)`;
+    throw new PublishError("bad_request", message, { cause: error });
   }
 }
 
