@@ -1,3 +1,4 @@
+import { MARK_TOO_LONG } from "@shardcast/protocol/mark";
 import type { Logger } from "pino";
 import { type Figure, shardMetrics } from "./admin/shardMetrics.ts";
 import { FrameError } from "./bus/frame.ts";
@@ -105,7 +106,7 @@ export class Shard {
     });
     this.#reads = new SharedReads(this.#log);
     this.#bus = new ProbedBus({
-      bus: openBus(config.bus, start.busPath, "frames"),
+      bus: openBus(config.bus, start.busPath, "frames", (problem) => logger.warn(`the bus: ${problem}`)),
       onStale: (reason) => logger.error(`${reason}: connecting anew`),
     });
     this.#watch = new StreamWatch({
@@ -295,6 +296,9 @@ export class Shard {
     return [
       gauge("connections", "Clients connected.", () => this.#gateway.connections),
       gauge("topics", "Names that clients subscribe to.", () => this.#hub.topics.size),
+      gauge("mark_too_long", "1 while the position in all streams is too long to be told to clients.", () =>
+        this.#hub.mark() === MARK_TOO_LONG ? 1 : 0,
+      ),
       gauge("bus_connected", "1 while the bus is connected.", () =>
         this.#bus.state === "connected" ? 1 : 0,
       ),

@@ -1,5 +1,6 @@
 import type { ReconnectableBus } from "./bus.ts";
 import { LocalBroadcastBus } from "./local.ts";
+import { NatsBroadcastBus } from "./nats.ts";
 import { RedisBroadcastBus } from "./redis.ts";
 
 export interface BusConfig {
@@ -11,17 +12,33 @@ export interface BusConfig {
   /** These go before what the URL says. */
   readonly username?: string;
   readonly password?: string;
+  /** NATS only. */
+  readonly token?: string;
+  readonly natsCredentials?: string;
 }
 
 /** What travels: the publications of streams between shards, or the announcements of instances. */
 export type BusTraffic = "frames" | "cluster";
 
-/** The bus that the configuration names. Only this file and tests know the drivers. */
-export function openBus(config: BusConfig, localPath: string, traffic: BusTraffic): ReconnectableBus {
+/**
+ * The bus that the configuration names. Only this file and tests know the drivers. `onProblem` is told why a bus is not
+ * connected, where its driver can say so.
+ */
+export function openBus(
+  config: BusConfig,
+  localPath: string,
+  traffic: BusTraffic,
+  onProblem: (problem: string) => void = () => {},
+): ReconnectableBus {
   if (config.url === "local:") return new LocalBroadcastBus({ path: localPath });
   if (/^rediss?[:+]/.test(config.url)) {
     const { url, prefix, ca, username, password } = config;
     return new RedisBroadcastBus({ url, channel: `${prefix}.${traffic}`, ca, username, password });
+  }
+  if (/^(?:nats|tls):/.test(config.url)) {
+    const { url, prefix, ca, username, password, token, natsCredentials: credentials } = config;
+    const login = { username, password, token, credentials };
+    return new NatsBroadcastBus({ url, subject: `${prefix}.${traffic}`, ca, ...login, onProblem });
   }
   throw new Error(`no driver for the bus ${config.url.split(":", 1)[0]}:`);
 }

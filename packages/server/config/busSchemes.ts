@@ -1,3 +1,4 @@
+import { parseNatsUrl } from "../bus/natsUrl.ts";
 import { parseRedisUrl } from "../bus/redisUrl.ts";
 
 /** What `--bus` can name. A driver adds its scheme here, and its constructor where the process is composed. */
@@ -10,6 +11,8 @@ export const BUS_SCHEMES: Readonly<Record<string, BusScheme>> = {
   "rediss:": redis("rediss://host:6379"),
   "redis+sentinel:": redis("redis+sentinel://host1:26379,host2:26379/master-name"),
   "rediss+sentinel:": redis("rediss+sentinel://host1:26379,host2:26379/master-name"),
+  "nats:": nats("nats://host1:4222,host2:4222"),
+  "tls:": nats("tls://host1:4222,host2:4222"),
 };
 
 interface BusScheme {
@@ -28,6 +31,16 @@ function redis(example: string): BusScheme {
   };
 }
 
+function nats(example: string): BusScheme {
+  return {
+    example,
+    check: (url) => {
+      const parsed = parseNatsUrl(url);
+      return "fault" in parsed ? parsed.fault : undefined;
+    },
+  };
+}
+
 export function busUrlFault(url: string): string | undefined {
   const scheme = /^[a-z][a-z0-9+.-]*:/.exec(url)?.[0];
   const supported = Object.values(BUS_SCHEMES)
@@ -41,6 +54,11 @@ export function busUrlFault(url: string): string | undefined {
 /** Whether an authority for certificates can mean something to the bus. */
 export function canBusEncrypt(url: string): boolean {
   return !/^(?:local|redis(?:\+sentinel)?):/.test(url);
+}
+
+/** Whether the bus knows tokens and credentials. */
+export function isNatsBus(url: string): boolean {
+  return /^(?:nats|tls):/.test(url);
 }
 
 /** Whether the URL itself says who logs in. */

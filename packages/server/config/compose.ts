@@ -28,6 +28,8 @@ export function composeConfig(values: ResolvedValues): Config {
       ...(values.busCa !== undefined && { ca: values.busCa }),
       ...(values.busUsername !== undefined && { username: values.busUsername }),
       ...(values.busPassword !== undefined && { password: values.busPassword }),
+      ...(values.busToken !== undefined && { token: values.busToken }),
+      ...(values.busNatsCreds !== undefined && { natsCredentials: values.busNatsCreds }),
     },
     ...(kafka && { kafka }),
     routing: { channelTemplate: values.channelTemplate, topicTemplates: values.topicTemplates },

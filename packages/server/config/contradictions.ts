@@ -1,4 +1,4 @@
-import { canBusEncrypt, hasBusLogin, isSharedBus } from "./busSchemes.ts";
+import { canBusEncrypt, hasBusLogin, isNatsBus, isSharedBus } from "./busSchemes.ts";
 import { didYouMean } from "./didYouMean.ts";
 import { connectionContradictions, readingContradictions } from "./kafkaContradictions.ts";
 import { isGiven, type Origin, type Problem, problemAt } from "./problem.ts";
@@ -24,6 +24,7 @@ const RULES: readonly Rule[] = [
   { compares: ["bus"], find: sharedBusWithoutLog },
   { compares: ["bus", "demo"], find: demoOnSharedBus },
   { compares: ["bus", "busCa", "busUsername", "busPassword"], find: busConnection },
+  { compares: ["bus", "busUsername", "busPassword", "busToken", "busNatsCreds"], find: busLogins },
   { compares: ["role", "demo"], find: gatewayWithDemo },
   { compares: ["demo"], find: rateWithoutDemo },
   { compares: ["kafkaDeadLetterTopic", "kafkaTopics", "publishTopic"], find: deadLettersInCircles },
@@ -106,6 +107,21 @@ function busConnection({ values: { bus }, origins }: Found): Problem[] {
     problems.push(problemAt(origins.busUsername, "needs its password", "Set --bus-password-file too."));
   }
   return problems;
+}
+
+/** NATS knows three ways to log in, of which one counts. */
+function busLogins({ values: { bus }, origins }: Found): Problem[] {
+  const own = [origins.busToken, origins.busNatsCreds].filter(isGiven);
+  if (!isNatsBus(bus)) {
+    return own.map((origin) =>
+      problemAt(origin, "is known to NATS only", "Leave it out, or set --bus nats://…."),
+    );
+  }
+  const inUrl = hasBusLogin(bus) ? [origins.bus] : [];
+  const named = isGiven(origins.busUsername) ? [origins.busUsername] : [];
+  const [first, second] = [...inUrl, ...named, ...own];
+  if (own.length === 0 || first === undefined || second === undefined) return [];
+  return [problemAt(second, "is a second login for the bus", "Leave one out.")];
 }
 
 function gatewayWithDemo({ values: { role, demo }, origins }: Found): Problem[] {

@@ -7,7 +7,13 @@ export function redactConfig(config: Config): Config {
   const { bus, kafka } = config;
   return {
     ...config,
-    bus: { ...bus, url: redactUrl(bus.url), ...(bus.password !== undefined && { password: HIDDEN }) },
+    bus: {
+      ...bus,
+      url: redactUrl(bus.url),
+      ...(bus.password !== undefined && { password: HIDDEN }),
+      ...(bus.token !== undefined && { token: HIDDEN }),
+      ...(bus.natsCredentials !== undefined && { natsCredentials: HIDDEN }),
+    },
     ...(kafka && { kafka: { ...kafka, connection: redactConnection(kafka.connection) } }),
   };
 }

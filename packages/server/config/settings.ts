@@ -16,7 +16,7 @@ import type { Setting } from "./setting.ts";
 import { channelTemplateFault } from "./templateFault.ts";
 
 const NAME = /^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$/;
-const PREFIX = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$/;
+const PREFIX = /^(?=.{1,63}$)[A-Za-z0-9][A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]+)*$/;
 const HOST = /^[A-Za-z0-9:._%-]{1,253}$/;
 /** Kafka's own grammar of topic names. */
 const TOPIC = /^(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}$/;
@@ -214,7 +214,11 @@ export const SETTINGS = {
   },
   busPrefix: {
     name: "bus-prefix",
-    kind: text("up to 63 letters, digits, dots, dashes and underscores", PREFIX, "<name>"),
+    kind: text(
+      "up to 63 letters, digits, dashes and underscores, and single dots between them",
+      PREFIX,
+      "<name>",
+    ),
     group: "bus",
     doc: "Begins all names that this cluster uses on the bus and in Kafka. Two clusters need two.",
     default: "shardcast",
@@ -238,6 +242,19 @@ export const SETTINGS = {
     group: "bus",
     doc: "Password for the bus, where the URL does not hold it. Other users of the machine can see flags: prefer the file.",
     secret: "whole",
+  },
+  busToken: {
+    name: "bus-token",
+    kind: text("a token", /^[^\r\n]{1,10000}$/, "<token>"),
+    group: "bus",
+    doc: "Token for NATS, where the URL does not hold it. Other users of the machine can see flags: prefer the file.",
+    secret: "whole",
+  },
+  busNatsCreds: {
+    name: "bus-nats-creds",
+    kind: fileContents(),
+    group: "bus",
+    doc: "Credentials file (JWT and key) for NATS, or a file with the seed of an nkey.",
   },
   ...KAFKA_CONNECTION_SETTINGS,
   kafkaTopics: {

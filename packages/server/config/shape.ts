@@ -39,6 +39,9 @@ export interface Config {
     /** Both are instead of a login in the URL. */
     readonly username?: string;
     readonly password?: string;
+    readonly token?: string;
+    /** What a credentials file of NATS holds. */
+    readonly natsCredentials?: string;
   };
   /** Absent where no brokers are configured: the log is then the supervisor's memory. */
   readonly kafka?: KafkaConfig;
