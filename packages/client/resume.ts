@@ -1,4 +1,5 @@
 import { formatCursor } from "@shardcast/protocol/cursor";
+import { shortenSince } from "@shardcast/protocol/mark";
 
 /**
  * Streams whose cursors are kept beside the mark, far above what one refresh interval needs. Beyond it a resume
@@ -8,6 +9,9 @@ export const CURSORS_MAX = 4000;
 
 /** So many cursors are worth a fresh mark, which replaces them all. */
 const CURSORS_WORTH_A_MARK = 256;
+
+/** So many entries of a `since` are sent as they are. */
+const CURSORS_SENT_MAX = 100;
 
 /**
  * How far everything that has settled was delivered: the last mark, and for each stream the greatest offset seen
@@ -44,6 +48,7 @@ export class ResumePosition {
   since(): readonly string[] {
     const entries = this.#mark === undefined ? [] : [this.#mark];
     for (const [streamId, offset] of this.#offsets) entries.push(formatCursor(streamId, offset));
-    return entries;
+    // Thousands of cursors beside a mark would not fit in the message that a server takes.
+    return entries.length > CURSORS_SENT_MAX ? shortenSince(entries) : entries;
   }
 }

@@ -1,7 +1,16 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { formatCursor, parseCursor } from "./cursor.ts";
-import { formatMark, joinSince, MARK_STREAMS_MAX, type Positions, parseMark } from "./mark.ts";
+import {
+  formatMark,
+  joinSince,
+  MARK_CHARACTERS_MAX,
+  MARK_STREAMS_MAX,
+  MARK_TOO_LONG,
+  type Positions,
+  parseMark,
+  shortenSince,
+} from "./mark.ts";
 
 const streamIds = fc.stringMatching(/^[0-9a-z]{7}$/);
 const positions = fc.uniqueArray(fc.tuple(streamIds, fc.maxSafeNat()), {
@@ -13,7 +22,9 @@ describe("a mark", () => {
   test("reads back as it was written", () => {
     fc.assert(
       fc.property(positions, (entries) => {
-        expect(parseMark(formatMark(entries))).toEqual(new Map(entries));
+        const mark = formatMark(entries);
+        expect(parseMark(mark)).toEqual(new Map(entries));
+        expect(formatMark(entries.toReversed())).toBe(mark);
       }),
     );
   });
@@ -38,12 +49,23 @@ describe("a mark", () => {
   });
 
   test("is read from any text without an exception, and holds safe integers only", () => {
-    const nearlyMarks = fc.stringMatching(/^m([0-9a-zA-Z]{6,19}~?){0,4}$/);
+    const nearlyMarks = fc.stringMatching(/^m[0-9a-zA-Z_-]{0,60}~?$/);
     fc.assert(
       fc.property(fc.oneof(nearlyMarks, fc.string()), (text) => {
-        for (const next of parseMark(text)?.values() ?? []) expect(Number.isSafeInteger(next)).toBe(true);
+        for (const [streamId, next] of parseMark(text) ?? []) {
+          expect(streamId).toMatch(/^[0-9a-z]{7}$/);
+          expect(Number.isSafeInteger(next)).toBe(true);
+        }
       }),
     );
+  });
+
+  test("of 4,000 busy streams fits its bound, and so a message of 64 KB", () => {
+    const entries = Array.from({ length: 4000 }, (_, i) => {
+      const id = (i * 2_654_435_761 * 7) % 36 ** 7;
+      return [id.toString(36).padStart(7, "0"), 250_000_000 - i * 1000] as const;
+    });
+    expect(formatMark(entries).length).toBeLessThan(MARK_CHARACTERS_MAX);
   });
 
   test("names no more streams than its limit", () => {
@@ -75,8 +97,8 @@ describe("a since list", () => {
         }
         const fromMark = entries.some((each) => each.isMark);
         const texts = entries.map((each) => each.text);
-        expect(joinSince(texts)).toEqual({ positions: expected, fromMark });
-        expect(joinSince(texts.toReversed())).toEqual({ positions: expected, fromMark });
+        expect(joinSince(texts)).toEqual({ positions: expected, fromMark, tooLong: false });
+        expect(joinSince(texts.toReversed())).toEqual({ positions: expected, fromMark, tooLong: false });
       }),
     );
   });
@@ -86,6 +108,28 @@ describe("a since list", () => {
   });
 
   test("of a cursor goes on after that publication", () => {
-    expect(joinSince(["abcdef0:41"])).toEqual({ positions: new Map([["abcdef0", 42]]), fromMark: false });
+    expect(joinSince(["abcdef0:41"])).toEqual({
+      positions: new Map([["abcdef0", 42]]),
+      fromMark: false,
+      tooLong: false,
+    });
+  });
+
+  test("shortened says the same, in one entry where a mark is among them", () => {
+    fc.assert(
+      fc.property(fc.array(entry, { maxLength: 10 }), (entries) => {
+        const texts = entries.map((each) => each.text);
+        const shortened = shortenSince(texts);
+        expect(joinSince(shortened)).toEqual(joinSince(texts));
+        if (entries.some((each) => each.isMark)) expect(shortened).toHaveLength(1);
+      }),
+    );
+    expect(shortenSince(["m", "of a newer server"])).toEqual(["m", "of a newer server"]);
+  });
+
+  test("in which a position was too long to be told recovers nothing, whatever cursors stand beside it", () => {
+    expect(parseMark(MARK_TOO_LONG)).toBeUndefined();
+    expect(joinSince(["abcdef0:1", MARK_TOO_LONG])).toMatchObject({ tooLong: true, fromMark: true });
+    expect(shortenSince(["abcdef0:1", MARK_TOO_LONG])).toEqual([MARK_TOO_LONG]);
   });
 });

@@ -1,6 +1,7 @@
 // What docs/protocol.md promises under "Bad input", over real sockets, beside a client that must not notice.
 import { afterEach, expect, test } from "bun:test";
 import { CLOSE_CODES } from "@shardcast/protocol/closeCodes";
+import { MARK_TOO_LONG } from "@shardcast/protocol/mark";
 import { type GatewayFixtureOptions, gatewayFixture, RawClient, STREAM } from "./gateway.fixture.ts";
 import { RawSocket } from "./rawSocket.fixture.ts";
 
@@ -186,6 +187,7 @@ test("unsubscribing what was never subscribed is answered like any other, and ta
 
 test.each([
   ["of another stream", "another:5"],
+  ["of a position that was too long to be told", MARK_TOO_LONG],
   ["from the future", `${STREAM}:99`],
   ["at the end of all numbers", `${STREAM}:${Number.MAX_SAFE_INTEGER}`],
 ])("a cursor %s is not recovered, and the last value follows", async (_, cursor) => {

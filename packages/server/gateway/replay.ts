@@ -18,6 +18,7 @@ export class Replay {
   readonly #already: readonly string[];
   /** The offset that the client needs next, for each stream that it resumes. */
   readonly #next: Positions;
+  readonly #positionUnknown: boolean;
   #records = 0;
   #bytes = 0;
   readonly #oldestMs: number;
@@ -32,11 +33,13 @@ export class Replay {
     this.#patterns = options.channels.filter((name) => name.endsWith(".*"));
     this.#already = options.already;
     this.#next = nextOffsets(options.since, options.hub);
+    this.#positionUnknown = options.since.tooLong;
     this.#oldestMs = options.nowMs - options.limits.ageMsMax;
   }
 
   /** Whether every stream of the positions is known here, and none of them lies beyond what was delivered. */
   get possible(): boolean {
+    if (this.#positionUnknown) return false;
     for (const [streamId, next] of this.#next) {
       const slot = this.#hub.slot(streamId);
       if (slot === undefined || next > slot.next) return false;

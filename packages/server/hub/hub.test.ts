@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { covers, patternsOf } from "@shardcast/protocol/channel";
-import { parseMark } from "@shardcast/protocol/mark";
+import { formatMark, MARK_TOO_LONG, parseMark } from "@shardcast/protocol/mark";
 import fc from "fast-check";
 import { broaderTopic, Hub } from "./hub.ts";
 import type { Topic } from "./topics.ts";
@@ -100,6 +100,17 @@ describe("a hub", () => {
     expect(parseMark(hub.mark())).toEqual(new Map([["stream1", 7]]));
     hub.deliver("stream0", [], 9);
     expect(parseMark(hub.mark())?.get("stream0")).toBe(10);
+  });
+
+  test("says that its position is too long to be told rather than leave streams out", () => {
+    const one = formatMark([["stream0", 0]]);
+    const hub = new Hub(LIMITS, () => {}, { markCharactersMax: one.length });
+    hub.open("stream0", 0);
+    expect(hub.mark()).toBe(one);
+    hub.open("stream1", 0);
+    expect(hub.mark()).toBe(MARK_TOO_LONG);
+    hub.gap("stream1", -1, 0, "gone");
+    expect(hub.mark()).toBe(one);
   });
 
   test("tells a gap once to each topic that the stream feeds, or may feed", () => {

@@ -1,6 +1,6 @@
 import { covers, patternsOf } from "@shardcast/protocol/channel";
 import { formatCursor } from "@shardcast/protocol/cursor";
-import { formatMark } from "@shardcast/protocol/mark";
+import { formatMark, MARK_CHARACTERS_MAX, MARK_STREAMS_MAX, MARK_TOO_LONG } from "@shardcast/protocol/mark";
 import type { GapReason } from "@shardcast/protocol/messages";
 import type { Publication } from "../publication.ts";
 import { History, type HistoryLimits, type StreamSlot } from "./history.ts";
@@ -16,11 +16,19 @@ export class Hub {
   readonly counters: HubCounters = { publications: 0, payloadBytes: 0, deliveries: 0, gaps: 0 };
   readonly #broadcast: Broadcast;
   readonly #slots = new Map<string, StreamSlot>();
+  readonly #markCharactersMax: number;
   readonly #decoder = new TextDecoder();
   #mark: string | undefined;
+  /** The slots in the order of a mark. */
+  #sorted: readonly StreamSlot[] | undefined;
 
-  constructor(limits: HistoryLimits, broadcast: Broadcast, now: () => number = Date.now) {
+  constructor(
+    limits: HistoryLimits,
+    broadcast: Broadcast,
+    { now = Date.now, markCharactersMax = MARK_CHARACTERS_MAX }: HubOptions = {},
+  ) {
     this.history = new History(limits, now);
+    this.#markCharactersMax = Math.min(MARK_CHARACTERS_MAX, markCharactersMax);
     this.#broadcast = broadcast;
   }
 
@@ -28,6 +36,7 @@ export class Hub {
   open(streamId: string, next: number): void {
     if (this.#slots.has(streamId)) return;
     this.#slots.set(streamId, this.history.openSlot(streamId, next));
+    this.#sorted = undefined;
     this.#mark = undefined;
   }
 
@@ -60,6 +69,7 @@ export class Hub {
       // The offsets from here on are used a second time: a new slot, so that no entry of the old epoch answers.
       slot = this.history.openSlot(streamId, through + 1);
       this.#slots.set(streamId, slot);
+      this.#sorted = undefined;
     }
     slot.next = through + 1;
     slot.floor = through + 1;
@@ -75,15 +85,19 @@ export class Hub {
     return this.#slots.get(streamId);
   }
 
-  /** The position in all streams up to which this hub has published. */
+  /** The position in all streams up to which this hub has published, or `MARK_TOO_LONG` where that can not be told. */
   mark(): string {
-    // A stream that is gone is left out: a shard that starts later does not know it, and nothing of it can be missed.
-    this.#mark ??= formatMark(
-      [...this.#slots.values()]
-        .filter((slot) => !slot.gone)
-        .map((slot) => [slot.streamId, slot.next] as const),
-    );
+    this.#mark ??= this.#tellMark();
     return this.#mark;
+  }
+
+  #tellMark(): string {
+    // A stream that is gone is left out: a shard that starts later does not know it, and nothing of it can be missed.
+    this.#sorted ??= [...this.#slots.values()].sort((a, b) => (a.streamId < b.streamId ? -1 : 1));
+    const streams = this.#sorted.filter((slot) => !slot.gone);
+    if (streams.length > MARK_STREAMS_MAX) return MARK_TOO_LONG;
+    const mark = formatMark(streams.map((slot) => [slot.streamId, slot.next] as const));
+    return mark.length > this.#markCharactersMax ? MARK_TOO_LONG : mark;
   }
 
   #publish({ channel, envelope }: Publication): void {
@@ -129,6 +143,12 @@ export class Hub {
 
 /** Sends one text to every client that listens to the topic. */
 export type Broadcast = (topic: string, text: string) => void;
+
+export interface HubOptions {
+  readonly now?: () => number;
+  /** What a client can send back in a message; never more than the protocol's own bound. */
+  readonly markCharactersMax?: number;
+}
 
 export interface HubCounters {
   publications: number;
