@@ -8,7 +8,9 @@ const steps: ReadonlyArray<readonly [name: string, command: readonly string[]]> 
 ];
 for (const [name, command] of steps) {
   console.log(`— ${name}`);
-  const { exitCode } = Bun.spawnSync([...command], { cwd: root, stdio: ["inherit", "inherit", "inherit"] });
+  const step = Bun.spawn([...command], { cwd: root, stdio: ["inherit", "inherit", "inherit"] });
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => step.kill(signal));
+  const exitCode = await step.exited;
   if (exitCode !== 0) {
     console.error(`check: ${name} failed (exit code ${exitCode})`);
     process.exit(1);
