@@ -52,9 +52,10 @@ function formatEffective(settings: readonly EffectiveSetting[], paint: Paint): s
   });
   return `${sections.join("\n\n")}\n\n${paint.green("# ok")}\n`;
 
-  // JSON is YAML, so that what is printed could be used as a config file.
-  function formatLine({ name, value, origin }: EffectiveSetting): string {
+  // JSON is YAML, so that what is printed could be used as a config file. What is hidden is no value to use again.
+  function formatLine({ name, value, isHidden, origin }: EffectiveSetting): string {
     const whence = origin.kind === "default" ? "default" : origin.name;
+    if (isHidden) return paint.dim(`# ${name}: set by ${whence}, not shown: ${value}`);
     return `${paint.cyan(name)}: ${JSON.stringify(value)} ${paint.dim(`# ${whence}`)}`;
   }
 }

@@ -84,12 +84,16 @@ describe("check-config", () => {
   test("every setting that holds is printed with where it comes from, as a file that would say the same", async () => {
     const directory = mkdtempSync(join(tmpdir(), "shardcast-test-"));
     try {
-      const env = { SHARDCAST_REGION: "eu", SHARDCAST_KAFKA_TLS: "1" };
-      const first = await shardcast(["check-config", ...KAFKA, "--history-bytes=1MiB"], { env });
+      const secret = join(directory, "password");
+      writeFileSync(secret, "geheim\n");
+      const env = { SHARDCAST_REGION: "eu", SHARDCAST_KAFKA_TLS: "1", SHARDCAST_KAFKA_SASL_USERNAME: "me" };
+      const sasl = ["--kafka-sasl-mechanism=PLAIN", `--kafka-sasl-password-file=${secret}`];
+      const first = await shardcast(["check-config", ...KAFKA, ...sasl, "--history-bytes=1MiB"], { env });
       expect(first).toMatchObject({ exitCode: 0, stderr: "" });
       expect(first.stdout).toContain('region: "eu" # SHARDCAST_REGION\n');
       expect(first.stdout).toContain("history-bytes: 1048576 # --history-bytes\n");
       expect(first.stdout).toContain('kafka-group: "shardcast.eu" # default\n');
+      expect(first.stdout).toContain(`kafka-sasl-password-file: "${secret}" # --kafka-sasl-password-file\n`);
       expect(first.stdout).toEndWith("# ok\n");
       const path = join(directory, "printed.yaml");
       const printed = first.stdout.replace(/^demo-rate.*\n/m, "");
@@ -109,7 +113,7 @@ describe("check-config", () => {
       env: { SHARDCAST_ROLE: "boss" },
     });
     expect([exitCode, stdout]).toEqual([2, ""]);
-    expect(stderr).toStartWith("shardcast: 3 problems with the settings; nothing was started.\n");
+    expect(stderr).toStartWith("shardcast: 3 problems with the settings:\n");
     for (const name of ["--prot: ", "--shards: ", "SHARDCAST_ROLE: "])
       expect(stderr).toContain(`\n  ${name}`);
   });
@@ -122,7 +126,8 @@ describe("check-config", () => {
       shardcast(["check-config", ...KAFKA, ...sasl, "--json"], { env }),
     ]);
     expect(text.stdout + json.stdout + text.stderr + json.stderr).not.toContain("geheim");
-    expect(text.stdout).toContain('kafka-sasl-password: "(secret)" # SHARDCAST_KAFKA_SASL_PASSWORD');
+    const hidden = "# kafka-sasl-password: set by SHARDCAST_KAFKA_SASL_PASSWORD, not shown: (secret)\n";
+    expect(text.stdout).toContain(`\n${hidden}`);
     expect(JSON.parse(json.stdout)).toMatchObject({
       ok: true,
       config: { kafka: { connection: { sasl: { password: "(secret)" } } } },

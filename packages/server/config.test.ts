@@ -136,6 +136,18 @@ describe("secrets", () => {
     expect(config.kafka?.connection.sasl?.password).toBe("geheim");
   });
 
+  test.each<[string, string[], Record<string, string>, string]>([
+    ["flag", ["--kafka-sasl-password=f"], { SHARDCAST_KAFKA_SASL_PASSWORD_FILE: "/none" }, "f"],
+    ["flag's file", ["--kafka-sasl-password-file=/p"], { SHARDCAST_KAFKA_SASL_PASSWORD: "v" }, "from /p"],
+    ["variable", [], { SHARDCAST_KAFKA_SASL_PASSWORD: "v" }, "v"],
+    ["variable's file", [], { SHARDCAST_KAFKA_SASL_PASSWORD_FILE: "/p" }, "from /p"],
+    ["config file's file", [], {}, "from /q"],
+  ])("a password by the %s goes before what ranks below it", (_, flags, env, expected) => {
+    const files = { "/s.yaml": "kafka-sasl-password-file: /q", "/p": "from /p", "/q": "from /q" };
+    const { config } = loaded({ argv: [...SASL, "--config=/s.yaml", ...flags], env, files });
+    expect(config.kafka?.connection.sasl?.password).toBe(expected);
+  });
+
   test("a password and its file at once are refused", () => {
     const env = { SHARDCAST_KAFKA_SASL_PASSWORD: "geheim", SHARDCAST_KAFKA_SASL_PASSWORD_FILE: "/p" };
     expect(complaints({ argv: SASL, env, files: { "/p": "x" } })).toEqual([

@@ -26,7 +26,7 @@ const RULES: readonly Rule[] = [
   { compares: ["bus", "busCa", "busUsername", "busPassword"], find: busConnection },
   { compares: ["bus", "busUsername", "busPassword", "busToken", "busNatsCreds"], find: busLogins },
   { compares: ["role", "demo"], find: gatewayWithDemo },
-  { compares: ["demo"], find: rateWithoutDemo },
+  { compares: ["demo", "demoRate"], find: rateWithoutDemo },
   { compares: ["kafkaDeadLetterTopic", "kafkaTopics", "publishTopic"], find: deadLettersInCircles },
   { compares: ["topicTemplates", "kafkaTopics", "publishTopic"], find: templatesOfOtherTopics },
   { compares: ["idleTimeoutMs", "pingIntervalMs"], find: idleBeforePing },

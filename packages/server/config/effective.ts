@@ -10,6 +10,8 @@ export interface EffectiveSetting {
   readonly group: Group;
   /** Absent where it is not set. Secrets are hidden; of files that were read, the path. */
   readonly value?: unknown;
+  /** Whether `value` is not what was set, because that must not be printed. */
+  readonly isHidden: boolean;
   readonly origin: Origin;
 }
 
@@ -20,9 +22,15 @@ export function effectiveSettings(
 ): EffectiveSetting[] {
   return (Object.keys(SETTINGS) as (keyof typeof SETTINGS)[]).map((key) => {
     const setting: Setting = SETTINGS[key];
-    const value = shown(setting, values[key], paths.get(key));
     const origin = origins[key] ?? { kind: "default", name: setting.name };
-    return { name: setting.name, group: setting.group, ...(value !== undefined && { value }), origin };
+    const { group } = setting;
+    const path = paths.get(key);
+    // Of a secret that was read from a file, the file is named.
+    if (setting.secret !== undefined && path !== undefined)
+      return { name: `${setting.name}-file`, group, value: path, isHidden: false, origin };
+    const value = shown(setting, values[key], path);
+    const isHidden = setting.secret !== undefined && value !== values[key];
+    return { name: setting.name, group, ...(value !== undefined && { value }), isHidden, origin };
   });
 }
 

@@ -19,7 +19,7 @@ export function formatProblems(problems: readonly Problem[]): string {
   const lines = problems.map(
     ({ origin, message, advice }) => `  ${origin.name}: ${message}\n    → ${advice}`,
   );
-  return [`${count} with the settings; nothing was started.`, ...lines].join("\n");
+  return [`${count} with the settings:`, ...lines].join("\n");
 }
 
 export function isGiven(origin: Origin): boolean {

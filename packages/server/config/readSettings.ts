@@ -64,9 +64,13 @@ export function readSettings<S extends SettingTable>(
   for (const [key, setting] of Object.entries(table)) {
     const given = candidates.get(setting.name) ?? [];
     const inFiles = setting.secret === undefined ? [] : (candidates.get(`${setting.name}-file`) ?? []);
-    if (given[0] !== undefined && inFiles[0] !== undefined) problems.push(givenTwice(given[0], inFiles[0]));
+    problems.push(...givenTwice(given, inFiles));
     const fromFiles = inFiles.map((candidate): Candidate => ({ ...candidate, isFile: true }));
-    const checked = [...given, ...fromFiles].map((candidate) => check(setting, candidate, inputs.readFile));
+    const checked = [...given, ...fromFiles]
+      .sort((a, b) => PRECEDENCE.indexOf(a.origin.kind) - PRECEDENCE.indexOf(b.origin.kind))
+      // A file with a secret that is not to be used need not be there.
+      .filter(({ isFile }, index) => index === 0 || isFile !== true)
+      .map((candidate) => check(setting, candidate, inputs.readFile));
     for (const result of checked) if ("problem" in result) problems.push(result.problem);
     const first = checked[0];
     if (first !== undefined && "problem" in first) refused.add(key);
@@ -151,10 +155,14 @@ function addFromFile(
   candidates?.push({ origin, raw: isPath ? resolve(dirname(path), raw) : raw });
 }
 
-function givenTwice(value: Candidate, file: Candidate): Problem {
-  return {
-    origin: file.origin,
-    message: `says the same as ${value.origin.name}`,
-    advice: "Keep one of the two; the file is the safer place.",
-  };
+const PRECEDENCE: readonly Origin["kind"][] = ["flag", "env", "file", "default"];
+
+/** A value and the path of a file with it, both in flags, or both in variables, or both in the config file. */
+function givenTwice(values: readonly Candidate[], files: readonly Candidate[]): Problem[] {
+  return files.flatMap(({ origin }) => {
+    const same = values.find((value) => value.origin.kind === origin.kind);
+    if (same === undefined) return [];
+    const advice = "Keep one of the two; the file is the safer place.";
+    return [{ origin, message: `says the same as ${same.origin.name}`, advice }];
+  });
 }

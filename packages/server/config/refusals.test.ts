@@ -23,7 +23,7 @@ test("everything that is wrong is said at once, each with where it came from and
     ["flag", "extra", "Remove it, or write the flag that it belongs to in front."],
   ]);
   const text = formatProblems(problems);
-  expect(text).toStartWith("9 problems with the settings; nothing was started.\n");
+  expect(text).toStartWith("9 problems with the settings:\n");
   expect(text).toContain("supported: local:");
 });
 
@@ -187,6 +187,7 @@ test.each<[string, string[], string[]]>([
 test("a refused value is not also said to be missing", () => {
   expect(complaints({ argv: ["--kafka-brokers=x", "--kafka-topics=a"] })).toHaveLength(1);
   expect(complaints({ argv: ["--port=x", "--admin-port=3000"] })).toHaveLength(1);
+  expect(complaints({ argv: ["--demo-rate=x"] })).toHaveLength(1);
   expect(complaints({ argv: ["--kafka-tls=x", "--kafka-tls-insecure", ...KAFKA] })).toHaveLength(1);
 });
 
