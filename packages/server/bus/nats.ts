@@ -36,7 +36,7 @@ const UNACKNOWLEDGED_OVERHEAD_BYTES = 256;
 const CONNECT_TIMEOUT_MS = 2_000;
 /** A server has so many times the above to let us in and confirm the subscription: its name may have several addresses. */
 const READY_TIMEOUTS = 3;
-const RECONNECT: BackoffLimits = { retryMinMs: 50, retryMaxMs: 2_000 };
+const RECONNECT: BackoffLimits = { retryMinMs: 100, retryMaxMs: 2_000 };
 
 interface Unacknowledged {
   readonly bytes: number;
