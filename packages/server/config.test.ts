@@ -176,6 +176,14 @@ describe("secrets", () => {
     expect(config.bus.password).toBe("geheim");
     const inUrl = loaded({ argv: [...KAFKA, "--bus", "redis+sentinel://me:geheim@a,b:1/main"] });
     expect(JSON.stringify([redactConfig(inUrl.config), inUrl.effective])).not.toContain("geheim");
+    const nats = [...KAFKA, "--bus=nats://me:geheim@a,nats://me:geheim@b", "--bus-nats-creds=c"];
+    expect(refused({ argv: nats, files: { c: "geheim" } })).toHaveLength(1);
+    for (const login of ["--bus-token=geheim", "--bus-nats-creds=c"]) {
+      const argv = [...KAFKA, "--bus=tls://a,b", login];
+      const { config: own, effective: ownEffective } = loaded({ argv, files: { c: "geheim" } });
+      expect(JSON.stringify(own.bus)).toContain("geheim");
+      expect(JSON.stringify([redactConfig(own), ownEffective])).not.toContain("geheim");
+    }
   });
 
   test("no complaint repeats one, however wrong it is", () => {

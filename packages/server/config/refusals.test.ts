@@ -160,6 +160,21 @@ test.each<[string, string[], string[]]>([
     ["--bus-username: needs its password"],
   ],
   [
+    "a token for a bus that knows none",
+    [...KAFKA, "--bus=redis://h", "--bus-token=geheim", "--bus-nats-creds=pem"],
+    ["--bus-token: is known to NATS only", "--bus-nats-creds: is known to NATS only"],
+  ],
+  [
+    "two logins for NATS",
+    [...KAFKA, "--bus=nats://a,b", "--bus-token=geheim", "--bus-nats-creds=pem"],
+    ["--bus-nats-creds: is a second login for the bus"],
+  ],
+  [
+    "a login for NATS beside that of the URL",
+    [...KAFKA, "--bus=tls://u:geheim@h", "--bus-token=geheim"],
+    ["--bus-token: is a second login for the bus"],
+  ],
+  [
     "a gateway with the demo",
     ["--role=gateway", "--demo"],
     ["--demo: the role gateway has no sources, and the demo feed is one"],
