@@ -1,5 +1,12 @@
 import type { HealthReport } from "../health.ts";
-import { PublishError, type Published, type PublishItem, parsePublish } from "./publishRequest.ts";
+import { answerByMethod, type Methods } from "../httpMethods.ts";
+import {
+  BODY_BYTES_MAX,
+  PublishError,
+  type Published,
+  type PublishItem,
+  parsePublish,
+} from "./publishRequest.ts";
 
 export interface AdminServerOptions {
   readonly host: string;
@@ -12,44 +19,58 @@ export interface AdminServerOptions {
   readonly publish: (items: readonly PublishItem[]) => Promise<readonly Published[]>;
 }
 
-/** Bytes of one request's body: what a batch of publishes may hold. */
-const BODY_BYTES_MAX = 16 * 1024 * 1024;
-
 /** The instance's port for operators and publishers. Throws where the port can not be opened. */
 export function startAdminServer(options: AdminServerOptions): Bun.Server<undefined> {
+  const paths = pathsOf(options);
   return Bun.serve({
     hostname: options.host,
     port: options.port,
-    maxRequestBodySize: BODY_BYTES_MAX,
-    routes: {
-      "/health": () => {
-        const report = options.health();
-        return Response.json(report, { status: report.status === "unhealthy" ? 503 : 200 });
-      },
-      "/live": () => Response.json({ status: "ok" }),
-      "/metrics": async () =>
-        new Response(await options.metrics(), {
-          headers: { "Content-Type": "text/plain; version=0.0.4; charset=utf-8" },
-        }),
-      "/api/instance": () => Response.json(options.instance()),
-      "/api/cluster": () => Response.json(options.cluster()),
-      "/api/channels": async () => Response.json(await options.channels()),
-      "/api/publish": { POST: (request) => publish(request, options) },
-    },
-    fetch: ({ method, url }) => {
-      const { pathname } = new URL(url);
-      const message = `there is no ${method} ${pathname} here: see docs/protocol.md`;
+    // The transport refuses what is much larger without a body of its own.
+    maxRequestBodySize: 2 * BODY_BYTES_MAX,
+    fetch: (request) => {
+      const { pathname } = new URL(request.url);
+      const methods = paths.get(pathname);
+      if (methods !== undefined) return answerByMethod(methods, request);
+      const message = `there is no ${pathname} here, but ${[...paths.keys()].join(", ")}`;
       return Response.json({ error: { code: "not_found", message } }, { status: 404 });
     },
   });
 }
 
+function pathsOf(options: AdminServerOptions): ReadonlyMap<string, Methods> {
+  return new Map<string, Methods>([
+    ["/health", { GET: () => health(options.health()) }],
+    ["/live", { GET: () => Response.json({ status: "ok" }) }],
+    ["/metrics", { GET: async () => metrics(await options.metrics()) }],
+    ["/api/instance", { GET: () => Response.json(options.instance()) }],
+    ["/api/cluster", { GET: () => Response.json(options.cluster()) }],
+    ["/api/channels", { GET: async () => Response.json(await options.channels()) }],
+    ["/api/publish", { POST: (request) => publish(request, options) }],
+  ]);
+}
+
+function health(report: HealthReport): Response {
+  return Response.json(report, { status: report.status === "unhealthy" ? 503 : 200 });
+}
+
+function metrics(text: string): Response {
+  return new Response(text, { headers: { "Content-Type": "text/plain; version=0.0.4; charset=utf-8" } });
+}
+
 async function publish(request: Request, options: AdminServerOptions): Promise<Response> {
   try {
-    const published = await options.publish(parsePublish(await request.bytes()));
+    const published = await options.publish(parsePublish(await bodyOf(request)));
     return Response.json({ published });
   } catch (error) {
     if (!(error instanceof PublishError)) throw error;
     return Response.json({ error: { code: error.code, message: error.message } }, { status: error.status });
   }
+}
+
+async function bodyOf(request: Request): Promise<Uint8Array> {
+  const announced = Number(request.headers.get("content-length") ?? 0);
+  const body = announced > BODY_BYTES_MAX ? undefined : await request.bytes();
+  if (body === undefined || body.length > BODY_BYTES_MAX)
+    throw new PublishError("too_large", `the body is larger than ${BODY_BYTES_MAX} bytes`);
+  return body;
 }

@@ -13,19 +13,37 @@ export interface Published {
   readonly cursor: string;
 }
 
+/** Why nothing was published, and the status of the answer. docs/http-api.md says what each means. */
+const STATUSES = {
+  bad_request: 400,
+  channel_invalid: 400,
+  /** The instance has no log of its own that others could read, and no topic to publish to. */
+  no_publish_topic: 409,
+  too_large: 413,
+  /** Kafka does not have the topic to publish to. */
+  publish_topic_missing: 503,
+  unavailable: 503,
+} as const;
+
 export class PublishError extends Error {
   override readonly name = "PublishError";
-  readonly code: "bad_request" | "channel_invalid" | "unavailable";
-  readonly status: 400 | 503;
+  readonly code: keyof typeof STATUSES;
+  readonly status: (typeof STATUSES)[keyof typeof STATUSES];
   constructor(code: PublishError["code"], message: string, options?: ErrorOptions) {
     super(message, options);
     this.code = code;
-    this.status = code === "unavailable" ? 503 : 400;
+    this.status = STATUSES[code];
   }
 }
 
 /** Items of one batch: all of it is accepted, or none. */
 const ITEMS_MAX = 10_000;
+
+/** Bytes of one request's body. */
+export const BODY_BYTES_MAX = 16 * 1024 * 1024;
+
+/** Bytes of one item's `data`: what Kafka's brokers usually take. */
+const DATA_BYTES_MAX = 1024 * 1024;
 
 /**
  * Finds the items of a body. `data` is not read, only found: what a parser does to it (integers beyond 2^53, `1.0`,
@@ -54,6 +72,10 @@ export function parsePublish(body: Uint8Array): readonly PublishItem[] {
   if (Array.isArray(value)) at = skipSpace(body, at + 1);
   for (const [index, channel] of channels.entries()) {
     const { data, end } = dataOf(body, at, index);
+    if (data.length > DATA_BYTES_MAX) {
+      const message = `the data of item ${index} has ${data.length} bytes, ${DATA_BYTES_MAX} are allowed`;
+      throw new PublishError("too_large", message);
+    }
     published.push({ channel, data });
     // Over the comma, or the end of the batch.
     at = skipSpace(body, skipSpace(body, end) + 1);

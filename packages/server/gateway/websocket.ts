@@ -2,6 +2,7 @@ import { CLOSE_CODES } from "@shardcast/protocol/closeCodes";
 import { SUBPROTOCOL } from "@shardcast/protocol/messages";
 import type { Server } from "bun";
 import type { HealthReport } from "../health.ts";
+import { answerByMethod } from "../httpMethods.ts";
 import type { Broadcast } from "../hub/hub.ts";
 import { type Admission, refusalResponse } from "./admission.ts";
 import { Connection, type ConnectionContext } from "./connection.ts";
@@ -111,18 +112,20 @@ export class Gateway {
     return JSON.stringify({ type: "welcome", instance, shard, session: crypto.randomUUID(), pingIntervalMs });
   }
 
-  #fetch(request: Request, server: Server<Connection>): Response | undefined {
+  #fetch(request: Request, server: Server<Connection>): Response | Promise<Response> | undefined {
     const { pathname } = new URL(request.url);
     if (pathname === "/ws") return this.#upgrade(request, server);
-    if (pathname === "/health") {
-      const report = this.#options.health();
-      return Response.json(report, { status: report.status === "unhealthy" ? 503 : 200 });
-    }
-    if (pathname === "/live") return Response.json({ status: "ok" });
+    if (pathname === "/health") return answerByMethod({ GET: () => this.#health() }, request);
+    if (pathname === "/live") return answerByMethod({ GET: () => Response.json({ status: "ok" }) }, request);
     return Response.json(
       { error: { code: "not_found", message: "there are /ws, /health and /live here" } },
       { status: 404 },
     );
+  }
+
+  #health(): Response {
+    const report = this.#options.health();
+    return Response.json(report, { status: report.status === "unhealthy" ? 503 : 200 });
   }
 
   #upgrade(request: Request, server: Server<Connection>): Response | undefined {

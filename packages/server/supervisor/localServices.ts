@@ -4,6 +4,7 @@ import type { Logger } from "pino";
 import { PublishError, type Published, type PublishItem } from "../admin/publishRequest.ts";
 import type { Figure } from "../admin/shardMetrics.ts";
 import { LocalBusServer } from "../bus/localServer.ts";
+import { isSharedBus } from "../config/busSchemes.ts";
 import type { Config } from "../config/shape.ts";
 import { EmbeddedLog } from "../log/local.ts";
 import { LocalLogServer } from "../log/localServer.ts";
@@ -76,11 +77,13 @@ export class LocalServices {
   /** Appends all items, or none. Rejects with `PublishError`. */
   async publish(items: readonly PublishItem[]): Promise<readonly Published[]> {
     const source = this.#source;
-    if (source === undefined) throw new PublishError("unavailable", "this instance is starting or ending");
-    const tooLarge = items.findIndex(({ data }) => data.length > PAYLOAD_BYTES_MAX);
-    if (tooLarge >= 0) {
-      throw new PublishError("bad_request", `item ${tooLarge} is larger than ${PAYLOAD_BYTES_MAX} bytes`);
+    if (isSharedBus(this.#config.bus.url)) {
+      // Its memory is no log that the other instances could read.
+      const message =
+        "with a shared bus, publishes go to a topic that all instances read: set --publish-topic";
+      throw new PublishError("no_publish_topic", message);
     }
+    if (source === undefined) throw new PublishError("unavailable", "this instance is starting or ending");
     const messages = items.map(({ channel, data }) => ({ channel, payload: data }));
     return append(source, messages).map(({ channel, offset }) => ({
       channel,
@@ -108,12 +111,9 @@ function append(source: EmbeddedSource, messages: readonly EmbeddedMessage[]): r
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
     const message = `nothing of the batch was accepted: ${error.message} (--embedded-log-bytes)`;
-    throw new PublishError("bad_request", message, { cause: error });
+    throw new PublishError("too_large", message, { cause: error });
   }
 }
-
-/** The same as Kafka's brokers usually take. */
-const PAYLOAD_BYTES_MAX = 1024 * 1024;
 
 function gauge(name: string, help: string, read: () => number): Figure {
   return { name: `shardcast_${name}`, help, kind: "gauge", read };

@@ -18,12 +18,14 @@ export class TopicPublisher {
     this.#topic = topic;
   }
 
-  /** Resolves with the cursors once Kafka has all items. Rejects with `PublishError` (`unavailable`). */
+  /** Resolves with the cursors once Kafka has all items. Rejects with `PublishError`. */
   async publish(items: readonly PublishItem[]): Promise<readonly Published[]> {
     try {
       const topic = (await this.#cluster.topics([this.#topic])).get(this.#topic);
-      if (topic === undefined)
-        throw new PublishError("unavailable", `Kafka has no topic "${this.#topic}": create it`);
+      if (topic === undefined) {
+        const message = `Kafka has no topic "${this.#topic}", which --publish-topic names: create it`;
+        throw new PublishError("publish_topic_missing", message);
+      }
       const sent = await this.#producer.send(
         items.map(({ channel, data }) => ({
           topic: this.#topic,
@@ -37,8 +39,9 @@ export class TopicPublisher {
         cursor: formatCursor(streamIdOf(this.#topic, topic.id, partition), offset),
       }));
     } catch (error) {
-      if (error instanceof KafkaError) throw new PublishError("unavailable", error.message, { cause: error });
-      throw error;
+      if (!(error instanceof KafkaError)) throw error;
+      const code = error.code === "kafka_record_too_large" ? "too_large" : "unavailable";
+      throw new PublishError(code, error.message, { cause: error });
     }
   }
 
