@@ -302,11 +302,11 @@ export class Shard {
       gauge("bus_connected", "1 while the bus is connected.", () =>
         this.#bus.state === "connected" ? 1 : 0,
       ),
-      gauge("bus_lag_ms", "How far this shard is behind its bus.", () => this.#bus.probe.lagMs),
+      gauge("bus_lag_seconds", "How far this shard is behind its bus.", () => this.#bus.probe.lagMs / 1000),
       gauge(
-        "bus_round_trip_ms",
-        "Of the last heartbeat through the bus; -1 before the first.",
-        () => this.#bus.probe.roundTripMs ?? -1,
+        "bus_round_trip_seconds",
+        "Of the last heartbeat through the bus; NaN before the first.",
+        () => (this.#bus.probe.roundTripMs ?? Number.NaN) / 1000,
       ),
       counter(
         "bus_stale",
@@ -358,7 +358,7 @@ export class Shard {
         () => assembly().heldDropped,
       ),
       gauge("held_bytes", "Frames held back behind holes.", () => assembly().heldBytes),
-      gauge("oldest_hold_ms", "Age of the oldest hole.", () => assembly().oldestHoldMs),
+      gauge("oldest_hold_seconds", "Age of the oldest hole.", () => assembly().oldestHoldMs / 1000),
       gauge("streams", "Streams followed.", () => assembly().streams),
       gauge(
         "streams_read_forward",

@@ -16,9 +16,25 @@ export function shardMetrics(shard: number | undefined, figures: readonly Figure
   const registry = new Registry();
   registry.setDefaultLabels({ shard: shard === undefined ? "supervisor" : String(shard) });
   collectDefaultMetrics({ register: registry });
+  for (const name of WRONG_ON_BUN) registry.removeSingleMetric(name);
   for (const figure of figures) registerFigure(registry, figure);
   return registry;
 }
+
+/**
+ * What the library measures of V8 and of Node's own handles, of which Bun has none, so that it is zero for ever or
+ * wrong: as the heap it takes the address space that is reserved, several GB.
+ */
+const WRONG_ON_BUN = [
+  "process_heap_bytes",
+  ...["active_resources", "active_handles", "active_requests"].flatMap((name) => [
+    `nodejs_${name}`,
+    `nodejs_${name}_total`,
+  ]),
+  ...["total", "used", "available"].map((part) => `nodejs_heap_space_size_${part}_bytes`),
+  "nodejs_gc_duration_seconds",
+  "nodejs_version_info",
+];
 
 function registerFigure(registry: Registry, { name, help, kind, label, read }: Figure): void {
   const labelNames = label === undefined ? [] : [label];
