@@ -1,0 +1,51 @@
+import { afterAll, describe, expect, test } from "bun:test";
+import { startInstance } from "./instance.fixture.ts";
+import { kafkaAvailable, sharedKafka } from "./services/kafka.ts";
+import { KafkaFixture } from "./services/kafkaFixture.ts";
+import { promtoolProgram } from "./services/promtool.ts";
+
+const promtool = promtoolProgram();
+const TEST_MS = 150_000;
+let fixture: KafkaFixture | undefined;
+
+afterAll(async () => {
+  await fixture?.close();
+});
+
+describe.skipIf(promtool === undefined || !kafkaAvailable())("/metrics", () => {
+  test(
+    "of an instance that reads Kafka has nothing that promtool would say otherwise",
+    async () => {
+      fixture = new KafkaFixture(await sharedKafka());
+      const kafka = [
+        "--kafka-brokers",
+        fixture.kafka.brokers.join(","),
+        "--kafka-topics",
+        await fixture.topic(),
+      ];
+      const instance = await startInstance(["--shards", "1", "--max-connections", "10", ...kafka]);
+      try {
+        const metrics = await (await fetch(`${instance.admin}/metrics`)).text();
+        expect(metrics).toContain("shardcast_source_records_total");
+        expect(metrics).toContain("shardcast_shards_ready");
+        expect(await check(metrics)).toEqual({ complaints: "", exitCode: 0 });
+      } finally {
+        await instance.end();
+      }
+    },
+    TEST_MS,
+  );
+});
+
+async function check(metrics: string): Promise<{ complaints: string; exitCode: number }> {
+  const child = Bun.spawn([promtool ?? "", "check", "metrics"], {
+    stdin: new TextEncoder().encode(metrics),
+    stdout: "pipe",
+    stderr: "pipe",
+  });
+  const [output, errors] = await Promise.all([
+    new Response(child.stdout).text(),
+    new Response(child.stderr).text(),
+  ]);
+  return { complaints: output + errors, exitCode: await child.exited };
+}
