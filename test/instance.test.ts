@@ -180,6 +180,21 @@ describe("an instance that runs", () => {
   );
 
   test(
+    "a supervisor that stood still does not take its shards for hung",
+    async () => {
+      await until("all shards are ready", async () => (await health(instance)).status === "ok");
+      const pids = await instance.shardPids();
+      process.kill(instance.pid, "SIGSTOP");
+      await Bun.sleep(6500);
+      process.kill(instance.pid, "SIGCONT");
+      await until("it answers again", async () => (await health(instance)).status === "ok");
+      await Bun.sleep(1000);
+      expect(await instance.shardPids()).toEqual(pids);
+    },
+    TEST_MS,
+  );
+
+  test(
     "a second instance on the same public port is refused, and the first one keeps all its clients",
     async () => {
       const [adminPort = 0] = await freePorts(1);

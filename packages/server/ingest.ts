@@ -34,6 +34,8 @@ export class IngestHalf {
   readonly #deadLetters: KafkaProducer | undefined;
   #looking: Timer | undefined;
   #releasedMs: number | undefined;
+  /** It is giving its partitions up, or asking for some again. */
+  #isChanging = false;
   #stopping = false;
 
   constructor(options: IngestOptions) {
@@ -170,21 +172,41 @@ export class IngestHalf {
   }
 
   #look(): void {
-    const nowMs = performance.now();
-    if (this.#releasedMs !== undefined) {
-      if (nowMs - this.#releasedMs < COME_BACK_MS || this.#options.bus.state !== "connected") return;
-      this.#releasedMs = undefined;
-      this.#source
-        .resume()
-        .catch((error: unknown) => this.#options.logger.error({ err: error }, "joining the group failed"));
-      return;
+    if (this.#isChanging || this.#stopping) return;
+    if (this.#releasedMs === undefined) {
+      if (this.#publisher.unpublishableForMs >= UNPUBLISHABLE_MS_MAX) void this.#release();
+    } else if (
+      performance.now() - this.#releasedMs >= COME_BACK_MS &&
+      this.#options.bus.state === "connected"
+    ) {
+      void this.#comeBack();
     }
-    if (this.#publisher.unpublishableForMs < UNPUBLISHABLE_MS_MAX) return;
-    this.#releasedMs = nowMs;
-    this.#options.logger.error("the bus takes nothing: this shard gives its partitions up");
-    this.#source
-      .release()
-      .catch((error: unknown) => this.#options.logger.error({ err: error }, "giving partitions up failed"));
+  }
+
+  async #release(): Promise<void> {
+    const { logger } = this.#options;
+    logger.error("the bus takes nothing: this shard gives its partitions up");
+    this.#isChanging = true;
+    try {
+      await this.#source.release();
+    } catch (error) {
+      logger.error({ err: error }, "giving partitions up failed");
+    }
+    this.#releasedMs = performance.now();
+    this.#isChanging = false;
+  }
+
+  async #comeBack(): Promise<void> {
+    this.#isChanging = true;
+    try {
+      await this.#source.resume();
+      this.#releasedMs = undefined;
+    } catch (error) {
+      // A shard that is ending is not to come back. Otherwise it asks again after a while.
+      if (!this.#stopping) this.#options.logger.error({ err: error }, "joining the group failed");
+      this.#releasedMs = performance.now();
+    }
+    this.#isChanging = false;
   }
 
   async #sendDeadLetter(

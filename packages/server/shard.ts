@@ -21,6 +21,7 @@ import { Assembler } from "./stream/assemble.ts";
 import { SharedReads } from "./stream/sharedReads.ts";
 import { StreamWatch } from "./stream/watch.ts";
 import type { ChannelInfo, Question, ShardStart, ShardStats, StreamPositions } from "./supervisor/ipc.ts";
+import type { Permits } from "./supervisor/permits.ts";
 
 /** Records per shard that a start reads back, so that history serves the clients that come back. */
 const WARM_RECORDS_MAX = 20_000;
@@ -63,6 +64,7 @@ export class Shard {
   };
   readonly #registry;
   #malformedFrames = 0;
+  #permitsNumber: number;
   #health: HealthReport;
   #expiry: Timer | undefined;
 
@@ -70,12 +72,13 @@ export class Shard {
     const { config, shard } = start;
     this.#start = start;
     this.#logger = logger;
+    this.#permitsNumber = start.permits.number;
     this.#health = { status: "unhealthy", instance: config.instance.id, checks: {}, shards: [] };
     const router = createRouter({
       defaultTemplate: config.routing.channelTemplate,
       topicTemplates: topicTemplates(config),
     });
-    this.#admission = new Admission(config.gateway.allowedOrigins, start.permits);
+    this.#admission = new Admission(config.gateway.allowedOrigins, start.permits.clients);
     this.#gateway = new Gateway({
       host: config.gateway.host,
       port: start.port,
@@ -165,8 +168,9 @@ export class Shard {
     return this.#gateway.port;
   }
 
-  setPermits(permits: number): void {
-    this.#admission.permits = permits;
+  setPermits({ number, clients }: Permits): void {
+    this.#permitsNumber = number;
+    this.#admission.permits = clients;
   }
 
   setHealth(report: HealthReport): void {
@@ -178,6 +182,7 @@ export class Shard {
     const { repairs, oldestHoldMs, streamsReadForward, streamsWaitingForLog } = this.#assembler.stats;
     return {
       connections: this.#gateway.connections,
+      permitsNumber: this.#permitsNumber,
       publications,
       deliveries,
       rssBytes: process.memoryUsage.rss(),

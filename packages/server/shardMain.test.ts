@@ -30,7 +30,16 @@ async function runShard(streams: readonly LogStream[]): Promise<FromShard[]> {
       if (message.type === "ready") child.send({ type: "stop" } satisfies ToShard);
     },
   });
-  const start = { config, shard: 0, boot: "boot", port: 0, busPath, logPath, permits: 1, positions: [] };
+  const start = {
+    config,
+    shard: 0,
+    boot: "boot",
+    port: 0,
+    busPath,
+    logPath,
+    permits: { number: 0, clients: 1 },
+    positions: [],
+  };
   child.send({ type: "start", start } satisfies ToShard);
   await child.exited;
   await bus.close();

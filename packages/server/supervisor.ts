@@ -20,14 +20,14 @@ import { InstanceRates } from "./supervisor/instanceRates.ts";
 import type { ChannelInfo, ShardStart, ShardStats } from "./supervisor/ipc.ts";
 import { KnownPositions } from "./supervisor/knownPositions.ts";
 import { LocalServices } from "./supervisor/localServices.ts";
-import { sharePermits } from "./supervisor/permits.ts";
+import { PermitBook } from "./supervisor/permits.ts";
 import { probePort } from "./supervisor/portProbe.ts";
-import { ShardProcess } from "./supervisor/shardProcess.ts";
+import { LOOK_MS, ShardProcess } from "./supervisor/shardProcess.ts";
 import { TopicPublisher } from "./supervisor/topicPublisher.ts";
 import { VERSION } from "./version.ts";
 
 /** Health reaches the shards, and permits are shared out anew, this often. */
-const TICK_MS = 500;
+const TICK_MS = LOOK_MS;
 
 /** Runs one instance until it is told to end. Resolves with the exit code. */
 export async function runSupervisor(config: Config): Promise<number> {
@@ -71,6 +71,7 @@ class Supervisor {
   readonly #local: LocalServices;
   readonly #topicPublisher: TopicPublisher | undefined;
   readonly #shards: ShardProcess[] = [];
+  readonly #permits: PermitBook;
   readonly #startedMs = Date.now();
   readonly #boot = crypto.randomUUID();
   readonly #rates = new InstanceRates();
@@ -88,6 +89,7 @@ class Supervisor {
     this.#config = config;
     this.#logger = logger;
     this.#port = config.gateway.port;
+    this.#permits = new PermitBook(config.gateway.connectionsMax, config.instance.shards);
     // Unix sockets of this instance's processes; only their owner may reach them.
     this.#directory = mkdtempSync(join(tmpdir(), "shardcast-"));
     this.#local = new LocalServices(config, this.#directory, logger);
@@ -179,7 +181,7 @@ class Supervisor {
         port: this.#port,
         busPath: this.#local.busPath,
         logPath: this.#local.logPath,
-        permits: this.#permits()[shard] ?? 0,
+        permits: this.#permits.start(shard),
         positions: this.#positions.all,
       }),
       onReady: (port) => this.#onReady(shard, port),
@@ -225,10 +227,11 @@ class Supervisor {
   }
 
   #tick(): void {
-    for (const shard of this.#shards) shard.watch();
-    const permits = this.#permits();
+    for (const shard of this.#shards) shard.look();
+    const permits = this.#permits.next(this.#shards.map((shard) => shard.stats));
     this.#shards.forEach((shard, index) => {
-      shard.setPermits(permits[index] ?? 0);
+      const own = permits[index];
+      if (own !== undefined) shard.setPermits(own);
     });
     this.#tellHealth();
   }
@@ -237,14 +240,6 @@ class Supervisor {
     const report = this.#health();
     this.#lastHealth = report;
     for (const shard of this.#shards) shard.tellHealth(report);
-  }
-
-  #permits(): number[] {
-    const held = Array.from(
-      { length: this.#config.instance.shards },
-      (_, shard) => this.#shards[shard]?.stats?.connections ?? 0,
-    );
-    return sharePermits(this.#config.gateway.connectionsMax, held);
   }
 
   #health(): HealthReport {

@@ -248,6 +248,20 @@ describe.skipIf(!kafkaAvailable())("the Kafka source", () => {
     });
   });
 
+  test("a resume that comes before the release has ended keeps what the new membership is given", async () => {
+    const topic = await fixture.topic();
+    await reading(options(topic, { from: "earliest" }), async (source, sink) => {
+      for (let round = 1; round <= 3; round++) {
+        const releasing = source.release();
+        await source.resume();
+        await releasing;
+        await fixture.produce(topic, [`${round}`]);
+        await until(() => sink.distinct(topic) === round);
+      }
+      expect(source.stats()).toMatchObject({ state: "reading", partitions: [{}] });
+    });
+  });
+
   test("a broker that is restarted, killed or hangs while it is read costs nothing", async () => {
     const kafka = await startKafka();
     const own = new KafkaFixture(kafka);

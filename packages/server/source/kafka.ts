@@ -61,6 +61,7 @@ export class KafkaSource implements Source {
   readonly #topicsAtStart = new Map<string, string>();
   #sink: SourceSink | undefined;
   #session: Session | undefined;
+  #leaving: Promise<void> = Promise.resolve();
   #state: KafkaSourceState = "stopped";
 
   constructor(options: KafkaSourceOptions) {
@@ -94,8 +95,9 @@ export class KafkaSource implements Source {
     await this.#leave("released");
   }
 
-  /** Joins the group again after `release`. */
+  /** Joins the group again after `release`, and when that has left it: two memberships would take from each other. */
   async resume(): Promise<void> {
+    await this.#leaving;
     if (this.#session !== undefined) return;
     this.#state = "joining";
     const session = this.#open();
@@ -177,11 +179,16 @@ export class KafkaSource implements Source {
     return session;
   }
 
-  async #leave(state: "stopped" | "released"): Promise<void> {
+  #leave(state: "stopped" | "released"): Promise<void> {
     const session = this.#session;
     this.#state = state;
-    if (session === undefined) return;
+    if (session === undefined) return this.#leaving;
     this.#session = undefined;
+    this.#leaving = this.#endSession(session);
+    return this.#leaving;
+  }
+
+  async #endSession(session: Session): Promise<void> {
     clearInterval(session.commitTimer);
     clearInterval(session.lookTimer);
     clearTimeout(session.lookingSoon);

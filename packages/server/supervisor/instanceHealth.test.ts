@@ -5,6 +5,7 @@ import type { ShardStats } from "./ipc.ts";
 
 const WELL: ShardStats = {
   connections: 10,
+  permitsNumber: 0,
   publications: 0,
   deliveries: 0,
   rssBytes: 0,

@@ -1,5 +1,6 @@
 import type { Config } from "../config/shape.ts";
 import type { HealthReport } from "../health.ts";
+import type { Permits } from "./permits.ts";
 
 /** What a shard needs to begin. It comes first, over the same channel as everything else, so nothing secret is in argv. */
 export interface ShardStart {
@@ -11,7 +12,7 @@ export interface ShardStart {
   readonly port: number;
   readonly busPath: string;
   readonly logPath: string;
-  readonly permits: number;
+  readonly permits: Permits;
   /** How far this instance has read each stream: where a shard begins whose log is away at its start. */
   readonly positions: StreamPositions;
 }
@@ -20,7 +21,7 @@ export type StreamPositions = ReadonlyArray<readonly [streamId: string, next: nu
 
 export type ToShard =
   | { readonly type: "start"; readonly start: ShardStart }
-  | { readonly type: "permits"; readonly permits: number }
+  | { readonly type: "permits"; readonly permits: Permits }
   | { readonly type: "health"; readonly report: HealthReport }
   | { readonly type: "ask"; readonly id: number; readonly question: Question }
   | { readonly type: "stop" };
@@ -37,6 +38,8 @@ export type Question = "metrics" | "channels";
 /** A shard's beat: about twice a second, and what the supervisor knows of it. */
 export interface ShardStats {
   readonly connections: number;
+  /** Of the permits that the shard has heard of last. */
+  readonly permitsNumber: number;
   readonly publications: number;
   readonly deliveries: number;
   readonly rssBytes: number;

@@ -1,6 +1,7 @@
 import type { Logger } from "pino";
 import type { HealthReport, ShardHealth } from "../health.ts";
 import type { FromShard, Question, ShardStart, ShardStats, StreamPositions, ToShard } from "./ipc.ts";
+import type { Permits } from "./permits.ts";
 
 export interface ShardProcessOptions {
   readonly shard: number;
@@ -13,6 +14,8 @@ export interface ShardProcessOptions {
   readonly onFailed: (message: string) => void;
 }
 
+/** Between two looks at a shard. */
+export const LOOK_MS = 500;
 /** A silent shard is killed after this long: hung, it would swallow its share of connections and health checks. */
 const SILENT_MS_MAX = 5000;
 /** Warming up reads the log, so a shard that is not ready yet may beat late. */
@@ -31,7 +34,11 @@ export class ShardProcess {
   #restarts = 0;
   #failuresInRow = 0;
   #startedMs = 0;
-  #lastBeatMs = 0;
+  /**
+   * Looks since it was last heard of. They are counted, and no time is compared: when the supervisor itself stood
+   * still, or the clock was set, its timers run before the beats that have come meanwhile are read.
+   */
+  #silentLooks = 0;
   #stopping = false;
   #restartTimer: Timer | undefined;
   #nextQuestion = 1;
@@ -58,8 +65,8 @@ export class ShardProcess {
   start(): void {
     const { shard, logger, start } = this.#options;
     this.#state = "starting";
-    this.#startedMs = Date.now();
-    this.#lastBeatMs = this.#startedMs;
+    this.#startedMs = performance.now();
+    this.#silentLooks = 0;
     const child = Bun.spawn([process.execPath, new URL("../shardMain.ts", import.meta.url).pathname], {
       stdin: "ignore",
       stdout: "inherit",
@@ -74,17 +81,18 @@ export class ShardProcess {
     logger.info({ shard, shardPid: child.pid }, "shard started");
   }
 
-  /** Kills a shard that has been silent for too long. Call about once a second. */
-  watch(): void {
+  /** Kills a shard that has been silent for too long. To be called every `LOOK_MS`. */
+  look(): void {
     if (this.#child === undefined) return;
-    const silentMs = Date.now() - this.#lastBeatMs;
+    this.#silentLooks += 1;
+    const silentMs = this.#silentLooks * LOOK_MS;
     if (silentMs <= (this.#state === "starting" ? STARTING_MS_MAX : SILENT_MS_MAX)) return;
     const { shard, logger } = this.#options;
     logger.error({ shard, shardPid: this.#child.pid, silentMs }, "shard is silent: killing it");
     this.#child.kill("SIGKILL");
   }
 
-  setPermits(permits: number): void {
+  setPermits(permits: Permits): void {
     this.#send({ type: "permits", permits });
   }
 
@@ -140,7 +148,7 @@ export class ShardProcess {
   }
 
   #receive(message: FromShard): void {
-    this.#lastBeatMs = Date.now();
+    this.#silentLooks = 0;
     switch (message.type) {
       case "ready":
         this.#state = "ready";
@@ -165,7 +173,7 @@ export class ShardProcess {
     this.#stats = undefined;
     this.#state = "down";
     if (this.#stopping) return;
-    this.#failuresInRow = Date.now() - this.#startedMs > STABLE_MS ? 0 : this.#failuresInRow + 1;
+    this.#failuresInRow = performance.now() - this.#startedMs > STABLE_MS ? 0 : this.#failuresInRow + 1;
     const ceilingMs = Math.min(RESTART_MS.max, RESTART_MS.min * 2 ** this.#failuresInRow);
     const restartMs = Math.round(ceilingMs / 2 + (Math.random() * ceilingMs) / 2);
     logger.error({ shard, code, signal, restartMs }, "shard died: starting it anew");
