@@ -59,3 +59,28 @@ test("a frame is cut at its omitted offsets", () => {
     [3, 3, "", true],
   ]);
 });
+
+test("what is held pins nothing of the chunk that it came in", () => {
+  const chunk = new Uint8Array(1_000_000);
+  const publications = [10, 20].map((length, index) => ({
+    offset: 5 + index,
+    timestampMs: 0,
+    channel: "c",
+    envelope: chunk.subarray(index * 500_000, index * 500_000 + length).fill(7),
+  }));
+  const held = new HeldFrames(10_000, new HeldBudget(10_000));
+  held.hold({ after: 4, through: 6, publications, afterIsOmitted: false });
+  chunk.fill(0);
+  const [kept] = held.takeReady(4);
+  expect(kept?.publications.map(({ envelope }) => [...envelope])).toEqual([
+    new Array(10).fill(7),
+    new Array(20).fill(7),
+  ]);
+  for (const { envelope } of kept?.publications ?? []) expect(envelope.buffer.byteLength).toBe(30);
+});
+
+test("small publications count with what they cost beside their bytes", () => {
+  const budget = new HeldBudget(1_000_000);
+  new HeldFrames(1_000_000, budget).hold(piece(0, 100));
+  expect(budget.bytes).toBeGreaterThan(100 * (100 + 340));
+});

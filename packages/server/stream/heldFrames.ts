@@ -10,10 +10,10 @@ export interface HeldPiece {
   readonly afterIsOmitted: boolean;
 }
 
-// What a publication and a piece cost beside their bytes: objects, array slots, strings' headers. Counted so that
-// a flood of empty frames is bounded too.
-const PUBLICATION_OVERHEAD_BYTES = 128;
-const PIECE_OVERHEAD_BYTES = 128;
+// What a publication and a piece cost beside their bytes: objects, views, array slots, strings (measured: some 340
+// bytes for a publication). Counted so that a flood of small or empty frames is bounded too.
+const PUBLICATION_OVERHEAD_BYTES = 384;
+const PIECE_OVERHEAD_BYTES = 384;
 
 /** The bytes held back over all streams, against their limit. */
 export class HeldBudget {
@@ -56,7 +56,10 @@ export class HeldFrames {
     return this.#pieces[0];
   }
 
-  /** "full" where a limit is reached: the piece is then not kept. */
+  /**
+   * Keeps a copy: what comes over a bus is a view of the socket's chunk, and one small frame would pin all that lies
+   * beside it. "full" where a limit is reached: the piece is then not kept.
+   */
   hold(piece: HeldPiece): "held" | "repeated" | "full" {
     let at = this.#pieces.length;
     while (at > 0 && (this.#pieces[at - 1] as HeldPiece).after > piece.after) at--;
@@ -72,7 +75,7 @@ export class HeldFrames {
     const bytes = bytesOf(piece);
     if (this.#bytes + bytes > this.#bytesMax || !this.#budget.take(bytes)) return "full";
     this.#bytes += bytes;
-    this.#pieces.splice(at, 0, piece);
+    this.#pieces.splice(at, 0, copyOf(piece));
     return "held";
   }
 
@@ -123,6 +126,21 @@ export function piecesOf(frame: RangeFrame): HeldPiece[] {
   const publications = from === 0 ? frame.publications : frame.publications.slice(from);
   pieces.push({ after, through: frame.through, publications, afterIsOmitted });
   return pieces;
+}
+
+/** With one allocation for all envelopes. */
+function copyOf(piece: HeldPiece): HeldPiece {
+  let length = 0;
+  for (const { envelope } of piece.publications) length += envelope.byteLength;
+  const bytes = new Uint8Array(length);
+  let at = 0;
+  const publications = piece.publications.map((publication) => {
+    const envelope = bytes.subarray(at, at + publication.envelope.byteLength);
+    envelope.set(publication.envelope);
+    at += envelope.byteLength;
+    return { ...publication, envelope };
+  });
+  return { ...piece, publications };
 }
 
 function bytesOf(piece: HeldPiece): number {

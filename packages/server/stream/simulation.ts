@@ -16,7 +16,7 @@ export interface SimulationResult {
 const ACTIVE_MS = 25_000;
 /** Faults have ended by then, so everything must become whole: ten tries of an unreadable stretch take half of it. */
 const QUIET_MS = 90_000;
-const HELD_BYTES_MAX = 6_000;
+const HELD_BYTES_MAX = 14_000;
 const FREEZE_MS = 8_000;
 
 /**
