@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import type { HealthReport } from "../health.ts";
 import { startAdminServer } from "./adminServer.ts";
-import { PublishError, type PublishItem } from "./publishRequest.ts";
+import { PublishError, type PublishItem, STATUSES } from "./publishRequest.ts";
 
 const REPORT: HealthReport = { status: "ok", instance: "a", checks: {}, shards: [] };
 const GET_PATHS = ["/health", "/live", "/metrics", "/api/instance", "/api/cluster", "/api/channels"];
@@ -103,4 +103,14 @@ describe("publishing", () => {
       failure = undefined;
     }
   });
+});
+
+test("docs/http-api.md lists every code with its status", async () => {
+  const page = await Bun.file(new URL("../../../docs/http-api.md", import.meta.url)).text();
+  const documented = [...page.matchAll(/^\| (\d{3}) \| `(\w+)` \|/gm)].map(([, status, code]) => [
+    code,
+    Number(status),
+  ]);
+  const others = { not_found: 404, method_not_allowed: 405 };
+  expect(Object.fromEntries(documented)).toEqual({ ...STATUSES, ...others });
 });

@@ -14,7 +14,7 @@ export interface Published {
 }
 
 /** Why nothing was published, and the status of the answer. docs/http-api.md says what each means. */
-const STATUSES = {
+export const STATUSES = {
   bad_request: 400,
   channel_invalid: 400,
   /** The instance has no log of its own that others could read, and no topic to publish to. */
