@@ -53,7 +53,7 @@ const command = ["--preload", fileOf("endWithLauncher.ts"), fileOf("main.ts"), .
 const child = spawn(bun, command, {
   // By its channel the child notices when this process is killed.
   stdio: ["inherit", "inherit", "inherit", "ipc"],
-  env: { ...process.env, SHARDCAST_LAUNCHED_BY: "bin.mjs" },
+  env: { ...process.env, SHARDCAST_LAUNCHED_BY: process.env.npm_command === "exec" ? "npx" : "bin.mjs" },
 });
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
 child.on("exit", (code, signal) => process.exit(code ?? 128 + (constants.signals[signal] ?? 1)));

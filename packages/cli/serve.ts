@@ -1,6 +1,7 @@
 import { loadConfig } from "@shardcast/server/config";
 import { SETTINGS } from "@shardcast/server/config/settings";
 import { type Command, EXIT } from "./command.ts";
+import { ownCommand } from "./ownCommand.ts";
 import { reportProblems } from "./reportProblems.ts";
 
 export const serve: Command = {
@@ -32,6 +33,6 @@ export const serve: Command = {
       return EXIT.usage;
     }
     const { runSupervisor } = await import("@shardcast/server/supervisor");
-    return await runSupervisor(loaded.config);
+    return await runSupervisor(loaded.config, ownCommand(context.env));
   },
 };

@@ -14,6 +14,7 @@ import type { HealthReport } from "./health.ts";
 import { checkKafka } from "./kafka/check.ts";
 import { KafkaError } from "./kafka/kafkaError.ts";
 import { createLogger } from "./logger.ts";
+import { banner, instanceUrls } from "./supervisor/banner.ts";
 import { connectionsProblem, openFilesMax } from "./supervisor/hostLimits.ts";
 import { InstanceHealth } from "./supervisor/instanceHealth.ts";
 import { InstanceRates } from "./supervisor/instanceRates.ts";
@@ -29,15 +30,15 @@ import { VERSION } from "./version.ts";
 /** Health reaches the shards, and permits are shared out anew, this often. */
 const TICK_MS = LOOK_MS;
 
-/** Runs one instance until it is told to end. Resolves with the exit code. */
-export async function runSupervisor(config: Config): Promise<number> {
+/** Runs one instance until it is told to end. Resolves with the exit code. `command` runs `shardcast` as people do. */
+export async function runSupervisor(config: Config, command: string): Promise<number> {
   const logger = createLogger(config.logging, { instance: config.instance.id });
   const problem = await startProblem(config, logger);
   if (problem !== undefined) {
     logger.fatal(problem);
     return 1;
   }
-  const supervisor = new Supervisor(config, logger);
+  const supervisor = new Supervisor(config, logger, command);
   return await supervisor.run();
 }
 
@@ -67,6 +68,7 @@ async function startProblem(config: Config, logger: Logger): Promise<string | un
 class Supervisor {
   readonly #config: Config;
   readonly #logger: Logger;
+  readonly #command: string;
   readonly #directory: string;
   readonly #local: LocalServices;
   readonly #topicPublisher: TopicPublisher | undefined;
@@ -85,9 +87,10 @@ class Supervisor {
   #announced = false;
   #end: (exitCode: number) => void = () => {};
 
-  constructor(config: Config, logger: Logger) {
+  constructor(config: Config, logger: Logger, command: string) {
     this.#config = config;
     this.#logger = logger;
+    this.#command = command;
     this.#port = config.gateway.port;
     this.#permits = new PermitBook(config.gateway.connectionsMax, config.instance.shards);
     // Unix sockets of this instance's processes; only their owner may reach them.
@@ -206,24 +209,9 @@ class Supervisor {
   }
 
   #announce(): void {
-    const { gateway, admin, instance } = this.#config;
-    const host = gateway.host === "::" || gateway.host === "0.0.0.0" ? "localhost" : gateway.host;
-    const adminHost = admin.host === "::" || admin.host === "0.0.0.0" ? "localhost" : admin.host;
-    const urls = { clients: `ws://${host}:${this.#port}/ws`, admin: `http://${adminHost}:${admin.port}` };
-    this.#logger.info({ ...urls, shards: instance.shards }, "instance ready");
-    process.stdout.write(
-      [
-        "",
-        `  Shardcast ${VERSION}: instance ${instance.id}, ${instance.shards} shard(s)`,
-        `  clients  ${urls.clients}`,
-        `  health   ${urls.admin}/health   metrics  ${urls.admin}/metrics   channels  ${urls.admin}/api/channels`,
-        this.#config.demo.enabled
-          ? `  look     npm run shardcast -- tail 'BTC.*' --url ${urls.clients}`
-          : `  look     npm run shardcast -- tail <channel> --url ${urls.clients}`,
-        "",
-        "",
-      ].join("\n"),
-    );
+    const urls = instanceUrls(this.#config, this.#port);
+    this.#logger.info({ ...urls, shards: this.#config.instance.shards }, "instance ready");
+    process.stdout.write(banner(this.#config, urls, this.#command));
   }
 
   #tick(): void {
