@@ -68,19 +68,19 @@ describe("publishing", () => {
   test("takes data of 1 MiB, and answers 413 to a byte more", async () => {
     expect((await post(message(MIB))).status).toBe(200);
     expect(items[0]?.data.length).toBe(MIB);
-    expect(await answerOf(await post(message(MIB + 1)))).toEqual({ status: 413, code: "too_large" });
+    expect(await answerOf(await post(message(MIB + 1)))).toEqual({ status: 413, code: "payload_too_large" });
   });
 
   test("answers 413 to a body beyond 16 MiB, announced or not", async () => {
     const body = new Uint8Array(16 * MIB + 1).fill(0x20);
-    expect(await answerOf(await post(body))).toEqual({ status: 413, code: "too_large" });
+    expect(await answerOf(await post(body))).toEqual({ status: 413, code: "payload_too_large" });
     const stream = new ReadableStream({
       start(controller) {
         controller.enqueue(body);
         controller.close();
       },
     });
-    expect(await answerOf(await post(stream))).toEqual({ status: 413, code: "too_large" });
+    expect(await answerOf(await post(stream))).toEqual({ status: 413, code: "payload_too_large" });
   });
 
   test.each([

@@ -71,6 +71,6 @@ async function bodyOf(request: Request): Promise<Uint8Array> {
   const announced = Number(request.headers.get("content-length") ?? 0);
   const body = announced > BODY_BYTES_MAX ? undefined : await request.bytes();
   if (body === undefined || body.length > BODY_BYTES_MAX)
-    throw new PublishError("too_large", `the body is larger than ${BODY_BYTES_MAX} bytes`);
+    throw new PublishError("payload_too_large", `the body is larger than ${BODY_BYTES_MAX} bytes`);
   return body;
 }

@@ -19,7 +19,7 @@ export const STATUSES = {
   channel_invalid: 400,
   /** The instance has no log of its own that others could read, and no topic to publish to. */
   no_publish_topic: 409,
-  too_large: 413,
+  payload_too_large: 413,
   /** Kafka does not have the topic to publish to. */
   publish_topic_missing: 503,
   unavailable: 503,
@@ -74,7 +74,7 @@ export function parsePublish(body: Uint8Array): readonly PublishItem[] {
     const { data, end } = dataOf(body, at, index);
     if (data.length > DATA_BYTES_MAX) {
       const message = `the data of item ${index} has ${data.length} bytes, ${DATA_BYTES_MAX} are allowed`;
-      throw new PublishError("too_large", message);
+      throw new PublishError("payload_too_large", message);
     }
     published.push({ channel, data });
     // Over the comma, or the end of the batch.

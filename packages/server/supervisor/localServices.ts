@@ -111,7 +111,7 @@ function append(source: EmbeddedSource, messages: readonly EmbeddedMessage[]): r
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
     const message = `nothing of the batch was accepted: ${error.message} (--embedded-log-bytes)`;
-    throw new PublishError("too_large", message, { cause: error });
+    throw new PublishError("payload_too_large", message, { cause: error });
   }
 }
 

@@ -40,7 +40,7 @@ export class TopicPublisher {
       }));
     } catch (error) {
       if (!(error instanceof KafkaError)) throw error;
-      const code = error.code === "kafka_record_too_large" ? "too_large" : "unavailable";
+      const code = error.code === "kafka_record_too_large" ? "payload_too_large" : "unavailable";
       throw new PublishError(code, error.message, { cause: error });
     }
   }
