@@ -19,7 +19,8 @@ from; secrets are never printed.
 - **Switches** need no value: \`--demo\`, \`--no-demo\`, \`--demo=false\`, \`SHARDCAST_DEMO=1\`.
 - **Bytes** are a number, or one with \`KiB\`, \`MiB\` or \`GiB\`.
 - **Secrets** can be read from a file: the same name with \`-file\` (\`_FILE\` in a variable). A newline at its end does
-  not count. Paths in the config file are relative to that file.
+  not count. Both rank as one setting: a flag with either goes before a config file with either. Paths in the config
+  file are relative to that file.
 
 \`\`\`yaml
 # shardcast.yaml
@@ -61,7 +62,9 @@ function section(group: Group, settings: readonly Setting[]): string {
         )
           .map(({ name }) => `\`${name}\``)
           .join(", ")}.\n\n`
-      : "";
+      : group === "routing"
+        ? "[routing.md](routing.md) has the grammar of channel templates, and what becomes of records that lack a part.\n\n"
+        : "";
   return `## ${GROUPS[group]}\n\n${note}| flag, variable | value | default | |\n|---|---|---|---|\n${lines.join("\n")}\n`;
 }
 
