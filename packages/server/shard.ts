@@ -120,6 +120,13 @@ export class Shard {
         this.#hub.open(stream.id, from);
         return this.#assembler.open(stream.id, from, stream.next);
       },
+      unplaced: ({ id, name }) => {
+        logger.warn(
+          { streamId: id, stream: name },
+          "the stream has no leader; it is followed when it has one",
+        );
+        this.#hub.unplaced(id);
+      },
       onError: (error) => logger.warn({ err: error }, "not every log tells its streams; it is asked again"),
     });
     this.#assembler = new Assembler({
@@ -194,7 +201,7 @@ export class Shard {
       oldestHoldMs,
       streamsReadForward,
       // A log that has not told its streams yet is waited for as well.
-      streamsWaitingForLog: streamsWaitingForLog + (this.#watch.incomplete ? 1 : 0),
+      streamsWaitingForLog: streamsWaitingForLog + this.#watch.unplaced + (this.#watch.incomplete ? 1 : 0),
       sourceState: this.#ingest?.state ?? "none",
       groupStrangers: this.#ingest?.strangers ?? 0,
     };
@@ -365,6 +372,16 @@ export class Shard {
       gauge("held_bytes", "Frames held back behind holes.", () => assembly().heldBytes),
       gauge("oldest_hold_seconds", "Age of the oldest hole.", () => assembly().oldestHoldMs / 1000),
       gauge("streams", "Streams followed.", () => assembly().streams),
+      gauge(
+        "streams_unplaced",
+        "Streams there since the start that nobody can follow: their partitions have no leader.",
+        () => this.#watch.unplaced,
+      ),
+      gauge(
+        "streams_waiting_for_log",
+        "Streams whose reads of the log fail.",
+        () => assembly().streamsWaitingForLog,
+      ),
       gauge(
         "streams_read_forward",
         "Streams read from the log because the bus does not serve them.",

@@ -16,6 +16,8 @@ export class Hub {
   readonly counters: HubCounters = { publications: 0, payloadBytes: 0, deliveries: 0, gaps: 0 };
   readonly #broadcast: Broadcast;
   readonly #slots = new Map<string, StreamSlot>();
+  /** Streams that are there, and that nobody can follow yet. */
+  readonly #unplaced = new Set<string>();
   readonly #markCharactersMax: number;
   readonly #decoder = new TextDecoder();
   #mark: string | undefined;
@@ -35,8 +37,19 @@ export class Hub {
   /** From here on the stream is this hub's: `next` is the offset from which it will be handed over. */
   open(streamId: string, next: number): void {
     if (this.#slots.has(streamId)) return;
+    this.#unplaced.delete(streamId);
     this.#slots.set(streamId, this.history.openSlot(streamId, next));
     this.#sorted = undefined;
+    this.#mark = undefined;
+  }
+
+  /**
+   * The stream is there, but nobody knows how far it has come. Until it is opened a mark names it with a position that
+   * nothing recovers from: one that left it out would be taken to be older than the stream, and get all of it.
+   */
+  unplaced(streamId: string): void {
+    if (this.#slots.has(streamId)) return;
+    this.#unplaced.add(streamId);
     this.#mark = undefined;
   }
 
@@ -95,8 +108,10 @@ export class Hub {
     // A stream that is gone is left out: a shard that starts later does not know it, and nothing of it can be missed.
     this.#sorted ??= [...this.#slots.values()].sort((a, b) => (a.streamId < b.streamId ? -1 : 1));
     const streams = this.#sorted.filter((slot) => !slot.gone);
-    if (streams.length > MARK_STREAMS_MAX) return MARK_TOO_LONG;
-    const mark = formatMark(streams.map((slot) => [slot.streamId, slot.next] as const));
+    const positions = streams.map((slot) => [slot.streamId, slot.next] as const);
+    for (const streamId of this.#unplaced) positions.push([streamId, Number.MAX_SAFE_INTEGER]);
+    if (positions.length > MARK_STREAMS_MAX) return MARK_TOO_LONG;
+    const mark = formatMark(positions);
     return mark.length > this.#markCharactersMax ? MARK_TOO_LONG : mark;
   }
 

@@ -31,7 +31,12 @@ export class CompositeLog implements StreamLog {
   async list(patienceMs: number): Promise<StreamListing> {
     const answers = await Promise.all(this.#logs.map((log) => this.#ask(log, patienceMs)));
     const streams = this.#join(answers.map((answer) => (answer instanceof LogError ? undefined : answer)));
-    return { streams, failure: answers.find((answer) => answer instanceof LogError) };
+    const unplaced = this.#logs.flatMap((log, index) =>
+      answers[index] instanceof LogError ? [] : (log.unplaced ?? []),
+    );
+    // A stream of which nothing but its name is known belongs to its log all the same.
+    for (const log of this.#logs) for (const { id } of log.unplaced ?? []) this.#owners.set(id, log);
+    return { streams, unplaced, failure: answers.find((answer) => answer instanceof LogError) };
   }
 
   async read(request: RangeRequest): Promise<RangeResult> {

@@ -1,6 +1,7 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, spyOn, test } from "bun:test";
 import { kafkaAvailable, sharedKafka } from "../../../test/services/kafka.ts";
 import { KafkaFixture, until } from "../../../test/services/kafkaFixture.ts";
+import { KafkaCluster } from "../kafka/cluster.ts";
 import { deleteRecords, deleteTopic } from "../kafka/topics.ts";
 import type { Publication, SourceRecord } from "../publication.ts";
 import { KafkaLog } from "./kafka.ts";
@@ -205,6 +206,35 @@ describe.skipIf(!kafkaAvailable())("the Kafka log", () => {
       });
     }, 30_000);
   }
+
+  test("a partition without a leader hides no other", async () => {
+    const topic = await fixture.topic({ partitions: 3 });
+    await fixture.produce(topic, ["one"]);
+    const log = new KafkaLog({ connection: fixture.connection, topics: [topic], route });
+    const topics = KafkaCluster.prototype.topics;
+    // A broker of its own for one partition, that is never there, and no broker at all for another.
+    const cluster = spyOn(KafkaCluster.prototype, "topics").mockImplementation(async function (
+      this: KafkaCluster,
+      names,
+    ) {
+      const found = await topics.call(this, names);
+      return new Map(
+        [...found].map(([name, known]) => [
+          name,
+          { ...known, leaders: known.leaders.with(1, -1).with(2, 77) },
+        ]),
+      );
+    });
+    try {
+      expect((await log.streams()).map(({ name }) => name)).toEqual([`${topic}/0`]);
+      expect(log.unplaced.map(({ name }) => name)).toEqual([`${topic}/1`, `${topic}/2`]);
+    } finally {
+      cluster.mockRestore();
+    }
+    expect((await log.streams()).length).toBe(3);
+    expect(log.unplaced).toEqual([]);
+    await log.close();
+  });
 
   test("a broker that can not be reached is unavailable, and no other error", async () => {
     const log = new KafkaLog({

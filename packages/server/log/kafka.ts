@@ -6,11 +6,18 @@ import {
 } from "../kafka/cluster.ts";
 import { type FetchedPartition, fetchPartitions } from "../kafka/fetch.ts";
 import { KafkaError, PROTOCOL } from "../kafka/kafkaError.ts";
-import { EARLIEST, LATEST, listOffsets } from "../kafka/offsets.ts";
+import { EARLIEST, LATEST, listKnownOffsets, listOffsets } from "../kafka/offsets.ts";
 import type { KafkaConnectionOptions } from "../kafka/options.ts";
 import { type DecodedRecords, decodeRecords } from "../kafka/recordBatches.ts";
 import type { Publication, SourceRecord } from "../publication.ts";
-import { LogError, type LogStream, type RangeRequest, type RangeResult, type StreamLog } from "./log.ts";
+import {
+  LogError,
+  type LogStream,
+  type NamedStream,
+  type RangeRequest,
+  type RangeResult,
+  type StreamLog,
+} from "./log.ts";
 import { StreamCollisionError, streamIdOf } from "./streamId.ts";
 
 export interface KafkaLogOptions {
@@ -39,6 +46,9 @@ interface Place {
 /** Reads wait for one another on a connection: two take turns. */
 const LANES: readonly Lane[] = [0, 1].map((lane) => ({ name: `log${lane}`, requestTimeoutMs: 15_000 }));
 
+/** A broker that does not tell its offsets for so long hides its own partitions only. Less than a listing waits. */
+const OFFSETS_PATIENCE_MS = 3_000;
+
 /** Between two looks at the cluster for a stream that is not known, in ms. */
 const LOOK_INTERVAL_MS = 250;
 
@@ -51,6 +61,7 @@ export class KafkaLog implements StreamLog {
   readonly #topicOf = new Map<string, string>();
   /** Since when streams that were asked for have not been there. */
   readonly #missingSince = new Map<string, number>();
+  #unplaced: readonly NamedStream[] = [];
   #looking: Promise<void> | undefined;
   #lookedAt = Number.NEGATIVE_INFINITY;
   #turn = 0;
@@ -66,20 +77,36 @@ export class KafkaLog implements StreamLog {
     this.#cluster = new Cluster(options.connection);
   }
 
+  get unplaced(): readonly NamedStream[] {
+    return this.#unplaced;
+  }
+
   /** Rejects with `LogError`, or with `StreamCollisionError`, which only other topics can mend. */
   async streams(): Promise<LogStream[]> {
     return await asLogError("list the streams", async () => {
       await this.#look();
       const places = [...this.#places.values()];
       const [earliest, latest] = await Promise.all([
-        listOffsets(this.#cluster, places, EARLIEST),
-        listOffsets(this.#cluster, places, LATEST),
+        listKnownOffsets(this.#cluster, places, EARLIEST, OFFSETS_PATIENCE_MS),
+        listKnownOffsets(this.#cluster, places, LATEST, OFFSETS_PATIENCE_MS),
       ]);
-      return places.map(({ id, topic, partition }) => {
+      const streams: LogStream[] = [];
+      const unplaced: NamedStream[] = [];
+      for (const { id, topic, partition } of places) {
         const name = `${topic}/${partition}`;
-        const next = latest.get(name) ?? 0;
-        return { id, name, earliest: Math.min(earliest.get(name) ?? 0, next), next };
-      });
+        const first = earliest.offsets.get(name);
+        const next = latest.offsets.get(name);
+        if (first === undefined || next === undefined) unplaced.push({ id, name });
+        else streams.push({ id, name, earliest: Math.min(first, next), next });
+      }
+      const failure = earliest.failure ?? latest.failure;
+      if (failure !== undefined) {
+        if (streams.length === 0) throw failure;
+        // Leaders may have moved: the next read looks again.
+        this.#lookedAt = Number.NEGATIVE_INFINITY;
+      }
+      this.#unplaced = unplaced;
+      return streams;
     });
   }
 

@@ -6,6 +6,11 @@ export interface StreamLog {
   /** Every stream of this log as it is now. Rejects with `LogError` where the log does not answer. */
   streams(): Promise<LogStream[]>;
   /**
+   * Streams that are there, but of which the last call of `streams` could not learn where they begin and end: their
+   * partitions have no leader, or its broker is away. Absent where a log always knows.
+   */
+  readonly unplaced?: readonly NamedStream[];
+  /**
    * Reads on from `after`, at most to `through`, and returns at least one step of progress or says why there is
    * none. One call may return less than was asked for; the caller goes on from the result's `through`.
    * Rejects with `LogError` (`log_unavailable`: try again; `log_unreadable`: the broker answers, but this stretch
@@ -18,15 +23,20 @@ export interface StreamLog {
 /** What can be told of the streams of several logs when some of them may not answer. */
 export interface StreamListing {
   readonly streams: readonly LogStream[];
+  /** Streams that are there, but whose offsets are not known now. */
+  readonly unplaced: readonly NamedStream[];
   /** Why streams may be missing; undefined where every log has answered. */
   readonly failure: LogError | undefined;
 }
 
-export interface LogStream {
+export interface NamedStream {
   /** Short hash of topic, topic id and partition: see `streamId.ts`. */
   readonly id: string;
   /** For people: `odin.trades/3`. */
   readonly name: string;
+}
+
+export interface LogStream extends NamedStream {
   /** The first offset that can still be read. */
   readonly earliest: number;
   /** The offset after the last one that may be read: Kafka's last stable offset. */

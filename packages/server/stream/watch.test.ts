@@ -5,6 +5,8 @@ import { StreamWatch, type StreamWatchOptions } from "./watch.ts";
 
 class ScriptedLog implements StreamLog {
   answer: "streams" | "away" | "hangs" = "streams";
+  /** Streams of which it can tell no more than the name. */
+  leaderless: readonly string[] = [];
   asked = 0;
   readonly #streams: readonly LogStream[];
 
@@ -16,7 +18,11 @@ class ScriptedLog implements StreamLog {
     this.asked++;
     if (this.answer === "hangs") return new Promise(() => {});
     if (this.answer === "away") return Promise.reject(new LogError("log_unavailable", "away"));
-    return Promise.resolve([...this.#streams]);
+    return Promise.resolve(this.#streams.filter(({ id }) => !this.leaderless.includes(id)));
+  }
+
+  get unplaced(): readonly LogStream[] {
+    return this.#streams.filter(({ id }) => this.leaderless.includes(id));
   }
 
   read(): Promise<never> {
@@ -28,9 +34,13 @@ class ScriptedLog implements StreamLog {
   }
 }
 
-function stage(remembered: StreamWatchOptions["remembered"] = []) {
+function stage(remembered: StreamWatchOptions["remembered"] = [], more: readonly string[] = []) {
   const near = new ScriptedLog({ id: "near", name: "embedded/0", earliest: 0, next: 5 });
-  const far = new ScriptedLog({ id: "far1", name: "trades/0", earliest: 10, next: 1000 });
+  const far = new ScriptedLog(
+    { id: "far1", name: "trades/0", earliest: 10, next: 1000 },
+    ...more.map((id) => ({ id, name: id, earliest: 10, next: 1000 })),
+  );
+  const unplaced: string[] = [];
   const found: Array<readonly [string, number]> = [];
   const watch = new StreamWatch({
     log: new CompositeLog([near, far]),
@@ -41,9 +51,10 @@ function stage(remembered: StreamWatchOptions["remembered"] = []) {
       found.push([stream.id, from]);
       return Promise.resolve();
     },
+    unplaced: ({ id }) => void unplaced.push(id),
     onError: () => undefined,
   });
-  return { near, far, found, watch };
+  return { near, far, found, unplaced, watch };
 }
 
 test("a start reads a recent stretch of every log that answers", async () => {
@@ -100,5 +111,29 @@ test("what nobody remembers of a log that comes back is read from a recent offse
     ["near", 0],
     ["far1", 900],
   ]);
+  watch.close();
+});
+
+test("a partition without a leader hides no other, and is followed from where it is of the start when it has one", async () => {
+  const { far, found, unplaced, watch } = stage([], ["far2"]);
+  far.leaderless = ["far2"];
+  await watch.begin();
+  expect(found.map(([id]) => id)).toEqual(["near", "far1"]);
+  expect(unplaced).toEqual(["far2"]);
+  expect(watch.unplaced).toBe(1);
+  far.leaderless = [];
+  await watch.find("far2");
+  // Not from its beginning, as a stream that is new would be: share of 200 records over three streams.
+  expect(found.slice(2)).toEqual([["far2", 1000 - 66]]);
+  expect(watch.unplaced).toBe(0);
+  watch.close();
+});
+
+test("a partition without a leader is followed at once where this instance remembers its position", async () => {
+  const { far, found, unplaced, watch } = stage([["far2", 700]], ["far2"]);
+  far.leaderless = ["far2"];
+  await watch.begin();
+  expect(found.slice(2)).toEqual([["far2", 700]]);
+  expect(unplaced).toEqual([]);
   watch.close();
 });

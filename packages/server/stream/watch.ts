@@ -1,4 +1,4 @@
-import { LogError, type LogStream, type StreamListing } from "../log/log.ts";
+import { LogError, type LogStream, type NamedStream, type StreamListing } from "../log/log.ts";
 
 export interface StreamWatchOptions {
   /** Tells the streams of those logs that answer in time. Rejects with `LogError`, or with what ends the shard. */
@@ -11,6 +11,8 @@ export interface StreamWatchOptions {
   readonly patienceMs?: number;
   /** Called once for each stream, with the offset to begin at; resolves when that is read. */
   readonly found: (stream: LogStream, from: number) => Promise<void>;
+  /** Called once for each stream that is there at the start, and of which nobody knows how far it has come. */
+  readonly unplaced: (stream: NamedStream) => void;
   readonly onError: (error: LogError) => void;
 }
 
@@ -21,12 +23,15 @@ const PATIENCE_MS = 5000;
 
 /**
  * Knows the log's streams: those of the start are read from a recent offset, later ones from their beginning. What
- * belongs to a log that was away at the start counts as of the start, whenever it is found.
+ * belongs to a log that was away at the start, or to a partition without a leader then, counts as of the start,
+ * whenever it is found: it is read from a recent offset, or from where this instance had read to.
  */
 export class StreamWatch {
   readonly #options: StreamWatchOptions;
   readonly #patienceMs: number;
   readonly #known = new Set<string>();
+  /** Streams of the start that are not followed yet, because their partitions have no leader. */
+  readonly #unplaced = new Set<string>();
   readonly listed: Promise<void>;
   #settleListed: () => void = () => {};
   #timer: Timer | undefined;
@@ -48,6 +53,11 @@ export class StreamWatch {
     return this.#incomplete;
   }
 
+  /** Streams that were there at the start and could not be followed so far. */
+  get unplaced(): number {
+    return this.#unplaced.size;
+  }
+
   /**
    * Resolves when the streams of the start are warm. Where only some logs answer it goes on with theirs, and with
    * what is remembered of the others, after a while; where none does it asks on.
@@ -55,10 +65,15 @@ export class StreamWatch {
   async begin(): Promise<void> {
     const listing = await this.#firstListing();
     const warm = this.#take(listing);
-    if (this.#incomplete) {
-      for (const [id, next] of this.#options.remembered) {
-        if (!this.#known.has(id)) warm.push(this.#follow({ id, name: id, earliest: next, next }, next));
-      }
+    for (const [id, next] of this.#options.remembered) {
+      if (this.#known.has(id) || !(this.#incomplete || listing.unplaced.some((stream) => stream.id === id)))
+        continue;
+      warm.push(this.#follow({ id, name: id, earliest: next, next }, next));
+    }
+    for (const stream of listing.unplaced) {
+      if (this.#known.has(stream.id)) continue;
+      this.#unplaced.add(stream.id);
+      this.#options.unplaced(stream);
     }
     this.#settleListed();
     this.#lookLater();
@@ -68,7 +83,7 @@ export class StreamWatch {
   /** What the log knows of a stream that only the bus has named, from where it is to be read. Rejects with `LogError`. */
   async find(streamId: string): Promise<LogStream | undefined> {
     const listing = await this.#options.log.list(this.#patienceMs);
-    if (this.#incomplete) void Promise.all(this.#take(listing));
+    if (this.#incomplete || this.#unplaced.size > 0) void Promise.all(this.#take(listing));
     const found = listing.streams.find((stream) => stream.id === streamId);
     if (found === undefined && listing.failure !== undefined) throw listing.failure;
     if (found !== undefined) this.#known.add(streamId);
@@ -84,8 +99,9 @@ export class StreamWatch {
     const untilMs = performance.now() + this.#patienceMs;
     for (;;) {
       const listing = await this.#look();
-      if (this.#closed || listing.failure === undefined) return listing;
-      if (listing.streams.length > 0 && performance.now() >= untilMs) return listing;
+      if (this.#closed || (listing.failure === undefined && listing.unplaced.length === 0)) return listing;
+      const knowsSome = listing.streams.length > 0 || listing.failure === undefined;
+      if (knowsSome && performance.now() >= untilMs) return listing;
       await Bun.sleep(RETRY_MS);
     }
   }
@@ -96,7 +112,7 @@ export class StreamWatch {
       listing = await this.#options.log.list(this.#patienceMs);
     } catch (error) {
       if (!(error instanceof LogError)) throw error;
-      listing = { streams: [], failure: error };
+      listing = { streams: [], unplaced: [], failure: error };
     }
     if (listing.failure === undefined) this.#failuresInRow = 0;
     else {
@@ -109,13 +125,18 @@ export class StreamWatch {
   /** Follows what is not followed yet. Resolves, each, when that is read: not to be waited for by whoever looks on. */
   #take({ streams, failure }: StreamListing): Promise<void>[] {
     if (this.#closed) return [];
-    const share = this.#incomplete
-      ? Math.floor(this.#options.warmRecordsMax / Math.max(1, streams.length))
-      : Number.POSITIVE_INFINITY;
+    const share = Math.floor(this.#options.warmRecordsMax / Math.max(1, streams.length));
+    const ofTheStart = this.#incomplete;
     this.#incomplete &&= failure !== undefined;
     return streams
       .filter(({ id }) => !this.#known.has(id))
-      .map((stream) => this.#follow(stream, Math.max(stream.earliest, stream.next - share)));
+      .map((stream) => {
+        const isRecent = ofTheStart || this.#unplaced.delete(stream.id);
+        return this.#follow(
+          stream,
+          isRecent ? Math.max(stream.earliest, stream.next - share) : stream.earliest,
+        );
+      });
   }
 
   #lookLater(): void {
@@ -142,6 +163,7 @@ export class StreamWatch {
 
   #follow(stream: LogStream, from: number): Promise<void> {
     this.#known.add(stream.id);
+    this.#unplaced.delete(stream.id);
     return this.#options.found(stream, from);
   }
 }
