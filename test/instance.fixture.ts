@@ -4,6 +4,8 @@ export interface TestInstance {
   readonly url: string;
   readonly admin: string;
   readonly pid: number;
+  /** Resolves when its supervisor has ended, however that came about. */
+  readonly exited: Promise<number>;
   /** Everything that it has logged so far, a line each. */
   readonly log: readonly string[];
   shardPids(): Promise<number[]>;
@@ -13,9 +15,12 @@ export interface TestInstance {
 
 const MAIN = new URL("../packages/cli/main.ts", import.meta.url).pathname;
 
-/** Starts `shardcast serve` as a user would, on ports of its own, and waits until it says where to look. */
-export async function startInstance(flags: readonly string[]): Promise<TestInstance> {
-  const [adminPort = 0] = await freePorts(1);
+/** Starts `shardcast serve` as a user would, on ports of its own unless told, and waits until it says where to look. */
+export async function startInstance(
+  flags: readonly string[],
+  ports: { readonly port?: number; readonly adminPort?: number } = {},
+): Promise<TestInstance> {
+  const adminPort = ports.adminPort ?? (await freePorts(1))[0] ?? 0;
   const command = [
     process.execPath,
     MAIN,
@@ -23,7 +28,7 @@ export async function startInstance(flags: readonly string[]): Promise<TestInsta
     "--host",
     "127.0.0.1",
     "--port",
-    "0",
+    `${ports.port ?? 0}`,
     "--admin-port",
     `${adminPort}`,
   ];
@@ -47,6 +52,7 @@ export async function startInstance(flags: readonly string[]): Promise<TestInsta
     url,
     admin,
     pid: child.pid,
+    exited: child.exited,
     log,
     async shardPids() {
       const { shards } = (await (await fetch(`${admin}/api/instance`)).json()) as {

@@ -136,7 +136,7 @@ function duplicates(instances: readonly SeenInstance[]): ClusterProblem[] {
     .map(([id, count]) => ({
       kind: "duplicate_id",
       instances: [id],
-      message: `${count} instances call themselves ${id}: give each its own --instance-id`,
+      message: `${count} instances call themselves ${id}: give each its own --instance`,
     }));
 }
 

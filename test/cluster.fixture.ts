@@ -1,0 +1,111 @@
+import { KafkaCluster } from "@shardcast/server/kafka/cluster";
+import { createTopic } from "@shardcast/server/kafka/topics";
+import { startInstance, type TestInstance } from "./instance.fixture.ts";
+import { startHaproxy, type TestHaproxy } from "./services/haproxy.ts";
+import { startKafka, type TestKafka } from "./services/kafka.ts";
+import { startNats, type TestNats } from "./services/nats.ts";
+import { freePorts } from "./services/ports.ts";
+import { startRedis, type TestRedis } from "./services/redis.ts";
+
+export interface ClusterOptions {
+  readonly instances: number;
+  /** Of each instance. */
+  readonly shards: number;
+  readonly bus: "redis" | "nats";
+  readonly topics: ReadonlyArray<{ readonly name: string; readonly partitions: number }>;
+  /** Of every instance, further ones. */
+  readonly flags?: readonly string[];
+  /** Of HAProxy; chosen where it is left out. */
+  readonly port?: number;
+  /** The bus' URL where instances are to reach it by another way than directly. */
+  readonly busUrl?: (direct: string) => Promise<string> | string;
+}
+
+/** One place in a cluster: its instance may be ended and started again under the same name and ports. */
+export interface ClusterMember {
+  readonly id: string;
+  readonly port: number;
+  readonly adminPort: number;
+  /** undefined while it is down. */
+  readonly instance: TestInstance | undefined;
+  start(): Promise<TestInstance>;
+  /** Ends the instance and all of its shards; resolves with the supervisor's exit code. */
+  end(signal?: NodeJS.Signals): Promise<number>;
+}
+
+export interface TestCluster {
+  /** For clients, through HAProxy. */
+  readonly url: string;
+  readonly kafka: TestKafka;
+  readonly redis: TestRedis | undefined;
+  readonly nats: TestNats | undefined;
+  readonly haproxy: TestHaproxy;
+  readonly members: readonly ClusterMember[];
+  stop(): Promise<void>;
+}
+
+/** A whole cluster of real parts on this machine: Kafka, a bus, instances, and HAProxy before them. */
+export async function startCluster(options: ClusterOptions): Promise<TestCluster> {
+  const { bus, topics, shards, flags = [], busUrl = (direct) => direct } = options;
+  const undo: Array<() => Promise<unknown>> = [];
+  const stop = async () => {
+    for (const step of undo.reverse()) await step();
+  };
+  try {
+    const kafka = await startKafka();
+    undo.push(() => kafka.stop());
+    const admin = new KafkaCluster({ brokers: kafka.brokers, clientId: "cluster" });
+    for (const topic of topics) await createTopic(admin, topic);
+    await admin.close();
+    const redis = bus === "redis" ? await startRedis() : undefined;
+    const nats = bus === "nats" ? await startNats() : undefined;
+    undo.push(async () => await (redis ?? nats)?.stop());
+    const common = [
+      ...["--shards", `${shards}`, "--bus", await busUrl((redis ?? nats)?.url ?? "")],
+      ...[
+        "--kafka-brokers",
+        kafka.brokers.join(","),
+        "--kafka-topics",
+        topics.map(({ name }) => name).join(","),
+      ],
+      ...flags,
+    ];
+    const ports = await freePorts(2 * options.instances);
+    const members = Array.from({ length: options.instances }, (_, index) =>
+      member(String.fromCharCode(97 + index), ports[2 * index] ?? 0, ports[2 * index + 1] ?? 0, common),
+    );
+    undo.push(() => Promise.all(members.map((each) => each.end())));
+    await Promise.all(members.map((each) => each.start()));
+    const proxied = members.map(({ id, port }) => ({ name: id, port }));
+    const haproxy = await startHaproxy(proxied, {
+      slowStart: false,
+      ...(options.port === undefined ? {} : { port: options.port }),
+    });
+    undo.push(() => haproxy.stop());
+    return { url: `ws://127.0.0.1:${haproxy.port}/ws`, kafka, redis, nats, haproxy, members, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+function member(id: string, port: number, adminPort: number, flags: readonly string[]): ClusterMember {
+  let instance: TestInstance | undefined;
+  return {
+    id,
+    port,
+    adminPort,
+    get instance() {
+      return instance;
+    },
+    async start() {
+      const started = await startInstance(["--instance", id, ...flags], { port, adminPort });
+      instance = started;
+      void started.exited.then(() => {
+        if (instance === started) instance = undefined;
+      });
+      return started;
+    },
+    end: async (signal = "SIGTERM") => (await instance?.end(signal)) ?? 0,
+  };
+}

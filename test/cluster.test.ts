@@ -1,0 +1,321 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { connect } from "@shardcast/client/client";
+import { createProducer, type KafkaProducer } from "@shardcast/server/kafka/producer";
+import { type ClusterMember, startCluster, type TestCluster } from "./cluster.fixture.ts";
+import { startInstance } from "./instance.fixture.ts";
+import { haproxyAvailable } from "./services/haproxy.ts";
+import { kafkaAvailable } from "./services/kafka.ts";
+import { natsAvailable } from "./services/nats.ts";
+import { redisAvailable } from "./services/redis.ts";
+
+const TOPIC = "numbers";
+const KEYS = ["a", "b", "c", "d"];
+const CLIENTS = 60;
+const TEST_MS = 120_000;
+
+/** SDK clients through the load balancer, each with what it has seen of every channel, in the order of its arrival. */
+class Ledgers {
+  readonly #clients;
+
+  constructor(url: string, count: number) {
+    this.#clients = Array.from({ length: count }, () => {
+      const seen = new Map(KEYS.map((key) => [`${key}.${TOPIC}`, [] as number[]]));
+      const client = connect(url, { backoff: { minMs: 50, maxMs: 500 } });
+      const ready = [...seen].map(
+        ([channel, numbers]) => client.subscribe<number>(channel, ({ data }) => numbers.push(data)).ready,
+      );
+      return { client, seen, ready };
+    });
+  }
+
+  get ready(): Promise<unknown> {
+    return Promise.all(this.#clients.flatMap(({ ready }) => ready));
+  }
+
+  get reconnects(): number {
+    return this.#clients.reduce((sum, { client }) => sum + client.stats.reconnects, 0);
+  }
+
+  async expectAll(count: number, withinMs = 30_000): Promise<void> {
+    const deadline = Date.now() + withinMs;
+    const missing = () =>
+      this.#clients.flatMap(({ seen }) => [...seen.values()].filter((numbers) => numbers.length < count))
+        .length;
+    while (missing() > 0 && Date.now() < deadline) await Bun.sleep(50);
+    const numbers = Array.from({ length: count }, (_, index) => index);
+    for (const { seen, client } of this.#clients) {
+      for (const own of seen.values()) expect(own).toEqual(numbers);
+      expect(client.stats.gaps).toBe(0);
+    }
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#clients.map(({ client }) => client.close()));
+  }
+}
+
+/** Numbers each key's records from 0 on, so that a ledger shows what is missing, repeated or out of order. */
+class Numbers {
+  sent = 0;
+  readonly #producer: KafkaProducer;
+
+  constructor(brokers: readonly string[]) {
+    this.#producer = createProducer({
+      connection: { brokers, clientId: "numbers" },
+      deliveryTimeoutMs: 60_000,
+    });
+  }
+
+  async send(count: number, pauseMs = 0): Promise<void> {
+    for (let left = count; left > 0; left--) {
+      const value = `${this.sent++}`;
+      await this.#producer.send(KEYS.map((key) => ({ topic: TOPIC, key, value })));
+      if (pauseMs > 0) await Bun.sleep(pauseMs);
+    }
+  }
+
+  close(): Promise<void> {
+    return this.#producer.close();
+  }
+}
+
+const available = kafkaAvailable() && haproxyAvailable();
+const BUSES = [
+  { bus: "redis", isThere: available && redisAvailable() },
+  { bus: "nats", isThere: available && natsAvailable() },
+] as const;
+
+for (const { bus, isThere } of BUSES) {
+  describe.skipIf(!isThere)(`three instances behind HAProxy, on ${bus}`, () => {
+    let cluster: TestCluster;
+    let ledgers: Ledgers;
+    let numbers: Numbers;
+
+    beforeAll(async () => {
+      const topics = [{ name: TOPIC, partitions: 4 }];
+      cluster = await startCluster({
+        instances: 3,
+        shards: 2,
+        bus,
+        topics,
+        flags: ["--max-connections", "70"],
+      });
+      await until("HAProxy sees all instances", async () => (await up(cluster)) === 3);
+      numbers = new Numbers(cluster.kafka.brokers);
+      ledgers = new Ledgers(cluster.url, CLIENTS);
+      await ledgers.ready;
+    }, TEST_MS);
+
+    afterAll(async () => {
+      await ledgers?.close();
+      await numbers?.close();
+      await cluster?.stop();
+    }, TEST_MS);
+
+    test(
+      "every client has every record, whichever instance it is at",
+      async () => {
+        await numbers.send(200);
+        await ledgers.expectAll(numbers.sent);
+        expect(ledgers.reconnects).toBe(0);
+      },
+      TEST_MS,
+    );
+
+    test("the load balancer spreads the clients evenly", async () => {
+      const held = (await cluster.haproxy.servers()).map(({ connections }) => connections);
+      expect(held.reduce((sum, count) => sum + count, 0)).toBe(CLIENTS);
+      for (const count of held) expect(Math.abs(count - CLIENTS / 3)).toBeLessThanOrEqual(2);
+    });
+
+    test(
+      "any instance tells of all",
+      async () => {
+        for (const { adminPort } of cluster.members) {
+          await until("it sees all three", async () => {
+            const { instances, totals } = await clusterOf(adminPort);
+            return instances.length === 3 && totals.connections === CLIENTS;
+          });
+          const { instances, problems, totals } = await clusterOf(adminPort);
+          expect(instances.map(({ id }) => id)).toEqual(["a", "b", "c"]);
+          expect(instances.filter(({ isSelf }) => isSelf)).toHaveLength(1);
+          expect(problems).toEqual([]);
+          expect(totals).toMatchObject({ instances: 3, shards: 6, connectionsMax: 210 });
+        }
+      },
+      TEST_MS,
+    );
+
+    test(
+      "an instance that is killed is taken out, its clients go on elsewhere, and it comes back",
+      async () => {
+        const [first] = cluster.members;
+        if (first === undefined) throw new Error("no instance");
+        const sending = numbers.send(300, 10);
+        await Bun.sleep(500);
+        await first.end("SIGKILL");
+        await until("HAProxy has taken it out", async () => (await up(cluster)) === 2);
+        await sending;
+        await ledgers.expectAll(numbers.sent);
+        expect(ledgers.reconnects).toBeGreaterThan(0);
+        await first.start();
+        await until("HAProxy has brought it back", async () => (await up(cluster)) === 3);
+        await numbers.send(50);
+        await ledgers.expectAll(numbers.sent);
+      },
+      TEST_MS,
+    );
+
+    test(
+      "an instance that hangs is taken out, and brought back when it goes on",
+      async () => {
+        const [, second] = cluster.members;
+        const pids = [second?.instance?.pid ?? 0, ...((await second?.instance?.shardPids()) ?? [])];
+        for (const pid of pids) process.kill(pid, "SIGSTOP");
+        await until("HAProxy has taken it out", async () => (await up(cluster)) === 2);
+        for (const pid of pids) process.kill(pid, "SIGCONT");
+        await until("HAProxy has brought it back", async () => (await up(cluster)) === 3);
+        await numbers.send(50);
+        await ledgers.expectAll(numbers.sent);
+      },
+      TEST_MS,
+    );
+
+    test(
+      "a full instance gets no more clients, and keeps those it has",
+      async () => {
+        const extra: WebSocket[] = [];
+        const [, , third] = cluster.members;
+        try {
+          await until("it is full", async () => {
+            extra.push(new WebSocket(`ws://127.0.0.1:${third?.port}/ws`));
+            return (await healthOf(third)).status === 503;
+          });
+          await until("HAProxy has taken it out", async () => (await up(cluster)) === 2);
+          expect((await cluster.haproxy.servers()).find(({ name }) => name === "c")?.check).toBe("L7STS");
+          await numbers.send(20);
+          await ledgers.expectAll(numbers.sent);
+        } finally {
+          for (const socket of extra) socket.close();
+        }
+        await until("HAProxy has brought it back", async () => (await up(cluster)) === 3);
+      },
+      TEST_MS,
+    );
+
+    test(
+      "with the bus gone for good, delivery goes on from the log, and nothing is repeated when it is back",
+      async () => {
+        const server = cluster.redis ?? cluster.nats;
+        const before = ledgers.reconnects;
+        await numbers.send(20);
+        await server?.kill();
+        await until("every instance says so, and stays in the load balancer", async () => {
+          const all = await Promise.all(cluster.members.map(healthOf));
+          for (const { status } of all) expect(status).toBe(200);
+          return all.every(({ checks }) => checks["bus"]?.status === "degraded");
+        });
+        await numbers.send(100, 20);
+        await ledgers.expectAll(numbers.sent);
+        await server?.restart();
+        await numbers.send(50, 20);
+        await until("the bus serves again, and no stream is read from the log", async () => {
+          const all = await Promise.all(cluster.members.map(healthOf));
+          return all.every(
+            ({ checks }) => checks["bus"]?.status === "ok" && checks["repair"]?.status === "ok",
+          );
+        });
+        await numbers.send(50);
+        await ledgers.expectAll(numbers.sent);
+        expect(ledgers.reconnects).toBe(before);
+      },
+      TEST_MS,
+    );
+
+    test(
+      "a bus that hangs is noticed, and costs no message",
+      async () => {
+        const resume = await hang(cluster);
+        try {
+          await until("every instance says so", async () => {
+            const all = await Promise.all(cluster.members.map(healthOf));
+            return all.every(({ checks }) => checks["bus"]?.status === "degraded");
+          });
+          await numbers.send(50, 20);
+          await ledgers.expectAll(numbers.sent);
+        } finally {
+          resume();
+        }
+        await until("the bus serves again", async () => {
+          const all = await Promise.all(cluster.members.map(healthOf));
+          return all.every(({ checks }) => checks["bus"]?.status === "ok");
+        });
+        await numbers.send(50);
+        await ledgers.expectAll(numbers.sent);
+      },
+      TEST_MS,
+    );
+
+    test(
+      "an instance with another's id, and one with other settings, are told apart and reported",
+      async () => {
+        const url = (cluster.redis ?? cluster.nats)?.url ?? "";
+        const stranger = await startInstance([
+          ...["--instance", "a", "--shards", "1", "--bus", url, "--channel-template", "{topic}.{key}"],
+          ...["--kafka-brokers", cluster.kafka.brokers.join(","), "--kafka-topics", TOPIC],
+        ]);
+        try {
+          const [, second] = cluster.members;
+          await until("both are reported", async () => {
+            const { problems } = await clusterOf(second?.adminPort ?? 0);
+            const kinds = problems.map(({ kind }) => kind);
+            return kinds.includes("duplicate_id") && kinds.includes("settings_differ");
+          });
+          const { checks, status } = await healthOf(second);
+          expect(status).toBe(200);
+          expect(checks["cluster"]).toMatchObject({ status: "degraded" });
+        } finally {
+          await stranger.end();
+        }
+      },
+      TEST_MS,
+    );
+  });
+}
+
+async function up({ haproxy }: TestCluster): Promise<number> {
+  return (await haproxy.servers()).filter(({ status }) => status === "UP").length;
+}
+
+interface ClusterDescription {
+  readonly instances: ReadonlyArray<{ readonly id: string; readonly isSelf: boolean }>;
+  readonly problems: ReadonlyArray<{ readonly kind: string }>;
+  readonly totals: { readonly connections: number };
+}
+
+async function clusterOf(adminPort: number): Promise<ClusterDescription> {
+  return (await (await fetch(`http://127.0.0.1:${adminPort}/api/cluster`)).json()) as ClusterDescription;
+}
+
+type Checks = Record<string, { readonly status: string }>;
+
+async function healthOf(
+  member: ClusterMember | undefined,
+): Promise<{ readonly status: number; readonly checks: Checks }> {
+  const response = await fetch(`http://127.0.0.1:${member?.adminPort}/health`);
+  return { status: response.status, checks: ((await response.json()) as { checks: Checks }).checks };
+}
+
+async function hang({ redis, nats }: TestCluster): Promise<() => void> {
+  if (nats !== undefined) return await nats.hang();
+  redis?.signal("SIGSTOP");
+  return () => redis?.signal("SIGCONT");
+}
+
+async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
+  const deadline = Date.now() + 40_000;
+  while (!(await holds())) {
+    if (Date.now() > deadline) throw new Error(`waited in vain until ${what}`);
+    await Bun.sleep(100);
+  }
+}
