@@ -220,3 +220,31 @@ test("connect refuses what can never work", () => {
   expect(() => connect([])).toThrow(TypeError);
   expect(() => connect("nonsense")).toThrow();
 });
+
+describe("a connection that does not come about", () => {
+  test("is told once with the address and the reason, and again after one that did", async () => {
+    const http = Bun.serve({ port: 0, fetch: () => new Response(null, { status: 404 }) });
+    const server = fixture.server();
+    const wrong = `ws://localhost:${http.port}/wrong`;
+    try {
+      const errors = new Inbox<ShardcastError>();
+      const plans = new Inbox<ReconnectEvent>();
+      const statuses = new Inbox<Status>();
+      const options = { onError: errors.push, onStatus: statuses.push };
+      const client = fixture.client([wrong, wrong, server.url], options);
+      client.on("reconnect", plans.push);
+      const peer = await server.connections.next();
+      expect(await errors.next()).toMatchObject({
+        code: "connect_failed",
+        message: expect.stringMatching(/no connection to .*\/wrong: .*404/),
+      });
+      await plans.take(2);
+      expect(errors.left).toBe(0);
+      expect(await statuses.take(2)).toEqual(["reconnecting", "connected"]);
+      peer.cut();
+      expect((await errors.next()).code).toBe("connect_failed");
+    } finally {
+      await http.stop(true);
+    }
+  });
+});

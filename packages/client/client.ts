@@ -37,6 +37,10 @@ export class Client {
   #closing = false;
   #unguardedReported = false;
   #welcomed = 0;
+  /** Whether the present connection came about. */
+  #welcomedNow = false;
+  /** Whether it was told that none comes about. */
+  #failureTold = false;
   /** Connections tried: picks the URL. */
   #tried = 0;
   #openTimer: ReturnType<typeof setTimeout> | undefined;
@@ -142,7 +146,10 @@ export class Client {
         onWelcome: () => this.#onWelcome(connection),
         onMessage: (message) => this.#onMessage(message),
         onMalformed: (error) => this.#onError(error),
-        onEnd: (code, reason) => this.#onEnd(code, reason),
+        onEnd: (code, reason, fault) => {
+          const complaint = this.#failureOf(url, code, reason, fault);
+          this.#onEnd(code, reason, complaint);
+        },
       },
     );
     this.#connection = connection;
@@ -150,6 +157,7 @@ export class Client {
 
   #onWelcome(connection: Connection): void {
     if (this.#closing) return;
+    this.#welcomedNow = true;
     if (this.#welcomed++ > 0) this.#counts.reconnects++;
     // A connection that breaks soon again, such as one of a client that is too slow, keeps backing off.
     this.#stableTimer = setTimeout(() => {
@@ -177,7 +185,17 @@ export class Client {
     this.#moveTimer = setTimeout(() => this.#connection?.drop(reason), afterMs);
   }
 
-  #onEnd(code: number, reason: string): void {
+  /** The first failure since a connection came about; the next ones are only counted by `reconnect`. */
+  #failureOf(url: string, code: number, reason: string, fault: string): ShardcastError | undefined {
+    const isFirst = !this.#welcomedNow && !this.#failureTold;
+    this.#failureTold = !this.#welcomedNow;
+    this.#welcomedNow = false;
+    if (!isFirst) return undefined;
+    const why = [reason, fault].find((text) => text !== "") ?? `${code}`;
+    return new ShardcastError("connect_failed", `no connection to ${url}: ${why}; trying again`);
+  }
+
+  #onEnd(code: number, reason: string, failure: ShardcastError | undefined): void {
     const movesFromStable = this.#comeBackAtMs > 0 && this.#stable;
     this.#stable = false;
     this.#connection = undefined;
@@ -202,6 +220,7 @@ export class Client {
     this.#openTimer = setTimeout(() => this.#open(), delayMs);
     // Listeners may close the client, so they come last.
     this.#setStatus("reconnecting");
+    if (this.#status === "reconnecting" && failure !== undefined) this.#onError(failure);
     if (this.#status === "reconnecting")
       this.#events.emit("reconnect", { attempt: this.#backoff.attempt, delayMs, code, reason });
   }

@@ -17,6 +17,8 @@ export class Connection {
   readonly #handler: ConnectionHandler;
   #closing = false;
   #ended = false;
+  /** What the runtime says of a broken socket. */
+  #fault = "";
   #lastId = 0;
   #pingIntervalMs: number | undefined;
   #pingTimer: ReturnType<typeof setTimeout> | undefined;
@@ -29,8 +31,10 @@ export class Connection {
     this.#socket = new options.WebSocket(url, SUBPROTOCOL);
     this.#socket.addEventListener("message", (event) => this.#onMessage(event.data));
     this.#socket.addEventListener("close", (event) => this.#end(event.code, event.reason));
-    // A close event follows each error and says what is known; without a listener `ws` would throw.
-    this.#socket.addEventListener("error", () => {});
+    // A close event follows each error; without a listener `ws` would throw.
+    this.#socket.addEventListener("error", ({ message }) => {
+      if (typeof message === "string") this.#fault = message.trim();
+    });
     this.#expectTraffic(options.connectTimeoutMs, "no welcome in time");
   }
 
@@ -115,7 +119,7 @@ export class Connection {
     if (this.#ended) return;
     this.#ended = true;
     this.#stopTimers();
-    this.#handler.onEnd(code, reason);
+    this.#handler.onEnd(code, reason, this.#fault);
   }
 }
 
@@ -133,6 +137,6 @@ export interface ConnectionHandler {
   onWelcome(): void;
   onMessage(message: ServerMessage): void;
   onMalformed(error: ShardcastError): void;
-  /** Called once. 1006 stands for every end without a close frame. */
-  onEnd(code: number, reason: string): void;
+  /** Called once. 1006 stands for every end without a close frame. `fault` is for people, and may be empty. */
+  onEnd(code: number, reason: string, fault: string): void;
 }

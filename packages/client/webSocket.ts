@@ -11,7 +11,8 @@ export interface WebSocketLike {
     type: "close",
     listener: (event: { readonly code: number; readonly reason: string }) => void,
   ): void;
-  addEventListener(type: "error", listener: () => void): void;
+  /** Bun and `ws` say what is wrong; browsers tell no page. */
+  addEventListener(type: "error", listener: (event: { readonly message?: unknown }) => void): void;
 }
 
 export type WebSocketConstructor = new (url: string, protocol: string) => WebSocketLike;
