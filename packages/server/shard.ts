@@ -18,7 +18,8 @@ import type { CompositeLog } from "./log/composite.ts";
 import { openLog } from "./log/open.ts";
 import { createRouter, isUnroutable } from "./source/route.ts";
 import { Assembler } from "./stream/assemble.ts";
-import { SharedReads } from "./stream/sharedReads.ts";
+import { BoundedReads } from "./stream/boundedReads.ts";
+import { NearbyReads } from "./stream/nearbyReads.ts";
 import { StreamWatch } from "./stream/watch.ts";
 import type { ChannelInfo, Question, ShardStart, ShardStats, StreamPositions } from "./supervisor/ipc.ts";
 import type { Permits } from "./supervisor/permits.ts";
@@ -49,7 +50,8 @@ export class Shard {
   readonly #gateway: Gateway;
   readonly #admission: Admission;
   readonly #log: CompositeLog;
-  readonly #reads: SharedReads;
+  readonly #resumeReads: BoundedReads;
+  readonly #nearbyReads: NearbyReads;
   readonly #bus: ProbedBus;
   readonly #cpu = new CpuShare();
   readonly #assembler: Assembler;
@@ -107,7 +109,8 @@ export class Shard {
       const routed = router(streamId, record);
       return isUnroutable(routed) ? undefined : routed;
     });
-    this.#reads = new SharedReads(this.#log);
+    this.#resumeReads = new BoundedReads(this.#log);
+    this.#nearbyReads = new NearbyReads(this.#resumeReads);
     this.#bus = new ProbedBus({
       bus: openBus(config.bus, start.busPath, "frames", (problem) => logger.warn(`the bus: ${problem}`)),
       onStale: (reason) => logger.error(`${reason}: connecting anew`),
@@ -130,7 +133,7 @@ export class Shard {
       onError: (error) => logger.warn({ err: error }, "not every log tells its streams; it is asked again"),
     });
     this.#assembler = new Assembler({
-      log: this.#reads,
+      log: this.#log,
       deliver: (streamId, publications, through) => this.#hub.deliver(streamId, publications, through),
       gap: (streamId, after, through, reason) => {
         logger.warn({ streamId, after, through, reason }, "gap: this stretch can not be had any more");
@@ -254,7 +257,7 @@ export class Shard {
     const { limits, resume } = this.#start.config;
     return {
       hub: this.#hub,
-      log: this.#reads,
+      log: this.#nearbyReads,
       limits: {
         subscriptionsMax: limits.subscriptionsMax,
         replayBufferBytes: Math.max(16 * 1024, Math.floor(limits.backpressureBytes / 4)),
@@ -334,6 +337,22 @@ export class Shard {
       counter("handshake_refusals", "Handshakes refused.", () => this.#admission.refused, "reason"),
       counter("resumes", "Resumes that recovered everything.", () => this.#counters.resumed),
       counter("resumes_not_recovered", "Resumes that could not.", () => this.#counters.notRecovered),
+      gauge("resume_reads", "Reads of the log for resumes under way.", () => this.#resumeReads.active),
+      gauge(
+        "resume_reads_waiting",
+        "Reads of the log for resumes that wait for their turn.",
+        () => this.#resumeReads.waiting,
+      ),
+      counter(
+        "resume_reads_refused",
+        "Reads for resumes that found no place to wait: those clients have not recovered.",
+        () => this.#resumeReads.refused,
+      ),
+      counter(
+        "resume_reads_shared",
+        "Reads for resumes that were answered by another's.",
+        () => this.#nearbyReads.shared,
+      ),
       counter("replayed_messages", "Messages sent by resumes.", () => this.#counters.replayedMessages),
       counter(
         "closes",

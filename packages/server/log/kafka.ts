@@ -43,8 +43,15 @@ interface Place {
   readonly leader: number;
 }
 
-/** Reads wait for one another on a connection: two take turns. */
-const LANES: readonly Lane[] = [0, 1].map((lane) => ({ name: `log${lane}`, requestTimeoutMs: 15_000 }));
+/** Reads wait for one another on a connection: two take turns, and resumes have two of their own. */
+const LANES = {
+  repair: [lane("log0"), lane("log1")],
+  resume: [lane("resume0"), lane("resume1")],
+} as const;
+
+function lane(name: string): Lane {
+  return { name, requestTimeoutMs: 15_000 };
+}
 
 /** A broker that does not tell its offsets for so long hides its own partitions only. Less than a listing waits. */
 const OFFSETS_PATIENCE_MS = 3_000;
@@ -128,7 +135,7 @@ export class KafkaLog implements StreamLog {
     if (place.leader < 0)
       throw new LogError("log_unavailable", `${place.topic}/${place.partition} has no leader now`);
     const offset = request.after + 1;
-    const fetched = await this.#fetch(place, offset, request.bytesMax);
+    const fetched = await this.#fetch(place, request, request.bytesMax);
     switch (fetched.errorCode) {
       case 0:
         break;
@@ -148,7 +155,7 @@ export class KafkaLog implements StreamLog {
       if (decoded.unreadable !== undefined) throw unreadable(place, decoded);
       // The broker returns the next batch however large it is, so here none is left below the last stable offset:
       // compaction has taken it. Asked twice, because nothing else is as final.
-      if (fetched.lastStableOffset > offset && (await this.#isEmpty(place, offset))) {
+      if (fetched.lastStableOffset > offset && (await this.#isEmpty(place, request))) {
         return {
           kind: "read",
           publications: [],
@@ -174,10 +181,12 @@ export class KafkaLog implements StreamLog {
     return { kind: "read", publications, through: Math.min(request.through, decoded.next - 1) };
   }
 
-  async #fetch(place: Place, offset: number, bytesMax: number): Promise<FetchedPartition> {
+  async #fetch(place: Place, request: RangeRequest, bytesMax: number): Promise<FetchedPartition> {
+    const offset = request.after + 1;
     const limit = Math.max(1, Math.min(bytesMax, this.#options.fetchBytesMax));
     const target = { topicId: place.topicId, partition: place.partition, offset, bytesMax: limit };
-    const lane = LANES[this.#turn++ % LANES.length] as Lane;
+    const [one, other] = LANES[request.purpose ?? "repair"];
+    const lane = this.#turn++ % 2 === 0 ? one : other;
     const doing = `read ${place.topic}/${place.partition}`;
     try {
       const [fetched] = await this.#cluster.use(place.leader, lane, doing, (connection) =>
@@ -193,8 +202,8 @@ export class KafkaLog implements StreamLog {
     }
   }
 
-  async #isEmpty(place: Place, offset: number): Promise<boolean> {
-    const again = await this.#fetch(place, offset, this.#options.fetchBytesMax);
+  async #isEmpty(place: Place, request: RangeRequest): Promise<boolean> {
+    const again = await this.#fetch(place, request, this.#options.fetchBytesMax);
     return again.errorCode === 0 && again.bytes.length === 0;
   }
 

@@ -51,6 +51,8 @@ export interface RangeRequest {
   readonly through: number;
   /** A stop for one call, reached after at least one record. */
   readonly bytesMax: number;
+  /** Resumes have connections of their own, so that they never keep repairs waiting. Default "repair". */
+  readonly purpose?: "repair" | "resume";
   readonly signal?: AbortSignal;
 }
 

@@ -7,8 +7,7 @@ interface SharedRead {
 }
 
 /**
- * Reads equal ranges once: a repair and the clients that resume after the same outage ask for the same stretch in the
- * same moment. Only reads in flight are shared and nothing is kept afterwards, so it needs no bound beyond its
+ * Reads equal ranges once: clients that resume after the same outage ask for the same stretch in the same moment. Only reads in flight are shared and nothing is kept afterwards, so it needs no bound beyond its
  * callers' own. A read is given up when everybody who asked for it has given up.
  */
 export class SharedReads implements Pick<StreamLog, "read"> {
