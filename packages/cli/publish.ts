@@ -99,10 +99,12 @@ async function post(
   const published = ANSWER.safeParse(answer);
   if (response.ok && published.success) return published.data;
   const refusal = REFUSAL.safeParse(answer);
+  const advice = "--url must name the admin port, 3001 by default: http://127.0.0.1:3001";
   if (refusal.success) {
     const { code, message } = refusal.data.error;
+    if (code === "not_found")
+      throw new CommandFailure(`${url.origin} is the public port: ${message}`, { advice });
     throw new CommandFailure(`refused (${code}): ${message}`);
   }
-  const advice = "--url must name the admin port of a Shardcast instance, 3001 by default.";
   throw new CommandFailure(`${url.href} answered ${response.status} and not as Shardcast does`, { advice });
 }

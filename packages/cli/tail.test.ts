@@ -76,6 +76,40 @@ describe("against a real server", () => {
     expect(await tail.exited).toBe(0);
   });
 
+  test("http is taken for ws, and the path is found", async () => {
+    await publish("url.test", "1");
+    const url = server.url.replace(/^ws/, "http").replace(/\/ws$/, "");
+    const tail = await shardcast(["tail", "url.test", "--url", url, "--snapshot", "--count", "1"]);
+    expect([tail.exitCode, tail.stderr]).toEqual([0, `connected to ${server.url}\n`]);
+  });
+
+  test.each([
+    ["a wrong path", () => `${server.url}x`, "there are /ws, /health and /live here (not_found)"],
+    [
+      "the admin port",
+      () => server.admin,
+      "That is the admin port. --url names the public port, 3000 by default",
+    ],
+  ])("a tail of %s ends, and says what is there", async (_, url, told) => {
+    const { exitCode, stdout, stderr } = await shardcast(["tail", "a", "--url", url()]);
+    expect([exitCode, stdout]).toEqual([1, ""]);
+    expect(stderr).toContain("it answered 404");
+    expect(stderr).toContain(told);
+  });
+
+  test("a publish to the public port is told where it belongs", async () => {
+    const { exitCode, stderr } = await shardcast([
+      "publish",
+      "a",
+      "1",
+      "--url",
+      server.url.replace(/^ws/, "http"),
+    ]);
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain("is the public port");
+    expect(stderr).toContain("--url must name the admin port, 3001 by default");
+  });
+
   test("an answer that is not Shardcast's is told apart", async () => {
     const other = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: () => new Response("hello") });
     try {
@@ -91,7 +125,9 @@ describe("against a real server", () => {
 test("a tail of a server that is not there keeps trying, says so, and still ends when told to", async () => {
   const tail = start(["tail", "a", "--url", "ws://127.0.0.1:1/ws"]);
   const [line] = await readLines(tail.stderr, 1);
-  expect(line).toContain("no connection to ws://127.0.0.1:1/ws");
+  expect(line).toContain(
+    "no connection to ws://127.0.0.1:1/ws: nothing listens on port 1 of 127.0.0.1; trying again",
+  );
   expect(line).toContain("Is `shardcast serve` running there?");
   tail.kill("SIGTERM");
   expect(await tail.exited).toBe(0);

@@ -7,6 +7,7 @@ import { flag, integer, list, text } from "@shardcast/server/config/kinds";
 import { readSettings } from "@shardcast/server/config/readSettings";
 import type { Setting } from "@shardcast/server/config/setting";
 import { type Command, type CommandContext, CommandFailure, EXIT, usageFailure } from "./command.ts";
+import { diagnose } from "./diagnose.ts";
 import { type Paint, printable } from "./paint.ts";
 import { reportProblems } from "./reportProblems.ts";
 
@@ -15,7 +16,7 @@ const FLAGS = {
     name: "url",
     kind: text("a ws:// or wss:// URL", /^(?:wss?|https?):\/\/[^\s]+$/, "<url>"),
     group: "command",
-    doc: "Where the clients connect.",
+    doc: "Where the clients connect: the public port. http is taken for ws, and the path is /ws where there is none.",
     default: "ws://127.0.0.1:3000/ws",
     where: "flag",
   },
@@ -79,12 +80,13 @@ export const tail: Command = {
     }
     const channel = checkChannel(positionals);
     checkSince(values.since);
-    const client = connect(values.url);
+    const url = webSocketUrl(values.url);
+    const client = connect(url);
     const end = () => void client.close();
     context.signal.addEventListener("abort", end, { once: true });
     try {
-      tellEvents(client, values.url, context);
-      return await print(client, channel, values, context);
+      const refused = tellEvents(client, url, context);
+      return await Promise.race([print(client, channel, values, context), refused]);
     } finally {
       context.signal.removeEventListener("abort", end);
       await client.close();
@@ -132,8 +134,12 @@ function format(message: DataMessage, paint: Paint): string {
   return `${paint.dim(time)} ${paint.cyan(message.channel)} ${paint.dim(message.cursor)}${note} ${payload}`;
 }
 
-/** What happens to the connection goes to stderr. Writing there is not waited for: it is little. */
-function tellEvents(client: Client, url: string, { stderr, paint, signal }: CommandContext): void {
+/**
+ * What happens to the connection goes to stderr. Writing there is not waited for: it is little. Rejects with a
+ * `CommandFailure` where the first connection fails for good, and never resolves.
+ */
+function tellEvents(client: Client, url: string, { stderr, paint, signal }: CommandContext): Promise<never> {
+  const refused = Promise.withResolvers<never>();
   const tell = (text: string) => void stderr.write(`${text}\n`).catch(() => undefined);
   let wasConnected = false;
   client.on("status", (status) => {
@@ -142,18 +148,39 @@ function tellEvents(client: Client, url: string, { stderr, paint, signal }: Comm
     wasConnected = true;
   });
   client.on("reconnect", ({ attempt, delayMs, code, reason }) => {
+    // Why the first one failed is found out and told below.
+    if (!wasConnected && attempt === 1) return;
     const what = wasConnected ? "connection lost" : `no connection to ${url}`;
-    const hint = !wasConnected && attempt === 1 ? " Is `shardcast serve` running there?" : "";
     const why = reason === "" ? `${code}` : `${code} ${reason}`;
-    tell(paint.stderr.yellow(`${what} (${why}); trying again in ${(delayMs / 1000).toFixed(1)} s.${hint}`));
+    tell(paint.stderr.yellow(`${what} (${why}); trying again in ${(delayMs / 1000).toFixed(1)} s.`));
   });
   client.on("gap", ({ channel, reason, after, through }) => {
     const range = after === undefined || through === undefined ? "" : `: after ${after} through ${through}`;
     tell(paint.stderr.red(`gap in ${channel} (${reason})${range}`));
   });
   client.on("error", ({ code, message }) => {
-    if (!signal.aborted) tell(paint.stderr.red(`${message} (${code})`));
+    if (signal.aborted) return;
+    if (code !== "connect_failed") tell(paint.stderr.red(`${message} (${code})`));
+    else if (!wasConnected) void explain();
   });
+  return refused.promise;
+
+  async function explain(): Promise<void> {
+    const { fault, advice, isFinal } = await diagnose(url, signal);
+    if (signal.aborted) return;
+    if (isFinal) refused.reject(new CommandFailure(fault, { advice }));
+    else tell(paint.stderr.yellow(`${fault}; trying again. ${advice}`.trimEnd()));
+  }
+}
+
+/** Where only the host is given, the path is that of every Shardcast server. */
+function webSocketUrl(given: string): string {
+  if (!URL.canParse(given)) {
+    throw usageFailure(`--url: ${JSON.stringify(given)} is no URL`, "Such as ws://127.0.0.1:3000/ws");
+  }
+  const url = new URL(given.replace(/^http/, "ws"));
+  if (url.pathname === "/") url.pathname = "/ws";
+  return url.href;
 }
 
 function checkChannel([channel, extra]: readonly string[]): string {
