@@ -34,6 +34,7 @@ export interface CommandContext extends Environment {
 }
 
 export interface Output {
+  readonly isTerminal: boolean;
   /** Resolves when more may be written; rejects with `EPIPE` when nobody reads any more. */
   write(text: string): Promise<void>;
 }

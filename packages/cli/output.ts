@@ -8,6 +8,7 @@ export function outputTo(stream: NodeJS.WriteStream): Output {
     failure = error;
   });
   return {
+    isTerminal: stream.isTTY === true,
     async write(text) {
       if (failure !== undefined) throw failure;
       if (!stream.write(text)) await once(stream, "drain");

@@ -1,4 +1,5 @@
-import { createReadStream } from "node:fs";
+import { constants, createReadStream } from "node:fs";
+import { access } from "node:fs/promises";
 import { addAbortSignal } from "node:stream";
 import { KafkaCluster } from "@shardcast/server/kafka/cluster";
 import { KafkaError } from "@shardcast/server/kafka/kafkaError";
@@ -11,6 +12,7 @@ import { InputError } from "./inputError.ts";
 import { loadOptions, type ProduceOptions } from "./options.ts";
 import { atRate, inRecordedTime, type Pace, unpaced } from "./pace.ts";
 import { play } from "./play.ts";
+import { Progress } from "./progress.ts";
 import { readRows } from "./readRows.ts";
 import { recordOf, type TopicRecord } from "./record.ts";
 import { PRODUCE_SETTINGS } from "./settings.ts";
@@ -47,6 +49,8 @@ export const produce: Command = {
     }
     const { options } = loaded;
     try {
+      // A topic that was made for a file that is not there would only be in the way.
+      if (options.file !== "-") await access(options.file, constants.R_OK);
       if (options.createTopic) await createMissingTopic(options, context);
       const count = await playFile(options, context);
       await context.stderr.write(`${count} records written to ${options.topic}\n`);
@@ -71,10 +75,11 @@ async function createMissingTopic(options: ProduceOptions, { stderr }: CommandCo
   }
 }
 
-async function playFile(options: ProduceOptions, { signal }: CommandContext): Promise<number> {
+async function playFile(options: ProduceOptions, { signal, stderr }: CommandContext): Promise<number> {
   const { connection, topic, compression, loop, limit = Number.POSITIVE_INFINITY } = options;
   const producer = createProducer({ connection, compression });
   const keepsTime = isRecorded(options);
+  const progress = new Progress(stderr);
   try {
     return await play({
       open: () => recordsOf(options, signal),
@@ -87,6 +92,7 @@ async function playFile(options: ProduceOptions, { signal }: CommandContext): Pr
           ...(keepsTime && timestampMs !== undefined && { timestampMs }),
         }));
         await producer.send(stamped);
+        progress.add(stamped.length);
       },
       clock: REAL_CLOCK,
       loop,
@@ -94,6 +100,7 @@ async function playFile(options: ProduceOptions, { signal }: CommandContext): Pr
       signal,
     });
   } finally {
+    progress.end();
     await producer.close();
   }
 }
