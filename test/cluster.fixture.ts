@@ -17,8 +17,12 @@ export interface ClusterOptions {
   readonly flags?: readonly string[];
   /** Of HAProxy; chosen where it is left out. */
   readonly port?: number;
-  /** The bus' URL where instances are to reach it by another way than directly. */
-  readonly busUrl?: (direct: string) => Promise<string> | string;
+  /** Further members, which are known to HAProxy and not started. */
+  readonly spares?: number;
+  /** By which an instance reaches the bus, where that is not directly. */
+  readonly busUrl?: (direct: string, id: string) => Promise<string> | string;
+  /** Added to the environment of an instance's processes. */
+  readonly env?: (id: string) => Readonly<Record<string, string>>;
 }
 
 /** One place in a cluster: its instance may be ended and started again under the same name and ports. */
@@ -46,7 +50,7 @@ export interface TestCluster {
 
 /** A whole cluster of real parts on this machine: Kafka, a bus, instances, and HAProxy before them. */
 export async function startCluster(options: ClusterOptions): Promise<TestCluster> {
-  const { bus, topics, shards, flags = [], busUrl = (direct) => direct } = options;
+  const { bus, topics, shards, flags = [], spares = 0, busUrl = (direct) => direct } = options;
   const undo: Array<() => Promise<unknown>> = [];
   const stop = async () => {
     for (const step of undo.reverse()) await step();
@@ -61,7 +65,7 @@ export async function startCluster(options: ClusterOptions): Promise<TestCluster
     const nats = bus === "nats" ? await startNats() : undefined;
     undo.push(async () => await (redis ?? nats)?.stop());
     const common = [
-      ...["--shards", `${shards}`, "--bus", await busUrl((redis ?? nats)?.url ?? "")],
+      ...["--shards", `${shards}`],
       ...[
         "--kafka-brokers",
         kafka.brokers.join(","),
@@ -70,12 +74,23 @@ export async function startCluster(options: ClusterOptions): Promise<TestCluster
       ],
       ...flags,
     ];
-    const ports = await freePorts(2 * options.instances);
-    const members = Array.from({ length: options.instances }, (_, index) =>
-      member(String.fromCharCode(97 + index), ports[2 * index] ?? 0, ports[2 * index + 1] ?? 0, common),
-    );
+    const ports = await freePorts(2 * (options.instances + spares));
+    const members: ClusterMember[] = [];
+    for (let index = 0; index < options.instances + spares; index++) {
+      const id = String.fromCharCode(97 + index);
+      const url = await busUrl((redis ?? nats)?.url ?? "", id);
+      members.push(
+        member({
+          id,
+          port: ports[2 * index] ?? 0,
+          adminPort: ports[2 * index + 1] ?? 0,
+          flags: ["--bus", url, ...common],
+          env: options.env?.(id) ?? {},
+        }),
+      );
+    }
     undo.push(() => Promise.all(members.map((each) => each.end())));
-    await Promise.all(members.map((each) => each.start()));
+    await Promise.all(members.slice(0, options.instances).map((each) => each.start()));
     const proxied = members.map(({ id, port }) => ({ name: id, port }));
     const haproxy = await startHaproxy(proxied, {
       slowStart: false,
@@ -89,7 +104,15 @@ export async function startCluster(options: ClusterOptions): Promise<TestCluster
   }
 }
 
-function member(id: string, port: number, adminPort: number, flags: readonly string[]): ClusterMember {
+interface MemberOptions {
+  readonly id: string;
+  readonly port: number;
+  readonly adminPort: number;
+  readonly flags: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+}
+
+function member({ id, port, adminPort, flags, env }: MemberOptions): ClusterMember {
   let instance: TestInstance | undefined;
   return {
     id,
@@ -99,7 +122,7 @@ function member(id: string, port: number, adminPort: number, flags: readonly str
       return instance;
     },
     async start() {
-      const started = await startInstance(["--instance", id, ...flags], { port, adminPort });
+      const started = await startInstance(["--instance", id, ...flags], { port, adminPort, env });
       instance = started;
       void started.exited.then(() => {
         if (instance === started) instance = undefined;

@@ -18,9 +18,14 @@ const MAIN = new URL("../packages/cli/main.ts", import.meta.url).pathname;
 /** Starts `shardcast serve` as a user would, on ports of its own unless told, and waits until it says where to look. */
 export async function startInstance(
   flags: readonly string[],
-  ports: { readonly port?: number; readonly adminPort?: number } = {},
+  options: {
+    readonly port?: number;
+    readonly adminPort?: number;
+    /** Added to this process's own. */
+    readonly env?: Readonly<Record<string, string>>;
+  } = {},
 ): Promise<TestInstance> {
-  const adminPort = ports.adminPort ?? (await freePorts(1))[0] ?? 0;
+  const adminPort = options.adminPort ?? (await freePorts(1))[0] ?? 0;
   const command = [
     process.execPath,
     MAIN,
@@ -28,11 +33,15 @@ export async function startInstance(
     "--host",
     "127.0.0.1",
     "--port",
-    `${ports.port ?? 0}`,
+    `${options.port ?? 0}`,
     "--admin-port",
     `${adminPort}`,
   ];
-  const child = Bun.spawn([...command, "--log-format", "json", ...flags], { stdout: "pipe", stderr: "pipe" });
+  const child = Bun.spawn([...command, "--log-format", "json", ...flags], {
+    stdout: "pipe",
+    stderr: "pipe",
+    env: { ...process.env, ...options.env },
+  });
   const log: string[] = [];
   const logging = collectLines(child.stderr, (line) => log.push(line));
   const url = await new Promise<string>((resolve, reject) => {
