@@ -1,5 +1,5 @@
 // What docs/protocol.md promises under "Bad input", over real sockets, beside a client that must not notice.
-import { afterEach, expect, test } from "bun:test";
+import { afterEach, expect, setSystemTime, test } from "bun:test";
 import { CLOSE_CODES } from "@shardcast/protocol/closeCodes";
 import { MARK_TOO_LONG } from "@shardcast/protocol/mark";
 import { type GatewayFixtureOptions, gatewayFixture, RawClient, STREAM } from "./gateway.fixture.ts";
@@ -209,6 +209,18 @@ test("requests beyond the rate are refused", async () => {
   await client.until(() => client.received.some((each) => each.type === "error"));
   expect(client.received.find((each) => each.type === "error")).toMatchObject({ code: "too_many_requests" });
   expect(counters.refusals).toBeGreaterThan(0);
+});
+
+test("a clock that is set back refuses no client that behaves", async () => {
+  const { url } = await start({ requestsPerSecond: 50 });
+  const client = await connect(url);
+  await client.ask({ type: "ping", id: 1 });
+  setSystemTime(new Date(Date.now() - 3_600_000));
+  try {
+    for (let id = 2; id < 30; id++) expect((await client.ask({ type: "ping", id })).type).toBe("pong");
+  } finally {
+    setSystemTime();
+  }
 });
 
 test("clients that never read are cut off at the byte budget, and memory does not grow with what they miss", async () => {

@@ -17,6 +17,7 @@ export interface ConnectionContext {
   readonly replayLimits: ReplayLimits;
   readonly rate: RateLimit;
   readonly counters: ConnectionCounters;
+  /** Wall clock in ms since 1970: what the log's timestamps are compared with. */
   readonly now: () => number;
 }
 
@@ -56,10 +57,10 @@ export class Connection {
   }
 
   receive(text: string): void {
-    const { rate, now, counters, limits } = this.#context;
+    const { rate, counters, limits } = this.#context;
     counters.requests += 1;
     const request = parseRequest(text, limits.subscriptionsMax);
-    const rateState = rate.takeAt(now(), this.#rateState);
+    const rateState = rate.take(this.#rateState);
     // Parsed all the same, because a refusal carries the id of what it refuses.
     if (rateState === undefined)
       return this.refuse(request.id, "too_many_requests", "too many requests: slow down");

@@ -27,7 +27,7 @@ export class Hub {
   constructor(
     limits: HistoryLimits,
     broadcast: Broadcast,
-    { now = Date.now, markCharactersMax = MARK_CHARACTERS_MAX }: HubOptions = {},
+    { now = () => performance.now(), markCharactersMax = MARK_CHARACTERS_MAX }: HubOptions = {},
   ) {
     this.history = new History(limits, now);
     this.#markCharactersMax = Math.min(MARK_CHARACTERS_MAX, markCharactersMax);
@@ -160,6 +160,7 @@ export class Hub {
 export type Broadcast = (topic: string, text: string) => void;
 
 export interface HubOptions {
+  /** The clock by which history ages, in ms. Default: one that nobody can set. */
   readonly now?: () => number;
   /** What a client can send back in a message; never more than the protocol's own bound. */
   readonly markCharactersMax?: number;
