@@ -50,6 +50,8 @@ export async function startGuarded(
 ): Promise<GuardedProcess> {
   const shell = spawn("sh", ["-c", GUARD, "sh", options.directory ?? "", ...command], {
     stdio: ["pipe", "pipe", "pipe"],
+    // Ctrl-C in a terminal is for us: we end the service in order, and its guard must live to see us die.
+    detached: true,
     env: { ...process.env, ...options.env },
   });
   const exited = new Promise<void>((resolve) => {

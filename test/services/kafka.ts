@@ -30,6 +30,8 @@ appender.stdout.layout.pattern=%d %p %c{1}: %m%n
 `;
 
 export interface KafkaStartOptions {
+  /** Of the plain listener, instead of a free one. */
+  readonly port?: number;
   /** Adds a listener with SASL PLAIN and SCRAM. */
   readonly sasl?: boolean;
   /** Adds a listener with TLS, and with `sasl` one with both. */
@@ -82,7 +84,8 @@ export function sharedKafka(): Promise<TestKafka> {
 export async function startKafka(options: KafkaStartOptions = {}): Promise<TestKafka> {
   const directory = mkdtempSync(join(tmpdir(), "shardcast-kafka-"));
   const java = await javaCommand(findService(RECIPE), directory);
-  const [plain = 0, controller = 0, sasl = 0, tls = 0, saslTls = 0] = await freePorts(5);
+  const [free = 0, controller = 0, sasl = 0, tls = 0, saslTls = 0] = await freePorts(5);
+  const plain = options.port ?? free;
   const certificates = options.tls === true ? makeCertificates(directory) : undefined;
   const listeners = [
     { name: "PLAINTEXT", port: plain, protocol: "PLAINTEXT" },

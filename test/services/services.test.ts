@@ -1,4 +1,4 @@
-import { expect, test } from "bun:test";
+import { expect, spyOn, test } from "bun:test";
 import { existsSync, mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -23,13 +23,17 @@ test("a service dies with the process that started it, even when that is killed"
 
 test("a service that is required and not there is a failure, otherwise a loud skip", () => {
   const before = process.env["SHARDCAST_REQUIRE_SERVICES"];
+  // What is only played here must not stand among what was really skipped.
+  const said = spyOn(console, "error").mockImplementation(() => undefined);
   try {
     process.env["SHARDCAST_REQUIRE_SERVICES"] = "kafka, imaginary";
     expect(() => reportMissing("imaginary", "imagine it")).toThrow("SHARDCAST_REQUIRE_SERVICES");
     expect(() => reportMissing("another", "imagine it")).not.toThrow();
+    expect(said.mock.calls.flat().join("")).toContain("*** SKIPPED: The service another is not available");
     process.env["SHARDCAST_REQUIRE_SERVICES"] = "all";
     expect(() => reportMissing("another", "imagine it")).toThrow("imagine it");
   } finally {
+    said.mockRestore();
     if (before === undefined) delete process.env["SHARDCAST_REQUIRE_SERVICES"];
     else process.env["SHARDCAST_REQUIRE_SERVICES"] = before;
   }
