@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { buildEnvelope } from "../source/envelope.ts";
 import { CompositeLog } from "./composite.ts";
 import { EmbeddedLog } from "./local.ts";
-import { LogError, type StreamLog } from "./log.ts";
+import { LogError, type LogStream, type StreamLog } from "./log.ts";
 import { StreamCollisionError } from "./streamId.ts";
 
 function logWith(word: string): EmbeddedLog {
@@ -52,4 +52,22 @@ test("a list tells the streams of those that answer, and that some do not", asyn
   });
   expect(await new CompositeLog([one]).list(1000)).toMatchObject({ failure: undefined });
   await expect(new CompositeLog([one, one]).list(1000)).rejects.toBeInstanceOf(StreamCollisionError);
+});
+
+test("a stream that its log does not tell of for a moment is gone when that log says so, and not before", async () => {
+  // As Kafka while a broker starts.
+  const away = new LogError("log_unavailable", "no broker knows the stream at the moment");
+  let listed: LogStream[] = [{ id: "aaaaaaa", name: "t/0", earliest: 0, next: 10 }];
+  const kafka: StreamLog = {
+    streams: async () => listed,
+    read: () => Promise.reject(away),
+    close: () => Promise.resolve(),
+  };
+  const both = new CompositeLog([logWith("one"), kafka]);
+  await both.streams();
+  listed = [];
+  await both.streams();
+  await expect(both.read(range("aaaaaaa"))).rejects.toBe(away);
+  // Also one that was never told of here: a shard may have begun with what another remembered.
+  await expect(both.read(range("bbbbbbb"))).rejects.toBe(away);
 });

@@ -8,9 +8,13 @@ import {
 } from "./log.ts";
 import { StreamCollisionError } from "./streamId.ts";
 
+/** Streams that no log tells of any more whose log is remembered. */
+const FORMER_MAX = 4_096;
+
 /** Several logs as one: a read goes to the log that has the stream. */
 export class CompositeLog implements StreamLog {
   readonly #logs: readonly StreamLog[];
+  /** Whose a stream is, or was when it was last told of: those not told of for the longest time come first. */
   readonly #owners = new Map<string, StreamLog>();
   /** Questions under way: a log that hangs is not asked a second time. */
   readonly #asking = new Map<StreamLog, Promise<LogStream[]>>();
@@ -35,13 +39,19 @@ export class CompositeLog implements StreamLog {
       answers[index] instanceof LogError ? [] : (log.unplaced ?? []),
     );
     // A stream of which nothing but its name is known belongs to its log all the same.
-    for (const log of this.#logs) for (const { id } of log.unplaced ?? []) this.#owners.set(id, log);
+    for (const log of this.#logs) for (const { id } of log.unplaced ?? []) this.#own(id, log);
     return { streams, unplaced, failure: answers.find((answer) => answer instanceof LogError) };
   }
 
   async read(request: RangeRequest): Promise<RangeResult> {
     const owner = this.#owners.get(request.streamId) ?? (await this.#find(request.streamId));
-    return owner === undefined ? { kind: "gone" } : await owner.read(request);
+    if (owner !== undefined) return await owner.read(request);
+    // Each log says by itself when a stream that it does not know is gone: Kafka waits for brokers that only start.
+    for (const log of this.#logs) {
+      const result = await log.read(request);
+      if (result.kind !== "gone") return result;
+    }
+    return { kind: "gone" };
   }
 
   async close(): Promise<void> {
@@ -80,14 +90,21 @@ export class CompositeLog implements StreamLog {
         const other = streams.get(stream.id);
         if (other !== undefined) throw new StreamCollisionError(stream.id, other.name, stream.name);
         streams.set(stream.id, stream);
-        this.#owners.set(stream.id, log);
+        this.#own(stream.id, log);
       }
     }
-    // Logs whose streams come and go, and shards that run for months: what is gone is forgotten.
-    for (const [id, log] of this.#owners) {
-      if (!streams.has(id) && found[this.#logs.indexOf(log)] !== undefined) this.#owners.delete(id);
+    // What a log does not tell of once is not gone yet: its log says when it is. But logs' streams come and go, and
+    // shards run for months.
+    for (const id of this.#owners.keys()) {
+      if (this.#owners.size <= streams.size + FORMER_MAX) break;
+      this.#owners.delete(id);
     }
     return [...streams.values()];
+  }
+
+  #own(streamId: string, log: StreamLog): void {
+    this.#owners.delete(streamId);
+    this.#owners.set(streamId, log);
   }
 
   /** One log that does not answer hides only its own streams. */
@@ -96,7 +113,7 @@ export class CompositeLog implements StreamLog {
     for (const log of this.#logs) {
       try {
         if (!(await log.streams()).some((stream) => stream.id === streamId)) continue;
-        this.#owners.set(streamId, log);
+        this.#own(streamId, log);
         return log;
       } catch (error) {
         if (!(error instanceof LogError)) throw error;

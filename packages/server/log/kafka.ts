@@ -64,9 +64,9 @@ export class KafkaLog implements StreamLog {
   readonly #cluster: KafkaCluster;
   readonly #options: Required<KafkaLogOptions>;
   #places = new Map<string, Place>();
-  /** The topic of every stream that was ever seen, for telling a topic made anew from one not heard of yet. */
-  readonly #topicOf = new Map<string, string>();
-  /** Since when streams that were asked for have not been there. */
+  /** Where streams were when they were last there, oldest first: tells a topic made anew from one not heard of yet. */
+  readonly #lastPlaces = new Map<string, Place>();
+  /** Since when streams that were asked for have not been there, oldest first. */
   readonly #missingSince = new Map<string, number>();
   #unplaced: readonly NamedStream[] = [];
   #looking: Promise<void> | undefined;
@@ -224,17 +224,16 @@ export class KafkaLog implements StreamLog {
     if (known !== undefined && known.leader >= 0 && this.#lookedAt !== Number.NEGATIVE_INFINITY) return known;
     if (now - this.#lookedAt >= LOOK_INTERVAL_MS) await this.#look();
     const place = this.#places.get(streamId);
-    if (place !== undefined) {
-      this.#missingSince.delete(streamId);
-      return place;
-    }
+    if (place !== undefined) return place;
     // A topic of this name with another id settles it. Otherwise a broker that has just started may not have heard
     // of the topic yet, and what is gone is gone for every client.
-    const renewed =
-      known !== undefined && [...this.#places.values()].some(({ topic }) => topic === known.topic);
+    const last = this.#lastPlaces.get(streamId);
+    const renewed = [...this.#places.values()].some(
+      ({ topic, topicId }) => topic === last?.topic && topicId !== last.topicId,
+    );
     const since = this.#missingSince.get(streamId) ?? now;
     // Bounded, although stream ids come from this cluster's own frames only.
-    if (this.#missingSince.size < MISSING_MAX) this.#missingSince.set(streamId, since);
+    remember(this.#missingSince, streamId, since, MISSING_MAX);
     if (renewed || now - since >= this.#options.goneAfterMs) return undefined;
     throw new LogError("log_unavailable", `no broker knows the stream ${streamId} at the moment`);
   }
@@ -250,14 +249,25 @@ export class KafkaLog implements StreamLog {
     const topics = await this.#cluster.topics(this.#options.topics);
     this.#places = placesOf(topics.values());
     this.#lookedAt = this.#options.now();
-    for (const { id, topic } of this.#places.values()) {
-      if (this.#topicOf.size < REMEMBERED_MAX) this.#topicOf.set(id, topic);
+    for (const place of this.#places.values()) {
+      remember(this.#lastPlaces, place.id, place, Math.max(REMEMBERED_MAX, this.#places.size));
+      this.#missingSince.delete(place.id);
     }
   }
 }
 
 const MISSING_MAX = 4096;
 const REMEMBERED_MAX = 65_536;
+
+/** The oldest is forgotten for it beyond `sizeMax`. */
+function remember<T>(map: Map<string, T>, id: string, value: T, sizeMax: number): void {
+  map.delete(id);
+  map.set(id, value);
+  for (const oldest of map.keys()) {
+    if (map.size <= sizeMax) return;
+    map.delete(oldest);
+  }
+}
 
 function placesOf(topics: Iterable<TopicMetadata>): Map<string, Place> {
   const places = new Map<string, Place>();
