@@ -7,9 +7,9 @@ import type { Topic } from "./topics.ts";
 
 const LIMITS = { messagesMax: 100, bytesMax: 1 << 20, ageMsMax: 60_000, lastValueBytesMax: 1 << 16 };
 
-function fixture() {
+function fixture(now: () => number = Date.now) {
   const broadcasts: Array<readonly [topic: string, text: string]> = [];
-  const hub = new Hub(LIMITS, (topic, text) => broadcasts.push([topic, text]));
+  const hub = new Hub(LIMITS, (topic, text) => broadcasts.push([topic, text]), { now });
   hub.open("stream0", 0);
   const listen = (name: string): Topic => {
     const topic = hub.topics.acquire(name);
@@ -86,8 +86,9 @@ describe("a hub", () => {
     expect(hub.history.channel("x")?.count).toBe(1);
   });
 
-  test("has a mark of the offsets that come next, without streams that are gone", () => {
-    const { hub, publish } = fixture();
+  test("has a mark of the offsets that come next, without streams that are gone for long", () => {
+    let nowMs = 0;
+    const { hub, publish } = fixture(() => nowMs);
     hub.open("stream1", 7);
     publish("x");
     expect(parseMark(hub.mark())).toEqual(
@@ -97,9 +98,21 @@ describe("a hub", () => {
       ]),
     );
     hub.gap("stream0", 0, 4, "gone");
-    expect(parseMark(hub.mark())).toEqual(new Map([["stream1", 7]]));
+    // It may come back, and would then come from its beginning to whoever has a mark without it.
+    expect(parseMark(hub.mark())?.get("stream0")).toBe(5);
+    nowMs += 11 * 60_000;
+    hub.deliver("stream1", [], 7);
+    expect(parseMark(hub.mark())).toEqual(new Map([["stream1", 8]]));
     hub.deliver("stream0", [], 9);
     expect(parseMark(hub.mark())?.get("stream0")).toBe(10);
+  });
+
+  test("names a stream that nobody can follow yet with a position that nothing recovers from", () => {
+    const { hub } = fixture();
+    hub.unplaced("stream1");
+    expect(parseMark(hub.mark())?.get("stream1")).toBe(Number.MAX_SAFE_INTEGER);
+    hub.open("stream1", 4);
+    expect(parseMark(hub.mark())?.get("stream1")).toBe(4);
   });
 
   test("says that its position is too long to be told rather than leave streams out", () => {
@@ -109,20 +122,30 @@ describe("a hub", () => {
     expect(hub.mark()).toBe(one);
     hub.open("stream1", 0);
     expect(hub.mark()).toBe(MARK_TOO_LONG);
-    hub.gap("stream1", -1, 0, "gone");
+    hub.forget("stream1");
     expect(hub.mark()).toBe(one);
   });
 
-  test("tells a gap once to each topic that the stream feeds, or may feed", () => {
+  test("tells a gap once to each topic that somebody listens to: any stream may feed any channel", () => {
     const { hub, listen, publish, gapsOf } = fixture();
     hub.open("stream1", 0);
     publish("fed.here");
     publish("fed.elsewhere", "e", "stream1");
-    for (const name of ["fed.here", "fed.elsewhere", "fed.*", "unknown", "unknown.*"]) listen(name);
+    const listened = ["fed.here", "fed.elsewhere", "fed.*", "unknown", "unknown.*"];
+    for (const name of listened) listen(name);
     hub.topics.acquire("nobody.listens");
-    expect(gapsOf(0, 5)).toEqual(["fed.here", "fed.*", "unknown", "unknown.*"]);
+    expect(gapsOf(0, 5)).toEqual(listened);
     expect(hub.slot("stream0")).toMatchObject({ next: 6, floor: 6 });
     expect(hub.counters.gaps).toBe(1);
+  });
+
+  test("tells a second gap after a truncation as well", () => {
+    const { listen, publish, gapsOf } = fixture();
+    publish("x");
+    publish("x");
+    listen("x");
+    expect(gapsOf(1, 0, "truncated")).toEqual(["x"]);
+    expect(gapsOf(0, 500)).toEqual(["x"]);
   });
 
   test("after a truncation counts anew, and what was before no longer answers", () => {

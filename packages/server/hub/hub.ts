@@ -16,6 +16,9 @@ export class Hub {
   readonly counters: HubCounters = { publications: 0, payloadBytes: 0, deliveries: 0, gaps: 0 };
   readonly #broadcast: Broadcast;
   readonly #slots = new Map<string, StreamSlot>();
+  readonly #now: () => number;
+  /** When streams ended, in ms. */
+  readonly #goneAtMs = new Map<string, number>();
   /** Streams that are there, and that nobody can follow yet. */
   readonly #unplaced = new Set<string>();
   readonly #markCharactersMax: number;
@@ -30,6 +33,7 @@ export class Hub {
     { now = () => performance.now(), markCharactersMax = MARK_CHARACTERS_MAX }: HubOptions = {},
   ) {
     this.history = new History(limits, now);
+    this.#now = now;
     this.#markCharactersMax = Math.min(MARK_CHARACTERS_MAX, markCharactersMax);
     this.#broadcast = broadcast;
   }
@@ -53,6 +57,14 @@ export class Hub {
     this.#mark = undefined;
   }
 
+  /** The stream is gone for good: nothing of it is kept but what history holds. */
+  forget(streamId: string): void {
+    this.#slots.delete(streamId);
+    this.#goneAtMs.delete(streamId);
+    this.#sorted = undefined;
+    this.#mark = undefined;
+  }
+
   /** Everything of the stream up to `through` is among `publications` or was delivered before. */
   deliver(streamId: string, publications: readonly Publication[], through: number): void {
     const slot = this.#slotOf(streamId);
@@ -66,17 +78,22 @@ export class Hub {
     this.#mark = undefined;
   }
 
-  /** (after, through] can not be had any more: tells every channel that the stream feeds, or may feed. */
+  /**
+   * (after, through] can not be had any more. Every channel that somebody listens to is told: which ones stood in that
+   * stretch nobody knows any more, and a stream may feed a channel that it has never fed (partitions were added, keys
+   * have moved, its log was cut back and filled anew).
+   */
   gap(streamId: string, after: number, through: number, reason: GapReason): void {
     let slot = this.#slotOf(streamId);
     this.counters.gaps += 1;
-    for (const topic of this.topics.values()) {
-      if (topic.listeners === 0 || !this.#mayFeed(slot, topic)) continue;
-      const cursors = {
-        after: formatCursor(streamId, Math.max(0, after)),
-        through: formatCursor(streamId, Math.max(0, through)),
-      };
-      this.#broadcast(topic.name, JSON.stringify({ type: "gap", channel: topic.name, ...cursors, reason }));
+    const stretch = JSON.stringify({
+      after: formatCursor(streamId, Math.max(0, after)),
+      through: formatCursor(streamId, Math.max(0, through)),
+      reason,
+    }).slice(1);
+    for (const { name, listeners } of this.topics.values()) {
+      // There may be very many topics, and names need no escaping.
+      if (listeners > 0) this.#broadcast(name, `{"type":"gap","channel":"${name}",${stretch}`);
     }
     if (reason === "truncated") {
       // The offsets from here on are used a second time: a new slot, so that no entry of the old epoch answers.
@@ -87,6 +104,7 @@ export class Hub {
     slot.next = through + 1;
     slot.floor = through + 1;
     slot.gone = reason === "gone";
+    if (slot.gone) this.#goneAtMs.set(streamId, this.#now());
     this.#mark = undefined;
   }
 
@@ -105,9 +123,13 @@ export class Hub {
   }
 
   #tellMark(): string {
-    // A stream that is gone is left out: a shard that starts later does not know it, and nothing of it can be missed.
+    // A stream that is gone is left out after a while: a shard that starts later does not know it, and nothing of it
+    // can be missed. Not at once: one that is there again goes on where it was, also for who has this mark.
     this.#sorted ??= [...this.#slots.values()].sort((a, b) => (a.streamId < b.streamId ? -1 : 1));
-    const streams = this.#sorted.filter((slot) => !slot.gone);
+    const goneSinceMs = this.#now() - GONE_IN_MARK_MS;
+    const streams = this.#sorted.filter(
+      (slot) => !slot.gone || (this.#goneAtMs.get(slot.streamId) ?? 0) > goneSinceMs,
+    );
     const positions = streams.map((slot) => [slot.streamId, slot.next] as const);
     for (const streamId of this.#unplaced) positions.push([streamId, Number.MAX_SAFE_INTEGER]);
     if (positions.length > MARK_STREAMS_MAX) return MARK_TOO_LONG;
@@ -136,25 +158,15 @@ export class Hub {
     }
   }
 
-  #mayFeed(slot: StreamSlot, topic: Topic): boolean {
-    if (topic.prefix === undefined) {
-      const known = this.history.channel(topic.name);
-      return known === undefined || known.slots.includes(slot.index);
-    }
-    let anyKnown = false;
-    for (const channel of this.history.channelsWithPrefix(topic.prefix)) {
-      anyKnown = true;
-      if (channel.slots.includes(slot.index)) return true;
-    }
-    return !anyKnown;
-  }
-
   #slotOf(streamId: string): StreamSlot {
     const slot = this.#slots.get(streamId);
     if (slot === undefined) throw new Error(`stream ${streamId} was not opened in the hub`);
     return slot;
   }
 }
+
+/** How long a mark names a stream that is gone, in ms. */
+const GONE_IN_MARK_MS = 10 * 60_000;
 
 /** Sends one text to every client that listens to the topic. */
 export type Broadcast = (topic: string, text: string) => void;
