@@ -268,6 +268,17 @@ test.each([
   await expectUnharmed();
 });
 
+test("close codes that clients choose count together, whatever they are", async () => {
+  const { gateway, expectUnharmed } = await start();
+  for (let code = 3000; code < 3010; code++) {
+    const socket = await connectRaw(gateway.port);
+    socket.writeFrame(8, Uint8Array.from([code >> 8, code & 255]));
+    await settled(() => gateway.connections === 1);
+  }
+  expect(gateway.closes).toEqual({ other: 10 });
+  await expectUnharmed();
+});
+
 test("a client that vanishes in silence is noticed by its missing pong, and one that is only quiet stays", async () => {
   const { gateway, hub, expectUnharmed } = await start({ gateway: { idleTimeoutMs: 8000 } });
   // This socket reads, but answers no ping: to the server it looks like a machine without power.

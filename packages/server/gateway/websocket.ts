@@ -30,14 +30,20 @@ export interface GatewayOptions {
 /** The transport refuses larger ones. */
 const HTTP_IDLE_SECONDS_MAX = 255;
 
+/** The close codes that RFC 6455 and its registry name. */
+const STANDARD_CODES = { min: 1000, max: 1015 } as const;
+
 /** A shard's public face: WebSockets at `/ws`, and the health that a load balancer asks for. */
 export class Gateway {
   readonly #options: GatewayOptions;
   #server: Server<Connection> | undefined;
   #context: ConnectionContext | undefined;
   readonly #connections = new Set<Connection>();
-  /** Ended connections by close code. 1006 is a broken connection, or a client that was cut off for slowness. */
-  readonly closes: Record<number, number> = {};
+  /**
+   * Ended connections by close code; 1006 is a broken connection, or a client that was cut off for slowness. Clients
+   * choose codes, and each would be a label of its own in the metrics: those that no standard names count as `other`.
+   */
+  readonly closes: Record<string, number> = {};
 
   constructor(options: GatewayOptions) {
     this.#options = options;
@@ -90,7 +96,8 @@ export class Gateway {
         },
         drain: (socket) => socket.data.drained(),
         close: (socket, code) => {
-          this.closes[code] = (this.closes[code] ?? 0) + 1;
+          const label = code >= STANDARD_CODES.min && code <= STANDARD_CODES.max ? code : "other";
+          this.closes[label] = (this.closes[label] ?? 0) + 1;
           this.#connections.delete(socket.data);
           socket.data.closed();
         },
