@@ -199,10 +199,13 @@ export interface ReplayLimits {
   readonly readBytesMax: number;
 }
 
-/** A stream that no mark names is younger than the mark: the client has seen nothing of it. */
+/**
+ * A stream that no mark names is younger than the mark: the client has seen nothing of it. But marks do not name for
+ * ever what is gone, and nothing of that can be had.
+ */
 function nextOffsets({ positions, fromMark }: Since, hub: Hub): Positions {
   const next: Positions = new Map(positions);
   if (!fromMark) return next;
-  for (const slot of hub.slots()) if (!next.has(slot.streamId)) next.set(slot.streamId, 0);
+  for (const slot of hub.slots()) if (!slot.gone && !next.has(slot.streamId)) next.set(slot.streamId, 0);
   return next;
 }

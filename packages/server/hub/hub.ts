@@ -1,10 +1,10 @@
-import { covers, patternsOf } from "@shardcast/protocol/channel";
+import { patternsOf } from "@shardcast/protocol/channel";
 import { formatCursor } from "@shardcast/protocol/cursor";
 import { formatMark, MARK_CHARACTERS_MAX, MARK_STREAMS_MAX, MARK_TOO_LONG } from "@shardcast/protocol/mark";
 import type { GapReason } from "@shardcast/protocol/messages";
 import type { Publication } from "../publication.ts";
 import { History, type HistoryLimits, type StreamSlot } from "./history.ts";
-import { type Topic, Topics } from "./topics.ts";
+import { Topics } from "./topics.ts";
 
 /**
  * A shard's channels: takes each stream's publications in offset order, each once, remembers the recent ones and
@@ -183,14 +183,4 @@ export interface HubCounters {
   payloadBytes: number;
   deliveries: number;
   gaps: number;
-}
-
-/** The broadest of the patterns among `topics` that cover this one, if any. */
-export function broaderTopic(topics: readonly Topic[], topic: Topic): Topic | undefined {
-  let broadest: Topic | undefined;
-  for (const other of topics) {
-    if (!covers(other.name, topic.name)) continue;
-    if (broadest === undefined || other.name.length < broadest.name.length) broadest = other;
-  }
-  return broadest;
 }
