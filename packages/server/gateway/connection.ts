@@ -1,9 +1,8 @@
-import { covers } from "@shardcast/protocol/channel";
 import { CLOSE_CODES } from "@shardcast/protocol/closeCodes";
 import type { RequestErrorCode, ServerMessage, SubscribedChannel } from "@shardcast/protocol/messages";
 import type { ServerWebSocket } from "bun";
-import { broaderTopic, type Hub } from "../hub/hub.ts";
-import type { Topic } from "../hub/topics.ts";
+import type { Hub } from "../hub/hub.ts";
+import { isCovered, patternNames, type Topic } from "../hub/topics.ts";
 import { LogError, type StreamLog } from "../log/log.ts";
 import type { RateLimit } from "./rateLimit.ts";
 import { Replay, type ReplayLimits } from "./replay.ts";
@@ -94,8 +93,9 @@ export class Connection {
     this.socket = undefined;
     this.#replay?.abort.abort();
     this.#replay?.resume?.();
+    const patterns = patternNames(this.topics);
     for (const topic of this.topics) {
-      if (broaderTopic(this.topics, topic) === undefined) topic.listeners -= 1;
+      if (!isCovered(topic.name, patterns)) topic.listeners -= 1;
       this.#context.hub.topics.release(topic);
     }
     this.topics = NO_TOPICS;
@@ -198,7 +198,7 @@ export class Connection {
   /** Which of the asked-for channels are new, known already, or refused. */
   #plan(request: SubscribeRequest): SubscribePlan {
     const known = new Set(this.topics.map((topic) => topic.name));
-    const patterns = this.topics.filter((topic) => topic.prefix !== undefined);
+    const patterns = patternNames(this.topics);
     const added: RequestedChannel[] = [];
     const present = new Set<string>();
     const errors: SubscribedChannel[] = [];
@@ -209,7 +209,7 @@ export class Connection {
         errors.push({ channel: item.channel, error: TOO_MANY_SUBSCRIPTIONS });
       } else {
         added.push(item);
-        if (patterns.some((pattern) => covers(pattern.name, item.channel))) present.add(item.channel);
+        if (isCovered(item.channel, patterns)) present.add(item.channel);
       }
     }
     return { added, present, errors };
@@ -220,7 +220,7 @@ export class Connection {
     const { hub, counters } = this.#context;
     const asked = request.since !== undefined;
     if (asked && plan.added.length > 0) counters[recovered ? "resumed" : "notRecovered"] += 1;
-    this.#changeTopics([...this.topics, ...plan.added.map((item) => hub.topics.acquire(item.channel))]);
+    if (plan.added.length > 0) this.#add(plan.added.map((item) => hub.topics.acquire(item.channel)));
     const refused = new Set(plan.errors.map(({ channel }) => channel));
     const taken = request.channels.filter((item) => item.valid && !refused.has(item.channel));
     // What this connection had before is not sent again, so nothing is said of what it missed before that.
@@ -239,9 +239,9 @@ export class Connection {
 
   #unsubscribe(names: readonly string[]): void {
     const dropped = new Set(names);
-    const kept = this.topics.filter((topic) => !dropped.has(topic.name));
     const released = this.topics.filter((topic) => dropped.has(topic.name));
-    this.#changeTopics(kept.length === 0 ? NO_TOPICS : kept);
+    if (released.length === 0) return;
+    this.#remove(released, dropped);
     for (const topic of released) this.#context.hub.topics.release(topic);
   }
 
@@ -249,27 +249,41 @@ export class Connection {
    * Listens on exactly those topics that no broader one covers, so that each message comes once. The transport keeps
    * the order of publish, subscribe and unsubscribe within a turn, so a change of cover loses and repeats nothing.
    */
-  #changeTopics(topics: readonly Topic[]): void {
-    const before = this.#listening(this.topics);
-    const after = this.#listening(topics);
-    for (const topic of before) {
-      if (after.has(topic)) continue;
-      this.socket?.unsubscribe(topic.name);
-      topic.listeners -= 1;
+  #add(added: readonly Topic[]): void {
+    const before = patternNames(this.topics);
+    const after = patternNames(added);
+    // Without a new pattern all that was listened to stays so, and a client may have very many topics.
+    if (after.size > 0) {
+      for (const topic of this.topics) {
+        if (isCovered(topic.name, after) && !isCovered(topic.name, before)) this.#leave(topic);
+      }
     }
-    for (const topic of after) {
-      if (before.has(topic)) continue;
-      this.socket?.subscribe(topic.name);
-      topic.listeners += 1;
-    }
-    this.topics = topics;
+    for (const name of before) after.add(name);
+    for (const topic of added) if (!isCovered(topic.name, after)) this.#listen(topic);
+    this.topics = [...this.topics, ...added];
   }
 
-  #listening(topics: readonly Topic[]): Set<Topic> {
-    const patterns = topics.filter((topic) => topic.prefix !== undefined);
-    return new Set(
-      patterns.length === 0 ? topics : topics.filter((topic) => broaderTopic(patterns, topic) === undefined),
-    );
+  #remove(removed: readonly Topic[], names: ReadonlySet<string>): void {
+    const before = patternNames(this.topics);
+    const kept = this.topics.filter((topic) => !names.has(topic.name));
+    const after = patternNames(kept);
+    for (const topic of removed) if (!isCovered(topic.name, before)) this.#leave(topic);
+    if (after.size < before.size) {
+      for (const topic of kept) {
+        if (isCovered(topic.name, before) && !isCovered(topic.name, after)) this.#listen(topic);
+      }
+    }
+    this.topics = kept.length === 0 ? NO_TOPICS : kept;
+  }
+
+  #listen(topic: Topic): void {
+    this.socket?.subscribe(topic.name);
+    topic.listeners += 1;
+  }
+
+  #leave(topic: Topic): void {
+    this.socket?.unsubscribe(topic.name);
+    topic.listeners -= 1;
   }
 
   #sendLastValues(name: string): void {

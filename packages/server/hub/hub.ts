@@ -61,6 +61,7 @@ export class Hub {
   forget(streamId: string): void {
     this.#slots.delete(streamId);
     this.#goneAtMs.delete(streamId);
+    this.#unplaced.delete(streamId);
     this.#sorted = undefined;
     this.#mark = undefined;
   }

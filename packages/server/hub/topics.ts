@@ -1,4 +1,4 @@
-import { patternPrefix } from "@shardcast/protocol/channel";
+import { patternPrefix, patternsOf } from "@shardcast/protocol/channel";
 
 /**
  * The names that this shard's clients subscribe to, each held once: a client keeps references to these and not
@@ -57,4 +57,17 @@ export interface Topic {
   subscribers: number;
   /** Clients that really listen on it: the others have a broader pattern that covers it. */
   listeners: number;
+}
+
+/** The names of the patterns among `topics`. */
+export function patternNames(topics: readonly Topic[]): Set<string> {
+  const names = new Set<string>();
+  for (const topic of topics) if (topic.prefix !== undefined) names.add(topic.name);
+  return names;
+}
+
+/** Whether a name (a channel or a pattern) belongs to another one of the patterns: one look-up for each of its segments. */
+export function isCovered(name: string, patterns: ReadonlySet<string>): boolean {
+  if (patterns.size === 0) return false;
+  return patternsOf(name).some((pattern) => pattern !== name && patterns.has(pattern));
 }
