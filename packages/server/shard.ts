@@ -120,6 +120,18 @@ export class Shard {
       warmRecordsMax: WARM_RECORDS_MAX,
       remembered: start.positions,
       found: (stream, from) => {
+        if (!this.#assembler.hasRoom) {
+          // Said by marks too: they would have to name more streams than they can.
+          // Once for each listing is often enough.
+          if (this.#watch.unfollowed === 0) {
+            logger.error(
+              { stream: stream.name },
+              "too many streams: this one, and maybe more, are not followed",
+            );
+          }
+          this.#hub.unplaced(stream.id);
+          return undefined;
+        }
         this.#hub.open(stream.id, from);
         return this.#assembler.open(stream.id, from, stream.next);
       },
@@ -130,6 +142,7 @@ export class Shard {
         );
         this.#hub.unplaced(id);
       },
+      vanished: (streamId) => this.#hub.forget(streamId),
       onError: (error) => logger.warn({ err: error }, "not every log tells its streams; it is asked again"),
     });
     this.#assembler = new Assembler({
@@ -139,9 +152,13 @@ export class Shard {
         logger.warn({ streamId, after, through, reason }, "gap: this stretch can not be had any more");
         this.#hub.gap(streamId, after, through, reason);
       },
+      forget: (streamId) => {
+        this.#hub.forget(streamId);
+        this.#watch.forget(streamId);
+      },
       discover: async (streamId) => {
         const found = await this.#watch.find(streamId);
-        if (found !== undefined) this.#hub.open(streamId, found.earliest);
+        if (found !== undefined && this.#assembler.hasRoom) this.#hub.open(streamId, found.earliest);
         return found;
       },
       schedule: (delayMs, fn) => {
@@ -203,6 +220,7 @@ export class Shard {
       repairs,
       oldestHoldMs,
       streamsReadForward,
+      streamsUnfollowed: this.#watch.unfollowed,
       // A log that has not told its streams yet is waited for as well.
       streamsWaitingForLog: streamsWaitingForLog + this.#watch.unplaced + (this.#watch.incomplete ? 1 : 0),
       sourceState: this.#ingest?.state ?? "none",
@@ -391,6 +409,11 @@ export class Shard {
       gauge("held_bytes", "Frames held back behind holes.", () => assembly().heldBytes),
       gauge("oldest_hold_seconds", "Age of the oldest hole.", () => assembly().oldestHoldMs / 1000),
       gauge("streams", "Streams followed.", () => assembly().streams),
+      gauge(
+        "streams_unfollowed",
+        "Streams that are not followed because there are too many: nobody gets their messages.",
+        () => this.#watch.unfollowed,
+      ),
       gauge(
         "streams_unplaced",
         "Streams there since the start that nobody can follow: their partitions have no leader.",

@@ -464,6 +464,24 @@ describe("opening and closing", () => {
     expect(fixture.assembler.stats.discoveriesRefused).toBe(1);
   });
 
+  test("streams that come and go do not use up the limit: the oldest of what is gone makes room", async () => {
+    const fixture = new AssemblerFixture({ limits: { streamsMax: 3, goneMax: 2 } });
+    for (let i = 0; i < 5; i++) {
+      void fixture.assembler.open(`s${i}`, 0);
+      fixture.state = "gone";
+      await fixture.pass(15_000);
+    }
+    expect(fixture.seen.filter((line) => line.includes("gone"))).toHaveLength(5);
+    expect(fixture.forgotten).toEqual(["s0", "s1", "s2"]);
+    fixture.state = "available";
+    void fixture.assembler.open("t0", 0);
+    void fixture.assembler.open("t1", 0);
+    void fixture.assembler.open("t2", 0);
+    expect(fixture.forgotten).toEqual(["s0", "s1", "s2", "s3", "s4"]);
+    expect(fixture.assembler.stats.streams).toBe(3);
+    expect(fixture.assembler.hasRoom).toBe(false);
+  });
+
   test("a stream that appears later is asked for once and read from its beginning", async () => {
     const asked: string[] = [];
     const fixture = new AssemblerFixture({

@@ -22,6 +22,8 @@ export interface AssemblerOptions {
    * before `after`: `through` is less, and a new epoch begins there. With "gone" the stream has ended.
    */
   readonly gap: (streamId: string, after: number, through: number, reason: GapReason) => void;
+  /** A stream that is gone is forgotten: were it there again it would be a new one. */
+  readonly forget: (streamId: string) => void;
   /** Asks the log about a stream that only the bus has named; undefined where it knows none. Rejects with `LogError`. */
   readonly discover: (streamId: string) => Promise<FoundStream | undefined>;
   /** Calls once after `delayMs`; returns what cancels it. */
@@ -43,6 +45,8 @@ export class Assembler {
   readonly #options: AssemblerOptions;
   readonly #limits: AssemblerLimits;
   readonly #streams = new Map<string, StreamState>();
+  /** Those of them that are gone, the oldest first. */
+  readonly #goneIds = new Set<string>();
   readonly #budget: HeldBudget;
   readonly #discovery: Discovery;
   readonly #counters = new AssemblerCounters();
@@ -69,14 +73,17 @@ export class Assembler {
   /**
    * Follows a stream from the offset `next` on. Where `target` is greater, [next, target) is first read from the log;
    * resolves when that is delivered (or is known not to be there), or at `close`. Opening again changes nothing.
-   * Throws a `RangeError` beyond `streamsMax`.
+   * Throws a `RangeError` where there is no room: see `hasRoom`.
    */
   open(streamId: string, next: number, target = next): Promise<void> {
     if (this.#closed || this.#streams.has(streamId)) return Promise.resolve();
-    if (this.#streams.size >= this.#limits.streamsMax) {
-      throw new RangeError(`more than ${this.#limits.streamsMax} streams`);
-    }
+    if (!this.hasRoom) throw new RangeError(`more than ${this.#limits.streamsMax} streams`);
     return new Promise((done) => this.#begin(streamId, next, target, done));
+  }
+
+  /** Whether one more stream can be followed. What is gone makes room. */
+  get hasRoom(): boolean {
+    return this.#streams.size - this.#goneIds.size < this.#limits.streamsMax;
   }
 
   onFrame(frame: Frame): void {
@@ -141,7 +148,7 @@ export class Assembler {
       discoveries: this.#discovery.asked,
       discoveriesRefused: this.#discovery.refused,
       discoveriesFailed: this.#discovery.failed,
-      streams: this.#streams.size,
+      streams: this.#streams.size - this.#goneIds.size,
       streamsReadForward,
       streamsWaitingForLog,
       heldBytes: this.#budget.bytes,
@@ -493,7 +500,19 @@ export class Assembler {
     stream.warm?.done();
     stream.warm = undefined;
     stream.known = Math.max(stream.known, stream.delivered);
+    this.#goneIds.add(stream.id);
     this.#gap(stream, stream.known, "gone");
+    this.#forgetGone(this.#limits.goneMax);
+  }
+
+  /** Forgets the oldest of what is gone beyond so many. */
+  #forgetGone(countMax: number): void {
+    for (const streamId of this.#goneIds) {
+      if (this.#goneIds.size <= countMax) return;
+      this.#goneIds.delete(streamId);
+      this.#streams.delete(streamId);
+      this.#options.forget(streamId);
+    }
   }
 
   #failed(stream: StreamState, error: LogError, after: number): void {
@@ -574,6 +593,7 @@ export class Assembler {
   // ——— Coming and going ———
 
   #begin(streamId: string, next: number, target: number, done: () => void): void {
+    if (this.#streams.size >= this.#limits.streamsMax) this.#forgetGone(this.#goneIds.size - 1);
     const held = new HeldFrames(this.#limits.heldBytesPerStreamMax, this.#budget);
     const stream = new StreamState(streamId, next, held);
     this.#streams.set(streamId, stream);
@@ -588,7 +608,7 @@ export class Assembler {
   }
 
   #askFor(streamId: string): void {
-    if (this.#streams.size < this.#limits.streamsMax || this.#streams.has(streamId)) {
+    if (this.hasRoom || this.#streams.has(streamId)) {
       this.#discovery.ask(streamId);
     } else this.#discovery.refused++;
   }
@@ -596,10 +616,11 @@ export class Assembler {
   #found(streamId: string, found: FoundStream): void {
     const stream = this.#streams.get(streamId);
     if (stream === undefined) {
-      if (this.#streams.size < this.#limits.streamsMax) {
+      if (this.hasRoom) {
         this.#begin(streamId, found.earliest, found.next, () => undefined);
       }
     } else if (stream.mode === "gone") {
+      this.#goneIds.delete(streamId);
       stream.known = stream.delivered;
       this.#readForward(stream, "returned");
       this.#settle(stream);

@@ -19,6 +19,7 @@ export class AssemblerFixture {
   /** What the hub saw: `1 2` for publications, `gap 3-5 retention`. */
   readonly seen: string[] = [];
   readonly reads: string[] = [];
+  readonly forgotten: string[] = [];
   /** Offsets in the log of every stream, which is as far as it may be read. */
   logNext = 0;
   earliest = 0;
@@ -37,6 +38,7 @@ export class AssemblerFixture {
         onDeliver?.(this, offsets);
       },
       gap: (_streamId, after, through, reason) => this.seen.push(`gap ${after}-${through} ${reason}`),
+      forget: (streamId) => this.forgotten.push(streamId),
       discover: discover ?? (async () => undefined),
       schedule: (delayMs, fn) => this.clock.schedule(delayMs, fn),
       now: () => this.clock.nowMs,

@@ -4,6 +4,8 @@ import { MARK_STREAMS_MAX } from "@shardcast/protocol/mark";
 export interface AssemblerLimits {
   /** Streams followed at once; a mark cannot name more. */
   readonly streamsMax: number;
+  /** Streams remembered that are gone: one that is there again goes on where it was. The oldest make room. */
+  readonly goneMax: number;
   /** Log reads in flight at once, because every shard of the cluster sees the same loss in the same moment. */
   readonly readsAtOnceMax: number;
   /** A stop for one log read. */
@@ -43,6 +45,7 @@ export interface AssemblerLimits {
 
 export const ASSEMBLER_LIMITS: AssemblerLimits = {
   streamsMax: MARK_STREAMS_MAX,
+  goneMax: 1_024,
   readsAtOnceMax: 4,
   readBytesMax: 1024 * 1024,
   heldBytesMax: 64 * 1024 * 1024,

@@ -321,6 +321,7 @@ class Simulation {
       log: this.#log,
       deliver: (streamId, publications, through) => check.deliver(streamId, publications, through),
       gap: (streamId, after, through, reason) => check.gap(streamId, after, through, reason),
+      forget: () => undefined,
       discover: async (streamId) => {
         const found = await this.#log.discover(streamId);
         if (found !== undefined) check.opened(streamId, found.earliest);

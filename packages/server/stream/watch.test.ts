@@ -41,6 +41,7 @@ function stage(remembered: StreamWatchOptions["remembered"] = [], more: readonly
     ...more.map((id) => ({ id, name: id, earliest: 10, next: 1000 })),
   );
   const unplaced: string[] = [];
+  const room = { streams: 100 };
   const found: Array<readonly [string, number]> = [];
   const watch = new StreamWatch({
     log: new CompositeLog([near, far]),
@@ -48,13 +49,15 @@ function stage(remembered: StreamWatchOptions["remembered"] = [], more: readonly
     remembered,
     patienceMs: 50,
     found: (stream, from) => {
+      if (found.length >= room.streams) return undefined;
       found.push([stream.id, from]);
       return Promise.resolve();
     },
     unplaced: ({ id }) => void unplaced.push(id),
+    vanished: () => undefined,
     onError: () => undefined,
   });
-  return { near, far, found, unplaced, watch };
+  return { near, far, found, unplaced, room, watch };
 }
 
 test("a start reads a recent stretch of every log that answers", async () => {
@@ -135,5 +138,17 @@ test("a partition without a leader is followed at once where this instance remem
   await watch.begin();
   expect(found.slice(2)).toEqual([["far2", 700]]);
   expect(unplaced).toEqual([]);
+  watch.close();
+});
+
+test("a stream for which there is no room is told, and followed when there is some", async () => {
+  const { found, room, watch } = stage();
+  room.streams = 1;
+  await watch.begin();
+  expect([found.length, watch.unfollowed, watch.unplaced]).toEqual([1, 1, 0]);
+  room.streams = 2;
+  await watch.find("far1");
+  expect(found.map(([id]) => id)).toEqual(["near", "far1"]);
+  expect(watch.unfollowed).toBe(0);
   watch.close();
 });

@@ -9,10 +9,15 @@ export interface StreamWatchOptions {
   readonly remembered: ReadonlyArray<readonly [streamId: string, next: number]>;
   /** How long the start waits for logs that do not answer while others do, in ms. Default 5,000. */
   readonly patienceMs?: number;
-  /** Called once for each stream, with the offset to begin at; resolves when that is read. */
-  readonly found: (stream: LogStream, from: number) => Promise<void>;
+  /**
+   * Called once for each stream, with the offset to begin at; resolves when that is read. Undefined where there is no
+   * room for one more stream: it is called again when the log tells of it again.
+   */
+  readonly found: (stream: LogStream, from: number) => Promise<void> | undefined;
   /** Called once for each stream that is there at the start, and of which nobody knows how far it has come. */
   readonly unplaced: (stream: NamedStream) => void;
+  /** A stream that could not be followed is not there any more. */
+  readonly vanished: (streamId: string) => void;
   readonly onError: (error: LogError) => void;
 }
 
@@ -20,6 +25,8 @@ export interface StreamWatchOptions {
 const LOOK_MS = 5000;
 const RETRY_MS = 500;
 const PATIENCE_MS = 5000;
+/** So many listings in a row without a stream that could not be followed, and it is no more. */
+const VANISHED_LISTINGS = 12;
 
 /**
  * Knows the log's streams: those of the start are read from a recent offset, later ones from their beginning. What
@@ -30,12 +37,17 @@ export class StreamWatch {
   readonly #options: StreamWatchOptions;
   readonly #patienceMs: number;
   readonly #known = new Set<string>();
-  /** Streams of the start that are not followed yet, because their partitions have no leader. */
-  readonly #unplaced = new Set<string>();
+  /**
+   * Streams that are there and not followed yet, because their partitions have no leader since the start, or because
+   * there is no room for them; with the listings in a row that did not name them.
+   */
+  readonly #unplaced = new Map<string, number>();
   readonly listed: Promise<void>;
   #settleListed: () => void = () => {};
   #timer: Timer | undefined;
   #closed = false;
+  /** Streams of the last listing that nobody follows, for want of room. */
+  #unfollowed = 0;
   /** Not every log has told its streams so far. */
   #incomplete = true;
   #failuresInRow = 0;
@@ -53,9 +65,19 @@ export class StreamWatch {
     return this.#incomplete;
   }
 
+  /** Streams that are not followed for want of room: their messages reach no client. */
+  get unfollowed(): number {
+    return this.#unfollowed;
+  }
+
+  /** What is gone for good is not known any more. */
+  forget(streamId: string): void {
+    this.#known.delete(streamId);
+  }
+
   /** Streams that were there at the start and could not be followed so far. */
   get unplaced(): number {
-    return this.#unplaced.size;
+    return this.#unplaced.size - this.#unfollowed;
   }
 
   /**
@@ -72,7 +94,7 @@ export class StreamWatch {
     }
     for (const stream of listing.unplaced) {
       if (this.#known.has(stream.id)) continue;
-      this.#unplaced.add(stream.id);
+      this.#unplaced.set(stream.id, 0);
       this.#options.unplaced(stream);
     }
     this.#settleListed();
@@ -123,11 +145,13 @@ export class StreamWatch {
   }
 
   /** Follows what is not followed yet. Resolves, each, when that is read: not to be waited for by whoever looks on. */
-  #take({ streams, failure }: StreamListing): Promise<void>[] {
+  #take({ streams, unplaced, failure }: StreamListing): Promise<void>[] {
     if (this.#closed) return [];
+    if (failure === undefined) this.#missVanished(new Set([...streams, ...unplaced].map(({ id }) => id)));
     const share = Math.floor(this.#options.warmRecordsMax / Math.max(1, streams.length));
     const ofTheStart = this.#incomplete;
     this.#incomplete &&= failure !== undefined;
+    this.#unfollowed = 0;
     return streams
       .filter(({ id }) => !this.#known.has(id))
       .map((stream) => {
@@ -137,6 +161,16 @@ export class StreamWatch {
           isRecent ? Math.max(stream.earliest, stream.next - share) : stream.earliest,
         );
       });
+  }
+
+  /** A broker that has just started may not name it for a moment, so that only what stays away is no more. */
+  #missVanished(named: ReadonlySet<string>): void {
+    for (const [id, missed] of this.#unplaced) {
+      this.#unplaced.set(id, named.has(id) ? 0 : missed + 1);
+      if (named.has(id) || missed + 1 < VANISHED_LISTINGS) continue;
+      this.#unplaced.delete(id);
+      this.#options.vanished(id);
+    }
   }
 
   #lookLater(): void {
@@ -161,9 +195,15 @@ export class StreamWatch {
     );
   }
 
-  #follow(stream: LogStream, from: number): Promise<void> {
+  async #follow(stream: LogStream, from: number): Promise<void> {
+    const warm = this.#options.found(stream, from);
+    if (warm === undefined) {
+      this.#unfollowed++;
+      this.#unplaced.set(stream.id, 0);
+      return;
+    }
     this.#known.add(stream.id);
     this.#unplaced.delete(stream.id);
-    return this.#options.found(stream, from);
+    await warm;
   }
 }

@@ -16,6 +16,7 @@ const WELL: ShardStats = {
   repairs: 0,
   oldestHoldMs: 0,
   streamsReadForward: 0,
+  streamsUnfollowed: 0,
   streamsWaitingForLog: 0,
   sourceState: "reading",
   groupStrangers: 0,
@@ -99,6 +100,7 @@ test("a busy shard that is behind is saturated, until it has kept up for a while
 });
 
 test("streams read from the log and repairs that take long are told", () => {
+  expect(judge({ streamsUnfollowed: 1 }).checks["streams"]?.status).toBe("degraded");
   expect(judge({ streamsReadForward: 1 }).checks["repair"]?.status).toBe("degraded");
   expect(judge({ oldestHoldMs: 3000 }).checks["repair"]?.status).toBe("degraded");
   expect(judge({ oldestHoldMs: 100 }).checks["repair"]?.status).toBe("ok");

@@ -59,6 +59,7 @@ export class InstanceHealth {
       log: this.#logCheck(state),
       source: namesCheck(state.stats, (stats) => stats.sourceState, ["reading", "none"], SOURCE_MESSAGE),
       group: groupCheck(state.stats),
+      streams: streamsCheck(state.stats),
       repair: repairCheck(state.stats),
       gaps: this.#gapsCheck(state),
       cluster: clusterCheck(state),
@@ -143,6 +144,13 @@ function groupCheck(stats: readonly (ShardStats | undefined)[]): HealthCheck {
   const value = most(stats, (shard) => shard.groupStrangers);
   if (value === 0) return { status: "ok", value };
   const message = "members of the consumer group publish to another bus: what they read is late here";
+  return { status: "degraded", value, message };
+}
+
+function streamsCheck(stats: readonly (ShardStats | undefined)[]): HealthCheck {
+  const value = most(stats, (shard) => shard.streamsUnfollowed);
+  if (value === 0) return { status: "ok", value };
+  const message = "streams that are not followed, because there are more than a shard can: fewer partitions";
   return { status: "degraded", value, message };
 }
 

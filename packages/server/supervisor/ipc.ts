@@ -52,6 +52,8 @@ export interface ShardStats {
   readonly repairs: number;
   readonly oldestHoldMs: number;
   readonly streamsReadForward: number;
+  /** Not followed, because there are more than one shard can. */
+  readonly streamsUnfollowed: number;
   readonly streamsWaitingForLog: number;
   readonly sourceState: string;
   /** Members of the consumer group that publish to another bus. */
