@@ -80,6 +80,9 @@ export function toKafkaError(error: unknown, doing: string): KafkaError {
   }
   switch (code) {
     case 0:
+      if (HUNG_UP.test(because)) {
+        return new KafkaError("kafka_unreachable", `${because}. ${HUNG_UP_ADVICE}`, { cause });
+      }
       return new KafkaError(
         "kafka_unreachable",
         `${because}. Check that the brokers run, and their addresses, the network and the TLS settings.`,
@@ -112,6 +115,12 @@ export function toKafkaError(error: unknown, doing: string): KafkaError {
       return new KafkaError("kafka_refused", because, { cause, protocolCode: code });
   }
 }
+
+/** So a broker answers a client that does not speak as its listener expects; also one that is just ending. */
+const HUNG_UP = /connection closed|socket disconnected before secure TLS|broker requires TLS/i;
+const HUNG_UP_ADVICE =
+  "Where the broker runs, its listener at this address may expect SASL (--kafka-sasl-mechanism) or TLS (--kafka-tls) that " +
+  "is not configured, or be one without.";
 
 /** Kafka's error code in what a library call threw; 0 where there is none. */
 export function protocolCodeOf(error: unknown): number {
