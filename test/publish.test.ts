@@ -31,7 +31,11 @@ async function expectForwarded(flags: readonly string[]): Promise<void> {
       const response = await fetch(`${instance.admin}/api/publish`, { method: "POST", body });
       expect(response.status).toBe(200);
     }
-    await until(() => texts.length === 3 + AS_WRITTEN.length, 30_000, () => texts);
+    await until(
+      () => texts.length === 3 + AS_WRITTEN.length,
+      30_000,
+      () => texts,
+    );
     const data = texts.slice(2).map((text) => /"data":(.*)\}$/s.exec(text)?.[1]);
     expect(data).toEqual([AS_WRITTEN[0], ...AS_WRITTEN]);
   } finally {
