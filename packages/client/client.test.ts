@@ -39,16 +39,57 @@ describe("reconnecting", () => {
     }
   });
 
-  test("tries several servers in turn", async () => {
+  test("goes at once to another server where one refuses", async () => {
     const [gone, other] = [fixture.server(), fixture.server()];
     const statuses: Status[] = [];
+    const plans: ReconnectEvent[] = [];
+    const errors: ShardcastError[] = [];
     await gone.stop();
-    const client = fixture.client([gone.url, other.url], { onStatus: (status) => statuses.push(status) });
-    expect(client.status).toBe("connecting");
+    const client = fixture.client([gone.url, other.url], {
+      backoff: { minMs: 60_000 },
+      onStatus: (status) => statuses.push(status),
+      onError: (error) => errors.push(error),
+    });
+    client.on("reconnect", (plan) => plans.push(plan));
+    expect([client.status, client.url]).toEqual(["connecting", gone.url]);
     const { ready } = client.subscribe("a", () => {});
     await (await other.connections.next()).acceptNext("m1");
     await ready;
     expect(statuses).toEqual(["reconnecting", "connected"]);
+    expect(client.url).toBe(other.url);
+    expect(plans).toMatchObject([{ delayMs: 0, code: 1006, url: other.url }]);
+    expect(errors).toEqual([]);
+  });
+
+  test("stays with the server that works, and resumes at another one when that is gone", async () => {
+    const [first, second] = [fixture.server(), fixture.server()];
+    const client = fixture.client([first.url, second.url], { backoff: { minMs: 1, maxMs: 1, stableMs: 0 } });
+    const heard = new Inbox<DataMessage>();
+    client.subscribe("a", heard.push);
+    const peer = await first.connections.next();
+    await peer.acceptNext("m1");
+    peer.close(1012, "service restart");
+    const again = await first.connections.next();
+    await again.acceptNext("m2");
+    again.message("a", "sssssss:1");
+    await heard.next();
+    await first.stop();
+    const elsewhere = await second.connections.next();
+    expect((await elsewhere.subscribes.next()).since).toEqual(["m2", "sssssss:1"]);
+    expect(client.url).toBe(second.url);
+  });
+
+  test("leaves a server that falls silent, and comes back to the first when that is due", async () => {
+    const [silent, other] = [fixture.server({ pingIntervalMs: 5 }), fixture.server()];
+    const backoff = { minMs: 1, maxMs: 1, stableMs: 0 };
+    const client = fixture.client([silent.url, other.url], { backoff, pongTimeoutMs: 5, returnAfterMs: 50 });
+    await silent.connections.next();
+    const peer = await other.connections.next();
+    expect(client.url).toBe(other.url);
+    const leftMs = performance.now();
+    while (performance.now() - leftMs < 60) await Bun.sleep(5);
+    peer.close(1012, "service restart");
+    await silent.connections.next();
   });
 
   test("follows the server's notice: receives until then, moves, and resumes", async () => {
@@ -223,28 +264,24 @@ test("connect refuses what can never work", () => {
 
 describe("a connection that does not come about", () => {
   test("is told once with the address and the reason, and again after one that did", async () => {
-    const http = Bun.serve({ port: 0, fetch: () => new Response(null, { status: 404 }) });
     const server = fixture.server();
-    const wrong = `ws://localhost:${http.port}/wrong`;
-    try {
-      const errors = new Inbox<ShardcastError>();
-      const plans = new Inbox<ReconnectEvent>();
-      const statuses = new Inbox<Status>();
-      const options = { onError: errors.push, onStatus: statuses.push };
-      const client = fixture.client([wrong, wrong, server.url], options);
-      client.on("reconnect", plans.push);
-      const peer = await server.connections.next();
-      expect(await errors.next()).toMatchObject({
-        code: "connect_failed",
-        message: expect.stringMatching(/no connection to .*\/wrong: .*404/),
-      });
-      await plans.take(2);
-      expect(errors.left).toBe(0);
-      expect(await statuses.take(2)).toEqual(["reconnecting", "connected"]);
-      peer.cut();
-      expect((await errors.next()).code).toBe("connect_failed");
-    } finally {
-      await http.stop(true);
-    }
+    const errors = new Inbox<ShardcastError>();
+    const plans = new Inbox<ReconnectEvent>();
+    const statuses = new Inbox<Status>();
+    server.isRefusing = true;
+    const urls = [server.url, `${server.url}2`];
+    const client = fixture.client(urls, { onError: errors.push, onStatus: statuses.push });
+    client.on("reconnect", plans.push);
+    expect(await errors.next()).toMatchObject({
+      code: "connect_failed",
+      message: expect.stringMatching(/no connection to .*\/ws, .*\/ws2: .*404/),
+    });
+    await plans.take(6);
+    expect(errors.left).toBe(0);
+    server.isRefusing = false;
+    expect(await statuses.take(2)).toEqual(["reconnecting", "connected"]);
+    server.isRefusing = true;
+    (await server.connections.next()).cut();
+    expect((await errors.next()).code).toBe("connect_failed");
   });
 });

@@ -1,6 +1,7 @@
 import { isChannelName, isChannelPattern } from "@shardcast/protocol/channel";
-import { CLOSE_CODES } from "@shardcast/protocol/closeCodes";
+import { ABNORMAL_CLOSE, isFinalClose } from "@shardcast/protocol/closeCodes";
 import type { DataMessage, ServerMessage } from "@shardcast/protocol/messages";
+import { Addresses } from "./addresses.ts";
 import { Backoff } from "./backoff.ts";
 import { Channels } from "./channels.ts";
 import { Connection } from "./connection.ts";
@@ -12,8 +13,9 @@ import { Sink, type SubscribeOptions, type Subscription } from "./subscription.t
 import type { WebSocketConstructor } from "./webSocket.ts";
 
 /**
- * Connects, and stays connected until `close`. Several URLs are tried in turn. Returns at once: subscriptions made
- * meanwhile wait for the connection. Throws where there is no WebSocket, no URL, or none that is valid.
+ * Connects, and stays connected until `close`. Of several URLs, which must lead to the same log, such as those of several
+ * regions, the first that works is kept, and another one tried when it fails. Returns at once: subscriptions made
+ * meanwhile wait for the connection. Throws where there is no WebSocket, no URL, or one that is not valid.
  */
 export function connect(url: string | readonly string[], options: ConnectOptions = {}): Client {
   const urls = (typeof url === "string" ? [url] : url).map(webSocketUrl);
@@ -25,6 +27,7 @@ export function connect(url: string | readonly string[], options: ConnectOptions
 
 export class Client {
   readonly #urls: readonly string[];
+  readonly #addresses: Addresses;
   readonly #WebSocket: WebSocketConstructor;
   readonly #options: ConnectOptions;
   readonly #events = new Emitter<ClientEvents>();
@@ -41,8 +44,6 @@ export class Client {
   #welcomedNow = false;
   /** Whether it was told that none comes about. */
   #failureTold = false;
-  /** Connections tried: picks the URL. */
-  #tried = 0;
   #openTimer: ReturnType<typeof setTimeout> | undefined;
   #stableTimer: ReturnType<typeof setTimeout> | undefined;
   #moveTimer: ReturnType<typeof setTimeout> | undefined;
@@ -54,6 +55,7 @@ export class Client {
   /** Use `connect`. */
   constructor(urls: readonly string[], WebSocket: WebSocketConstructor, options: ConnectOptions) {
     this.#urls = urls;
+    this.#addresses = new Addresses(urls, options.returnAfterMs ?? 300_000);
     this.#WebSocket = WebSocket;
     this.#options = options;
     const random = options.random ?? Math.random;
@@ -75,6 +77,11 @@ export class Client {
 
   get status(): Status {
     return this.#status;
+  }
+
+  /** The address of the present connection, or of the one that is tried next. */
+  get url(): string {
+    return this.#addresses.url;
   }
 
   get stats(): ClientStats {
@@ -132,11 +139,9 @@ export class Client {
   }
 
   #open(): void {
-    const url = this.#urls[this.#tried++ % this.#urls.length];
-    if (url === undefined) return;
     this.#comeBackAtMs = 0;
     const connection = new Connection(
-      url,
+      this.url,
       {
         WebSocket: this.#WebSocket,
         connectTimeoutMs: this.#options.connectTimeoutMs ?? 10_000,
@@ -146,10 +151,7 @@ export class Client {
         onWelcome: () => this.#onWelcome(connection),
         onMessage: (message) => this.#onMessage(message),
         onMalformed: (error) => this.#onError(error),
-        onEnd: (code, reason, fault) => {
-          const complaint = this.#failureOf(url, code, reason, fault);
-          this.#onEnd(code, reason, complaint);
-        },
+        onEnd: (code, reason, fault, isSilent) => this.#onEnd(code, reason, fault, isSilent),
       },
     );
     this.#connection = connection;
@@ -158,6 +160,7 @@ export class Client {
   #onWelcome(connection: Connection): void {
     if (this.#closing) return;
     this.#welcomedNow = true;
+    this.#failureTold = false;
     if (this.#welcomed++ > 0) this.#counts.reconnects++;
     // A connection that breaks soon again, such as one of a client that is too slow, keeps backing off.
     this.#stableTimer = setTimeout(() => {
@@ -185,19 +188,12 @@ export class Client {
     this.#moveTimer = setTimeout(() => this.#connection?.drop(reason), afterMs);
   }
 
-  /** The first failure since a connection came about; the next ones are only counted by `reconnect`. */
-  #failureOf(url: string, code: number, reason: string, fault: string): ShardcastError | undefined {
-    const isFirst = !this.#welcomedNow && !this.#failureTold;
-    this.#failureTold = !this.#welcomedNow;
-    this.#welcomedNow = false;
-    if (!isFirst) return undefined;
-    const why = [reason, fault].find((text) => text !== "") ?? `${code}`;
-    return new ShardcastError("connect_failed", `no connection to ${url}: ${why}; trying again`);
-  }
-
-  #onEnd(code: number, reason: string, failure: ShardcastError | undefined): void {
-    const movesFromStable = this.#comeBackAtMs > 0 && this.#stable;
-    this.#stable = false;
+  #onEnd(code: number, reason: string, fault: string, isSilent: boolean): void {
+    const cameAbout = this.#welcomedNow;
+    const isTold = this.#comeBackAtMs > 0;
+    const movesFromStable = isTold && this.#stable;
+    const isGood = !isSilent && (this.#stable || isTold || code !== ABNORMAL_CLOSE);
+    this.#stable = this.#welcomedNow = false;
     this.#connection = undefined;
     clearTimeout(this.#stableTimer);
     clearTimeout(this.#moveTimer);
@@ -205,24 +201,41 @@ export class Client {
       this.#finish({ code, reason });
       return;
     }
-    const meaning = Object.values(CLOSE_CODES).find((known) => known.code === code);
-    if (meaning?.comeBack === false) {
+    if (isFinalClose(code)) {
       const error = new ShardcastError("closed", `the server closed the connection: ${code} ${reason}`);
       this.#channels.close(error, false);
       this.#onError(error);
-      this.#finish({ code, reason: reason === "" ? meaning.reason : reason });
+      this.#finish({ code, reason });
       return;
     }
     this.#channels.disconnected();
-    // Only a move off a connection that has lasted needs no backoff: a server may send everybody away at once.
-    const backoffMs = movesFromStable ? 0 : this.#backoff.nextDelayMs();
-    const delayMs = Math.max(backoffMs, this.#comeBackAtMs - performance.now());
+    const nowMs = performance.now();
+    const ending = cameAbout ? (isGood ? "good" : "doubtful") : "failed";
+    const isRoundOver = !this.#addresses.next(ending, nowMs);
+    // The next address of a round needs no backoff, and neither does a move off a connection that has lasted: a server
+    // may send everybody away at once.
+    const backoffMs = movesFromStable || !isRoundOver ? 0 : this.#backoff.nextDelayMs();
+    const delayMs = Math.max(backoffMs, this.#comeBackAtMs - nowMs);
     this.#openTimer = setTimeout(() => this.#open(), delayMs);
     // Listeners may close the client, so they come last.
     this.#setStatus("reconnecting");
-    if (this.#status === "reconnecting" && failure !== undefined) this.#onError(failure);
+    if (isRoundOver && !cameAbout) this.#tellFailure(reason || fault || `${code}`);
     if (this.#status === "reconnecting")
-      this.#events.emit("reconnect", { attempt: this.#backoff.attempt, delayMs, code, reason });
+      this.#events.emit("reconnect", {
+        attempt: this.#backoff.attempt,
+        delayMs,
+        code,
+        reason,
+        url: this.url,
+      });
+  }
+
+  /** That no address answers is told once, until one does; after that it is only counted by `reconnect`. */
+  #tellFailure(why: string): void {
+    if (this.#failureTold || this.#status !== "reconnecting") return;
+    this.#failureTold = true;
+    const message = `no connection to ${this.#urls.join(", ")}: ${why}; trying again`;
+    this.#onError(new ShardcastError("connect_failed", message));
   }
 
   #finish(event: CloseEvent): void {

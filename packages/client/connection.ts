@@ -1,4 +1,4 @@
-import { CLOSE_CODES } from "@shardcast/protocol/closeCodes";
+import { ABNORMAL_CLOSE } from "@shardcast/protocol/closeCodes";
 import { type ClientMessage, type ServerMessage, SUBPROTOCOL } from "@shardcast/protocol/messages";
 import { ShardcastError } from "./errors.ts";
 import { parseServerMessage } from "./parse.ts";
@@ -17,6 +17,8 @@ export class Connection {
   readonly #handler: ConnectionHandler;
   #closing = false;
   #ended = false;
+  /** Nothing was heard in time. */
+  #isSilent = false;
   /** What the runtime says of a broken socket. */
   #fault = "";
   #lastId = 0;
@@ -66,7 +68,7 @@ export class Connection {
 
   /** Gives the connection up and reports its end at once. */
   drop(reason: string): void {
-    this.#end(CLOSE_CODES.abnormal.code, reason);
+    this.#end(ABNORMAL_CLOSE, reason);
     this.#closeSocket();
   }
 
@@ -107,7 +109,10 @@ export class Connection {
 
   #expectTraffic(timeoutMs: number, complaint: string): void {
     // An earlier deadline stands: pings that follow one another faster than they time out must not postpone it.
-    this.#deadTimer ??= setTimeout(() => this.drop(complaint), timeoutMs);
+    this.#deadTimer ??= setTimeout(() => {
+      this.#isSilent = true;
+      this.drop(complaint);
+    }, timeoutMs);
   }
 
   #stopTimers(): void {
@@ -119,7 +124,7 @@ export class Connection {
     if (this.#ended) return;
     this.#ended = true;
     this.#stopTimers();
-    this.#handler.onEnd(code, reason, this.#fault);
+    this.#handler.onEnd(code, reason, this.#fault, this.#isSilent);
   }
 }
 
@@ -137,6 +142,9 @@ export interface ConnectionHandler {
   onWelcome(): void;
   onMessage(message: ServerMessage): void;
   onMalformed(error: ShardcastError): void;
-  /** Called once. 1006 stands for every end without a close frame. `fault` is for people, and may be empty. */
-  onEnd(code: number, reason: string, fault: string): void;
+  /**
+   * Called once. 1006 stands for every end without a close frame. `fault` is for people, and may be empty. `isSilent` where
+   * it was given up because nothing was heard in time.
+   */
+  onEnd(code: number, reason: string, fault: string, isSilent: boolean): void;
 }

@@ -17,9 +17,14 @@ export interface GapEvent {
 }
 
 export interface ReconnectEvent {
-  /** Counts from 1; back to 1 after a connection has been stable. */
+  /**
+   * Rounds over all addresses that have been planned, this one included; back to 1 after a connection has been stable.
+   * With one address, attempts.
+   */
   readonly attempt: number;
   readonly delayMs: number;
+  /** Which address is tried next. */
+  readonly url: string;
   /** The close code; 1006 where the connection just broke. */
   readonly code: number;
   readonly reason: string;

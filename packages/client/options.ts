@@ -11,6 +11,11 @@ export interface ConnectOptions {
     /** A connection that has lasted so long, in ms, lets the backoff begin anew. Default 10,000. */
     readonly stableMs?: number;
   };
+  /**
+   * Where several URLs are given: the first one, once given up, is not tried before this time in ms, unless no other one
+   * answers, and then only when a new connection is due anyway. Default 300,000.
+   */
+  readonly returnAfterMs?: number;
   /** From the socket's creation to the server's welcome, in ms. Default 10,000. */
   readonly connectTimeoutMs?: number;
   /** From a ping to any sign of life, in ms. Default 10,000. */

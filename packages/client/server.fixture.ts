@@ -12,6 +12,8 @@ type Subscribe = ClientMessage & { readonly type: "subscribe" };
 /** A real WebSocket server whose every word is the test's. */
 export class ScriptedServer {
   readonly connections = new Inbox<Peer>();
+  /** Answers handshakes with 404. */
+  isRefusing = false;
   readonly #server: Bun.Server<Peer>;
 
   constructor(options: { readonly pingIntervalMs?: number; readonly welcome?: boolean } = {}) {
@@ -19,6 +21,7 @@ export class ScriptedServer {
     this.#server = Bun.serve<Peer>({
       port: 0,
       fetch: (request, server) => {
+        if (this.isRefusing) return new Response(null, { status: 404 });
         const headers = { "Sec-WebSocket-Protocol": SUBPROTOCOL };
         return server.upgrade(request, { data: new Peer(), headers })
           ? undefined

@@ -1,7 +1,12 @@
 import { expect, test } from "bun:test";
-import { CLOSE_CODES } from "./closeCodes.ts";
+import { ABNORMAL_CLOSE, CLOSE_CODES, isFinalClose } from "./closeCodes.ts";
 
 test("each close code has one meaning", () => {
   const codes = Object.values(CLOSE_CODES).map((meaning) => meaning.code);
   expect(new Set(codes).size).toBe(codes.length);
+});
+
+test("what clients know of them is what the table says", () => {
+  expect(ABNORMAL_CLOSE).toBe(CLOSE_CODES.abnormal.code);
+  for (const { code, comeBack } of Object.values(CLOSE_CODES)) expect(isFinalClose(code)).toBe(!comeBack);
 });

@@ -17,3 +17,11 @@ export const CLOSE_CODES = {
   serviceRestart: { code: 1012, reason: "service restart", comeBack: true },
   tryAgainLater: { code: 1013, reason: "try again later", comeBack: true },
 } as const satisfies Record<string, CloseMeaning>;
+
+/** For where the connection broke, or was cut off. */
+export const ABNORMAL_CLOSE: number = 1006;
+
+/** The column `comeBack` as code, because the table itself would be a twentieth of the bundle for browsers. */
+export function isFinalClose(code: number): boolean {
+  return code === 1008 || code === 1009;
+}
