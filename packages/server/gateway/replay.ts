@@ -112,7 +112,7 @@ export class Replay {
   #missingFromHistory(slot: StreamSlot): number | undefined {
     const next = this.#nextOf(slot);
     let complete = slot.floor;
-    for (const channel of this.#wanted()) complete = Math.max(complete, channel.floor(slot.index));
+    for (const channel of this.#wanted()) complete = Math.max(complete, channel.floors.get(slot.index) ?? 0);
     return next < complete && next < slot.next ? Math.min(complete, slot.next) - 1 : undefined;
   }
 
@@ -124,8 +124,8 @@ export class Replay {
     const entries: HistoryEntry[] = [];
     for (const channel of this.#wanted()) {
       // From the newest back, so that a client that missed little looks at little.
-      for (let i = channel.count - 1; i >= 0; i--) {
-        const entry = history.entryAt(channel.at(i));
+      for (let number = channel.end - 1; number >= channel.first; number--) {
+        const entry = history.entryAt(channel.positionOf(number));
         const slot = slots.get(entry.slot);
         if (slot === undefined) continue;
         if (entry.offset >= this.#nextOf(slot)) entries.push(entry);

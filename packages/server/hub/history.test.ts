@@ -6,11 +6,15 @@ const LIMITS: HistoryLimits = {
   messagesMax: 1000,
   bytesMax: 64 * 1024,
   ageMsMax: 60_000,
-  lastValueBytesMax: 4096,
+  lastValueBytesMax: 8192,
 };
 /** The smallest segment that a history makes, and what it adds to each envelope. */
 const SEGMENT_BYTES = 4096;
 const HEADER_BYTES = 24;
+/** What is charged for an entry, for a channel of a short name, and for one whose last value is all that is left. */
+const ENTRY_BYTES = 24;
+const CHANNEL_BYTES = 401;
+const RETAINED_BYTES = 100 + CHANNEL_BYTES;
 
 interface Appended {
   readonly slot: number;
@@ -42,7 +46,7 @@ function fixture(limits: Partial<HistoryLimits> = {}) {
     const found = history.channel(channel);
     if (found === undefined) return [];
     return Array.from({ length: found.count }, (_, i) => {
-      const { slot, offset, storedMs, envelope } = history.entryAt(found.at(i));
+      const { slot, offset, storedMs, envelope } = history.entryAt(found.positionOf(found.first + i));
       return { slot, offset, channel, text: new TextDecoder().decode(envelope), atMs: storedMs };
     });
   };
@@ -58,7 +62,7 @@ describe("history", () => {
     const { append, kept, history } = fixture({ messagesMax: 3 });
     const entries = Array.from({ length: 7 }, () => append("x"));
     expect(kept("x")).toEqual(entries.slice(-3));
-    expect(history.channel("x")?.floor(0)).toBe(4);
+    expect(history.channel("x")?.floors.get(0)).toBe(4);
     // The cap is the channel's own: another channel of the stream has still all.
     expect(history.slot(0).floor).toBe(0);
   });
@@ -79,14 +83,18 @@ describe("history", () => {
   });
 
   test("keeps a last value when its message is forgotten, up to the limit, and drops the oldest first", () => {
-    const { append, history, clock, lastValue } = fixture({ lastValueBytesMax: 250 });
+    const { append, history, clock, lastValue } = fixture({ lastValueBytesMax: 2 * (RETAINED_BYTES + 100) });
     const [, second, third] = ["a", "b", "c"].map((channel) => append(channel, 100));
     clock.nowMs += 60_001;
     history.expire();
     expect([lastValue("a"), lastValue("b"), lastValue("c")]).toEqual([undefined, second?.text, third?.text]);
-    expect(history.stats()).toMatchObject({ channels: 2, retainedBytes: 200, droppedLastValues: 1 });
+    expect(history.stats()).toMatchObject({
+      channels: 2,
+      retainedBytes: 2 * (RETAINED_BYTES + 100),
+      droppedLastValues: 1,
+    });
     append("b");
-    expect(history.stats().retainedBytes).toBe(100);
+    expect(history.stats().retainedBytes).toBe(RETAINED_BYTES + 100);
   });
 
   test("a message too large to be kept is known to be missing, and an older one is not the last value", () => {
@@ -119,6 +127,27 @@ describe("history", () => {
     expect(lastValue("x")).toBe(second.text);
   });
 
+  test("counts what channels and entries take beside their bytes, and keeps it all within the limit", () => {
+    const { append, history } = fixture({ bytesMax: 1 << 20, lastValueBytesMax: 1 << 18 });
+    for (let i = 0; i < 10_000; i++) append(`order.${i}`, 50);
+    const { channels, capacityBytes, overheadBytes, retainedBytes } = history.stats();
+    expect(capacityBytes + overheadBytes).toBeLessThanOrEqual((1 << 20) + ENTRY_BYTES + CHANNEL_BYTES + 20);
+    expect(retainedBytes).toBeLessThanOrEqual(1 << 18);
+    expect(channels).toBeGreaterThan(1000);
+    expect(channels * CHANNEL_BYTES).toBeLessThan((1 << 20) + (1 << 18));
+  });
+
+  test("a stream's floor rises with each segment that goes", () => {
+    const { append, history } = fixture();
+    // Of different channels, so that no cap of theirs tells what is missing.
+    for (let i = 0; i < 1000; i++) append(`c${i}`, 100);
+    const { floor, next } = history.slot(0);
+    expect(floor).toBeGreaterThan(0);
+    const here = Array.from({ length: 1000 }, (_, i) => history.channel(`c${i}`)?.count ?? 0);
+    expect(here).toEqual(Array.from({ length: 1000 }, (_, offset) => (offset >= floor ? 1 : 0)));
+    expect(next).toBe(1000);
+  });
+
   test("a new epoch of a stream does not answer for the old one", () => {
     const { append, kept, history } = fixture();
     append("x");
@@ -129,8 +158,9 @@ describe("history", () => {
 
   test("gives channels by prefix", () => {
     const { append, history } = fixture();
-    for (const channel of ["a.b", "a.c", "ab", "a"]) append(channel);
+    for (const channel of ["a.c", "a.b", "ab", "a", "a-b.x"]) append(channel);
     expect([...history.channelsWithPrefix("a.")].map(({ name }) => name)).toEqual(["a.b", "a.c"]);
+    expect([...history.channelsWithPrefix("a.", "a.b")].map(({ name }) => name)).toEqual(["a.c"]);
   });
 
   const step = fc.oneof(
@@ -165,9 +195,9 @@ describe("history", () => {
         expect(retainedBytes).toBeLessThanOrEqual(LIMITS.lastValueBytesMax);
         // The newest that surely fit, the last segment and the first being partly filled or dropped.
         const fitting = new Set<Appended>();
-        let room = LIMITS.bytesMax - 4 * SEGMENT_BYTES;
+        let room = LIMITS.bytesMax - 4 * SEGMENT_BYTES - 5 * (CHANNEL_BYTES + 5);
         for (const entry of all.toReversed()) {
-          room -= entry.text.length + HEADER_BYTES;
+          room -= entry.text.length + HEADER_BYTES + ENTRY_BYTES;
           if (entry.text.length > 300 || room < 0) break;
           if (entry.atMs >= clock.nowMs - LIMITS.ageMsMax) fitting.add(entry);
         }
@@ -181,7 +211,7 @@ describe("history", () => {
           for (const entry of appended) {
             const floor = Math.max(
               history.slot(entry.slot).floor,
-              history.channel(channel)?.floor(entry.slot) ?? 0,
+              history.channel(channel)?.floors.get(entry.slot) ?? 0,
             );
             if (entry.offset >= floor) expect(texts.has(entry.text)).toBe(true);
           }

@@ -1,4 +1,10 @@
 import type { Publication } from "../publication.ts";
+import { ChannelHistory } from "./channelHistory.ts";
+import { NameIndex } from "./nameIndex.ts";
+import { HEADER_BYTES, type HistoryEntry, Segment } from "./segment.ts";
+
+export type { ChannelHistory } from "./channelHistory.ts";
+export type { HistoryEntry } from "./segment.ts";
 
 /**
  * The recent past of all channels of one shard: one log of byte segments, and for each channel the places of its
@@ -14,10 +20,14 @@ export class History {
   readonly #segmentBytes: number;
   readonly #segments: Segment[] = [];
   readonly #channels = new Map<string, ChannelHistory>();
+  readonly #index = new NameIndex<ChannelHistory>();
   /** Slots by number; entries name their stream by it. */
   readonly #slots: StreamSlot[] = [];
   #firstSegment = 0;
   #capacityBytes = 0;
+  /** Entries in the segments, and what the channels that have any take beside them. */
+  #entries = 0;
+  #channelBytes = 0;
   #retainedBytes = 0;
   /** Channels whose last value has outlived its segment, oldest first. */
   readonly #retained = new Map<string, ChannelHistory>();
@@ -26,8 +36,9 @@ export class History {
   constructor(limits: HistoryLimits, now: () => number) {
     this.#limits = limits;
     this.#now = now;
-    // Sixteen segments at least, so that dropping one loses little; a megabyte at most, so that an idle shard is small.
-    this.#segmentBytes = Math.max(4096, Math.min(1 << 20, Math.floor(limits.bytesMax / 16)));
+    // Many segments, so that dropping one loses little, and one of very short messages takes not much more than its
+    // share with all that is charged for them; a megabyte at most, so that an idle shard is small.
+    this.#segmentBytes = Math.max(4096, Math.min(1 << 20, Math.floor(limits.bytesMax / 64)));
   }
 
   /** A stream's place in this history. A stream that begins a new epoch gets a new slot: old entries never answer. */
@@ -50,16 +61,19 @@ export class History {
     // Making room can forget channels, this one too, so the channel is looked up after it.
     const segment = this.#segmentWithRoom(bytes);
     const history = this.#channelFor(channel);
+    if (history.retained !== undefined) this.#forgetRetained(history);
+    if (history.count === 0) this.#channelBytes += channelBytes(history);
     history.noteSlot(slot.index);
     history.newestIsMissing = false;
     const position = segment.number * this.#segmentBytes + segment.used;
     segment.write(slot.index, offset, this.#now(), history, envelope);
     if (history.count > 0 && history.count >= this.#limits.messagesMax) this.#dropOldestOf(history);
     history.push(position);
-    if (history.retained !== undefined) this.#forgetRetained(history);
+    this.#entries += 1;
     // A limit of none still leaves the last value.
     if (this.#limits.messagesMax === 0) {
       history.shift();
+      this.#channelBytes -= channelBytes(history);
       // The stream's and not the channel's: that one may be forgotten while messages of it are missing.
       slot.floor = offset + 1;
       this.#retain(history, envelope.slice());
@@ -85,21 +99,38 @@ export class History {
     return this.#channels.get(name);
   }
 
-  /** Every channel that begins with the prefix. */
-  *channelsWithPrefix(prefix: string): Iterable<ChannelHistory> {
-    for (const [name, history] of this.#channels) if (name.startsWith(prefix)) yield history;
+  /** Every channel that begins with the prefix, by name; from behind the name `after` on. Good for this turn only. */
+  channelsWithPrefix(prefix: string, after?: string): Iterable<ChannelHistory> {
+    return this.#index.withPrefix(prefix, after);
   }
 
   channels(): Iterable<ChannelHistory> {
     return this.#channels.values();
   }
 
+  /** Before it are the places of all entries so far, and not before it those of all that follow. */
+  get end(): number {
+    const last = this.#segments.at(-1);
+    // One whose last entry is too large for it ends within it all the same: no other begins behind that.
+    if (last === undefined) return this.#firstSegment * this.#segmentBytes;
+    return last.number * this.#segmentBytes + Math.min(last.used, this.#segmentBytes);
+  }
+
   /** The entry at a place that a channel's history gave in this same turn. */
   entryAt(position: number): HistoryEntry {
-    const number = Math.floor(position / this.#segmentBytes);
-    const segment = this.#segments[number - this.#firstSegment];
-    if (segment === undefined) throw new Error(`history position ${position} was dropped`);
-    return segment.read(position - number * this.#segmentBytes, position);
+    const segment = this.#segmentOf(position);
+    return segment.read(position - segment.number * this.#segmentBytes, position);
+  }
+
+  /** The number of the slot of the entry at a place, without reading the rest. */
+  slotAt(position: number): number {
+    const segment = this.#segmentOf(position);
+    return segment.slotAt(position - segment.number * this.#segmentBytes);
+  }
+
+  offsetAt(position: number): number {
+    const segment = this.#segmentOf(position);
+    return segment.offsetAt(position - segment.number * this.#segmentBytes);
   }
 
   slot(index: number): StreamSlot {
@@ -120,6 +151,7 @@ export class History {
     return {
       channels: this.#channels.size,
       capacityBytes: this.#capacityBytes,
+      overheadBytes: this.#overheadBytes,
       retainedBytes: this.#retainedBytes,
       droppedLastValues: this.#droppedLastValues,
     };
@@ -130,16 +162,34 @@ export class History {
     if (known !== undefined) return known;
     const created = new ChannelHistory(name);
     this.#channels.set(name, created);
+    this.#index.add(created);
     return created;
+  }
+
+  #segmentOf(position: number): Segment {
+    const segment = this.#segments[Math.floor(position / this.#segmentBytes) - this.#firstSegment];
+    if (segment === undefined) throw new Error(`history position ${position} was dropped`);
+    return segment;
+  }
+
+  get #overheadBytes(): number {
+    return this.#entries * ENTRY_BYTES + this.#channelBytes;
+  }
+
+  #hasRoomFor(bytes: number): boolean {
+    return this.#capacityBytes + this.#overheadBytes + bytes <= this.#limits.bytesMax;
   }
 
   #segmentWithRoom(bytes: number): Segment {
     const last = this.#segments.at(-1);
-    if (last !== undefined && last.used + bytes <= last.bytes.length && last.used < this.#segmentBytes)
+    if (last !== undefined && last.used + bytes <= last.bytes.length && last.used < this.#segmentBytes) {
+      // What is charged beside the bytes has grown since that segment was begun. It is never dropped itself here.
+      while (!this.#hasRoomFor(0) && this.#segments.length > 1) this.#dropFirstSegment();
       return last;
+    }
     const size = Math.max(this.#segmentBytes, bytes);
     let reusable: Uint8Array | undefined;
-    while (this.#capacityBytes + size > this.#limits.bytesMax && this.#segments.length > 0) {
+    while (!this.#hasRoomFor(size) && this.#segments.length > 0) {
       const dropped = this.#dropFirstSegment();
       if (dropped.length === size) reusable = dropped;
     }
@@ -154,6 +204,7 @@ export class History {
     if (segment === undefined) throw new Error("no history segment to drop");
     this.#firstSegment += 1;
     this.#capacityBytes -= segment.bytes.length;
+    this.#entries -= segment.entries;
     this.#dropEntries(segment, () => true);
     return segment.bytes;
   }
@@ -171,7 +222,9 @@ export class History {
       // The cap may have taken the place out of the channel already.
       if (channel.oldest() !== entry.position) continue;
       channel.shift();
-      if (channel.count === 0) this.#retain(channel, entry.envelope.slice());
+      if (channel.count > 0) continue;
+      this.#channelBytes -= channelBytes(channel);
+      this.#retain(channel, entry.envelope.slice());
     }
   }
 
@@ -179,17 +232,18 @@ export class History {
     channel.shrink();
     channel.retained = envelope;
     this.#retained.set(channel.name, channel);
-    this.#retainedBytes += envelope.length;
+    this.#retainedBytes += retainedBytes(channel, envelope);
     for (const oldest of this.#retained.values()) {
       if (this.#retainedBytes <= this.#limits.lastValueBytesMax) break;
       this.#forgetRetained(oldest);
       this.#channels.delete(oldest.name);
+      this.#index.delete(oldest);
       this.#droppedLastValues += 1;
     }
   }
 
   #forgetRetained(channel: ChannelHistory): void {
-    this.#retainedBytes -= channel.retained?.length ?? 0;
+    if (channel.retained !== undefined) this.#retainedBytes -= retainedBytes(channel, channel.retained);
     channel.retained = undefined;
     this.#retained.delete(channel.name);
   }
@@ -204,16 +258,18 @@ export class History {
 export interface HistoryLimits {
   /** Messages kept per channel. */
   readonly messagesMax: number;
-  /** Capacity of all segments together. */
+  /** Capacity of all segments together, and what is charged for the channels and entries in them. */
   readonly bytesMax: number;
   readonly ageMsMax: number;
-  /** Bytes of last values that have outlived their segments. */
+  /** The same for last values that have outlived their segments. */
   readonly lastValueBytesMax: number;
 }
 
 export interface HistoryStats {
   readonly channels: number;
   readonly capacityBytes: number;
+  /** Charged for channels and entries, beside that. */
+  readonly overheadBytes: number;
   readonly retainedBytes: number;
   readonly droppedLastValues: number;
 }
@@ -229,143 +285,20 @@ export interface StreamSlot {
   gone: boolean;
 }
 
-export interface HistoryEntry {
-  readonly position: number;
-  readonly slot: number;
-  readonly offset: number;
-  /** When it was appended, by this history's clock. */
-  readonly storedMs: number;
-  /** A view into a segment: good for this turn only. */
-  readonly envelope: Uint8Array;
+/**
+ * What a channel takes beside its bytes (objects, its places in tables), and what an entry takes (in its channel's ring and
+ * its segment's list), as measured with short names under Bun 1.4. Without them a million short messages, each of a channel of
+ * its own, would take ten times what history was given.
+ */
+const CHANNEL_BYTES = 400;
+const ENTRY_BYTES = 24;
+/** A last value on its own is an object of its own. */
+const RETAINED_BYTES = 100;
+
+function channelBytes(channel: ChannelHistory): number {
+  return CHANNEL_BYTES + channel.name.length;
 }
 
-const RING_ENTRIES_MIN = 4;
-
-/** The places of one channel's entries, in order of delivery: a ring of numbers that grows by doubling. */
-export class ChannelHistory {
-  readonly name: string;
-  retained: Uint8Array | undefined = undefined;
-  /** The newest message was too large to be kept, so that what is here is not the last value. */
-  newestIsMissing = false;
-  count = 0;
-  #ring = new Float64Array(RING_ENTRIES_MIN);
-  #head = 0;
-  /** Numbers of the slots that ever fed this channel: nearly always one. */
-  readonly slots: number[] = [];
-  /** Where the cap on messages dropped entries: for a slot's number, from which offset on all is here. */
-  #floors: Map<number, number> | undefined = undefined;
-
-  constructor(name: string) {
-    this.name = name;
-  }
-
-  noteSlot(slot: number): void {
-    if (!this.slots.includes(slot)) this.slots.push(slot);
-  }
-
-  push(position: number): void {
-    if (this.count === this.#ring.length) this.#grow();
-    this.#ring[(this.#head + this.count) % this.#ring.length] = position;
-    this.count += 1;
-  }
-
-  shift(): number {
-    const position = this.at(0);
-    this.#head = (this.#head + 1) % this.#ring.length;
-    this.count -= 1;
-    return position;
-  }
-
-  at(index: number): number {
-    const position = index < this.count ? this.#ring[(this.#head + index) % this.#ring.length] : undefined;
-    if (position === undefined)
-      throw new Error(`channel history has ${this.count} entries, not ${index + 1}`);
-    return position;
-  }
-
-  /** Gives back what a burst has grown. Only while there are no entries. */
-  shrink(): void {
-    if (this.#ring.length > RING_ENTRIES_MIN) this.#ring = new Float64Array(RING_ENTRIES_MIN);
-    this.#head = 0;
-  }
-
-  oldest(): number | undefined {
-    return this.count === 0 ? undefined : this.at(0);
-  }
-
-  newest(): number | undefined {
-    return this.count === 0 ? undefined : this.at(this.count - 1);
-  }
-
-  floor(slot: number): number {
-    return this.#floors?.get(slot) ?? 0;
-  }
-
-  raiseFloor(slot: number, next: number): void {
-    this.#floors ??= new Map();
-    if ((this.#floors.get(slot) ?? 0) < next) this.#floors.set(slot, next);
-  }
-
-  #grow(): void {
-    const larger = new Float64Array(this.#ring.length * 2);
-    for (let i = 0; i < this.count; i++) larger[i] = this.at(i);
-    this.#ring = larger;
-    this.#head = 0;
-  }
-}
-
-/** Slot, length, offset, time: then the envelope. */
-const HEADER_BYTES = 24;
-
-class Segment {
-  readonly number: number;
-  readonly bytes: Uint8Array;
-  readonly #view: DataView;
-  /** The channel of each entry, in order: a header could only name it by a number that needs a table. */
-  readonly #channels: ChannelHistory[] = [];
-  used = 0;
-  /** Entries dropped from the front, and where the next one begins. */
-  #dropped = 0;
-  #firstAt = 0;
-  newestMs = 0;
-
-  constructor(number: number, bytes: Uint8Array) {
-    this.number = number;
-    this.bytes = bytes;
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  }
-
-  write(slot: number, offset: number, nowMs: number, channel: ChannelHistory, envelope: Uint8Array): void {
-    const at = this.used;
-    this.#view.setUint32(at, slot);
-    this.#view.setUint32(at + 4, envelope.length);
-    this.#view.setFloat64(at + 8, offset);
-    this.#view.setFloat64(at + 16, nowMs);
-    this.bytes.set(envelope, at + HEADER_BYTES);
-    this.#channels.push(channel);
-    this.used = at + HEADER_BYTES + envelope.length;
-    this.newestMs = nowMs;
-  }
-
-  /** The oldest entry that was not dropped yet. */
-  first(): { readonly at: number; readonly channel: ChannelHistory } | undefined {
-    const channel = this.#channels[this.#dropped];
-    return channel === undefined ? undefined : { at: this.#firstAt, channel };
-  }
-
-  skipFirst(): void {
-    this.#firstAt += HEADER_BYTES + this.#view.getUint32(this.#firstAt + 4);
-    this.#dropped += 1;
-  }
-
-  read(at: number, position: number): HistoryEntry {
-    const length = this.#view.getUint32(at + 4);
-    return {
-      position,
-      slot: this.#view.getUint32(at),
-      offset: this.#view.getFloat64(at + 8),
-      storedMs: this.#view.getFloat64(at + 16),
-      envelope: this.bytes.subarray(at + HEADER_BYTES, at + HEADER_BYTES + length),
-    };
-  }
+function retainedBytes(channel: ChannelHistory, envelope: Uint8Array): number {
+  return RETAINED_BYTES + channelBytes(channel) + envelope.length;
 }
