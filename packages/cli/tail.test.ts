@@ -83,6 +83,13 @@ describe("against a real server", () => {
     expect([tail.exitCode, tail.stderr]).toEqual([0, `connected to ${server.url}\n`]);
   });
 
+  test("of two addresses the one that answers is taken", async () => {
+    await publish("urls.test", "1");
+    const urls = ["--url", "ws://127.0.0.1:1/ws", "--url", server.url];
+    const tail = await shardcast(["tail", "urls.test", ...urls, "--snapshot", "--count", "1"]);
+    expect([tail.exitCode, tail.stderr]).toEqual([0, `connected to ${server.url}\n`]);
+  });
+
   test.each([
     ["a wrong path", () => `${server.url}x`, "there are /ws, /health and /live here (not_found)"],
     [

@@ -3,7 +3,7 @@ import { ShardcastError } from "@shardcast/client/errors";
 import { isChannelName, isChannelPattern } from "@shardcast/protocol/channel";
 import { joinSince } from "@shardcast/protocol/mark";
 import type { DataMessage } from "@shardcast/protocol/messages";
-import { flag, integer, list, text } from "@shardcast/server/config/kinds";
+import { flag, integer, list } from "@shardcast/server/config/kinds";
 import { readSettings } from "@shardcast/server/config/readSettings";
 import type { Setting } from "@shardcast/server/config/setting";
 import { type Command, type CommandContext, CommandFailure, EXIT, usageFailure } from "./command.ts";
@@ -14,10 +14,10 @@ import { reportProblems } from "./reportProblems.ts";
 const FLAGS = {
   url: {
     name: "url",
-    kind: text("a ws:// or wss:// URL", /^(?:wss?|https?):\/\/[^\s]+$/, "<url>"),
+    kind: list("ws:// or wss:// URLs, separated by commas", /^(?:wss?|https?):\/\/[^\s]+$/, "<url,…>", 16),
     group: "command",
-    doc: "Where the clients connect: the public port. http is taken for ws, and the path is /ws where there is none.",
-    default: "ws://127.0.0.1:3000/ws",
+    doc: "Where the clients connect: the public port. http is taken for ws, and the path is /ws where there is none. Several are of regions on one log: the next is tried when one fails.",
+    default: ["ws://127.0.0.1:3000/ws"],
     where: "flag",
   },
   json: {
@@ -70,6 +70,10 @@ export const tail: Command = {
       does: "ten messages, for another program",
       line: "shardcast tail BTC.trade --json --count 10 | jq .data",
     },
+    {
+      does: "the second region, when the first can not be reached",
+      line: "shardcast tail BTC.trade --url wss://eu.example.com --url wss://us.example.com",
+    },
     { does: "go on after the last message seen", line: "shardcast tail BTC.trade --since 0k3f9xa:991" },
   ],
   async run(context) {
@@ -80,12 +84,12 @@ export const tail: Command = {
     }
     const channel = checkChannel(positionals);
     checkSince(values.since);
-    const url = webSocketUrl(values.url);
-    const client = connect(url);
+    const urls = values.url.map(webSocketUrl);
+    const client = connect(urls);
     const end = () => void client.close();
     context.signal.addEventListener("abort", end, { once: true });
     try {
-      const refused = tellEvents(client, url, context);
+      const refused = tellEvents(client, urls, context);
       return await Promise.race([print(client, channel, values, context), refused]);
     } finally {
       context.signal.removeEventListener("abort", end);
@@ -138,21 +142,28 @@ function format(message: DataMessage, paint: Paint): string {
  * What happens to the connection goes to stderr. Writing there is not waited for: it is little. Rejects with a
  * `CommandFailure` where the first connection fails for good, and never resolves.
  */
-function tellEvents(client: Client, url: string, { stderr, paint, signal }: CommandContext): Promise<never> {
+function tellEvents(
+  client: Client,
+  urls: readonly string[],
+  { stderr, paint, signal }: CommandContext,
+): Promise<never> {
   const refused = Promise.withResolvers<never>();
   const tell = (text: string) => void stderr.write(`${text}\n`).catch(() => undefined);
+  const isOne = urls.length === 1;
   let wasConnected = false;
   client.on("status", (status) => {
     if (status !== "connected") return;
-    tell(paint.stderr.dim(wasConnected ? "connected again" : `connected to ${url}`));
+    const where = isOne && wasConnected ? "again" : `to ${client.url}`;
+    tell(paint.stderr.dim(`connected ${where}`));
     wasConnected = true;
   });
-  client.on("reconnect", ({ attempt, delayMs, code, reason }) => {
-    // Why the first one failed is found out and told below.
-    if (!wasConnected && attempt === 1) return;
-    const what = wasConnected ? "connection lost" : `no connection to ${url}`;
+  client.on("reconnect", ({ attempt, delayMs, code, reason, url }) => {
+    // Why the first ones failed is found out and told below.
+    if (!wasConnected && attempt <= 1) return;
+    const what = wasConnected ? "connection lost" : "no connection";
     const why = reason === "" ? `${code}` : `${code} ${reason}`;
-    tell(paint.stderr.yellow(`${what} (${why}); trying again in ${(delayMs / 1000).toFixed(1)} s.`));
+    const again = isOne ? "trying again" : `trying ${url}`;
+    tell(paint.stderr.yellow(`${what} (${why}); ${again} in ${(delayMs / 1000).toFixed(1)} s.`));
   });
   client.on("gap", ({ channel, reason, after, through }) => {
     const range = after === undefined || through === undefined ? "" : `: after ${after} through ${through}`;
@@ -166,9 +177,11 @@ function tellEvents(client: Client, url: string, { stderr, paint, signal }: Comm
   return refused.promise;
 
   async function explain(): Promise<void> {
-    const { fault, advice, isFinal } = await diagnose(url, signal);
+    const found = await Promise.all(urls.map((url) => diagnose(url, signal)));
     if (signal.aborted) return;
-    if (isFinal) refused.reject(new CommandFailure(fault, { advice }));
+    const fault = found.map((each) => each.fault).join("; ");
+    const advice = [...new Set(found.map((each) => each.advice))].join(" ").trim();
+    if (found.every(({ isFinal }) => isFinal)) refused.reject(new CommandFailure(fault, { advice }));
     else tell(paint.stderr.yellow(`${fault}; trying again. ${advice}`.trimEnd()));
   }
 }
