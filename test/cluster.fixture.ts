@@ -1,5 +1,5 @@
 import { KafkaCluster } from "@shardcast/server/kafka/cluster";
-import { createTopic } from "@shardcast/server/kafka/topics";
+import { createTopic, type NewTopic } from "@shardcast/server/kafka/topics";
 import { startInstance, type TestInstance } from "./instance.fixture.ts";
 import { startHaproxy, type TestHaproxy } from "./services/haproxy.ts";
 import { startKafka, type TestKafka } from "./services/kafka.ts";
@@ -12,7 +12,7 @@ export interface ClusterOptions {
   /** Of each instance. */
   readonly shards: number;
   readonly bus: "redis" | "nats";
-  readonly topics: ReadonlyArray<{ readonly name: string; readonly partitions: number }>;
+  readonly topics: readonly NewTopic[];
   /** Of every instance, further ones. */
   readonly flags?: readonly string[];
   /** Of HAProxy; chosen where it is left out. */

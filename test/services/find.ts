@@ -73,7 +73,7 @@ function container(recipe: ServiceRecipe): ServiceLocation | undefined {
   return undefined;
 }
 
-function installPackages(packages: readonly string[]): boolean {
+export function installPackages(packages: readonly string[]): boolean {
   if (packages.length === 0 || process.getuid?.() !== 0 || Bun.which("apt-get") === null) return false;
   console.error(`Installing for the tests: ${packages.join(" ")}`);
   const environment = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
