@@ -11,7 +11,10 @@ export interface ClusterOptions {
   readonly instances: number;
   /** Of each instance. */
   readonly shards: number;
-  readonly bus: "redis" | "nats";
+  /** A server of this kind is started; with `elsewhere` none is, and `busUrl` names one. */
+  readonly bus: "redis" | "nats" | "elsewhere";
+  /** The log is another cluster's, which has made the topics and ends the broker. */
+  readonly kafka?: TestKafka;
   readonly topics: readonly NewTopic[];
   /** Of every instance, further ones. */
   readonly flags?: readonly string[];
@@ -21,6 +24,8 @@ export interface ClusterOptions {
   readonly spares?: number;
   /** By which an instance reaches the bus, where that is not directly. */
   readonly busUrl?: (direct: string, id: string) => Promise<string> | string;
+  /** Of single instances, further ones. */
+  readonly flagsOf?: (id: string) => readonly string[];
   /** Added to the environment of an instance's processes. */
   readonly env?: (id: string) => Readonly<Record<string, string>>;
 }
@@ -56,11 +61,13 @@ export async function startCluster(options: ClusterOptions): Promise<TestCluster
     for (const step of undo.reverse()) await step();
   };
   try {
-    const kafka = await startKafka();
-    undo.push(() => kafka.stop());
-    const admin = new KafkaCluster({ brokers: kafka.brokers, clientId: "cluster" });
-    for (const topic of topics) await createTopic(admin, topic);
-    await admin.close();
+    const kafka = options.kafka ?? (await startKafka());
+    if (options.kafka === undefined) {
+      undo.push(() => kafka.stop());
+      const admin = new KafkaCluster({ brokers: kafka.brokers, clientId: "cluster" });
+      for (const topic of topics) await createTopic(admin, topic);
+      await admin.close();
+    }
     const redis = bus === "redis" ? await startRedis() : undefined;
     const nats = bus === "nats" ? await startNats() : undefined;
     undo.push(async () => await (redis ?? nats)?.stop());
@@ -84,7 +91,7 @@ export async function startCluster(options: ClusterOptions): Promise<TestCluster
           id,
           port: ports[2 * index] ?? 0,
           adminPort: ports[2 * index + 1] ?? 0,
-          flags: ["--bus", url, ...common],
+          flags: ["--bus", url, ...common, ...(options.flagsOf?.(id) ?? [])],
           env: options.env?.(id) ?? {},
         }),
       );
