@@ -25,7 +25,7 @@ test("the smallest log takes the largest message, and refuses a batch that it ca
     expect(await services.publish([largest])).toHaveLength(1);
     const third = item(700_000);
     await expect(services.publish([third, third, third])).rejects.toMatchObject({
-      code: "bad_request",
+      code: "payload_too_large",
       message: expect.stringContaining("--embedded-log-bytes"),
     });
     const [next] = await services.publish([item(10)]);
