@@ -1,83 +1,15 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { connect } from "@shardcast/client/client";
-import { createProducer, type KafkaProducer } from "@shardcast/server/kafka/producer";
-import { type ClusterMember, startCluster, type TestCluster } from "./cluster.fixture.ts";
+import { startCluster, type TestCluster } from "./cluster.fixture.ts";
 import { startInstance } from "./instance.fixture.ts";
+import { Ledgers, Numbers, TOPIC } from "./numbers.fixture.ts";
 import { haproxyAvailable } from "./services/haproxy.ts";
 import { kafkaAvailable } from "./services/kafka.ts";
 import { natsAvailable } from "./services/nats.ts";
 import { redisAvailable } from "./services/redis.ts";
+import { clusterOf, healthOf, until } from "./status.fixture.ts";
 
-const TOPIC = "numbers";
-const KEYS = ["a", "b", "c", "d"];
 const CLIENTS = 60;
 const TEST_MS = 120_000;
-
-/** SDK clients through the load balancer, each with what it has seen of every channel, in the order of its arrival. */
-class Ledgers {
-  readonly #clients;
-
-  constructor(url: string, count: number) {
-    this.#clients = Array.from({ length: count }, () => {
-      const seen = new Map(KEYS.map((key) => [`${key}.${TOPIC}`, [] as number[]]));
-      const client = connect(url, { backoff: { minMs: 50, maxMs: 500 } });
-      const ready = [...seen].map(
-        ([channel, numbers]) => client.subscribe<number>(channel, ({ data }) => numbers.push(data)).ready,
-      );
-      return { client, seen, ready };
-    });
-  }
-
-  get ready(): Promise<unknown> {
-    return Promise.all(this.#clients.flatMap(({ ready }) => ready));
-  }
-
-  get reconnects(): number {
-    return this.#clients.reduce((sum, { client }) => sum + client.stats.reconnects, 0);
-  }
-
-  async expectAll(count: number, withinMs = 30_000): Promise<void> {
-    const deadline = Date.now() + withinMs;
-    const missing = () =>
-      this.#clients.flatMap(({ seen }) => [...seen.values()].filter((numbers) => numbers.length < count))
-        .length;
-    while (missing() > 0 && Date.now() < deadline) await Bun.sleep(50);
-    const numbers = Array.from({ length: count }, (_, index) => index);
-    for (const { seen, client } of this.#clients) {
-      for (const own of seen.values()) expect(own).toEqual(numbers);
-      expect(client.stats.gaps).toBe(0);
-    }
-  }
-
-  async close(): Promise<void> {
-    await Promise.all(this.#clients.map(({ client }) => client.close()));
-  }
-}
-
-/** Numbers each key's records from 0 on, so that a ledger shows what is missing, repeated or out of order. */
-class Numbers {
-  sent = 0;
-  readonly #producer: KafkaProducer;
-
-  constructor(brokers: readonly string[]) {
-    this.#producer = createProducer({
-      connection: { brokers, clientId: "numbers" },
-      deliveryTimeoutMs: 60_000,
-    });
-  }
-
-  async send(count: number, pauseMs = 0): Promise<void> {
-    for (let left = count; left > 0; left--) {
-      const value = `${this.sent++}`;
-      await this.#producer.send(KEYS.map((key) => ({ topic: TOPIC, key, value })));
-      if (pauseMs > 0) await Bun.sleep(pauseMs);
-    }
-  }
-
-  close(): Promise<void> {
-    return this.#producer.close();
-  }
-}
 
 const available = kafkaAvailable() && haproxyAvailable();
 const BUSES = [
@@ -102,7 +34,7 @@ for (const { bus, isThere } of BUSES) {
       });
       await until("HAProxy sees all instances", async () => (await up(cluster)) === 3);
       numbers = new Numbers(cluster.kafka.brokers);
-      ledgers = new Ledgers(cluster.url, CLIENTS);
+      ledgers = new Ledgers(CLIENTS, () => cluster.url);
       await ledgers.ready;
     }, TEST_MS);
 
@@ -287,35 +219,8 @@ async function up({ haproxy }: TestCluster): Promise<number> {
   return (await haproxy.servers()).filter(({ status }) => status === "UP").length;
 }
 
-interface ClusterDescription {
-  readonly instances: ReadonlyArray<{ readonly id: string; readonly isSelf: boolean }>;
-  readonly problems: ReadonlyArray<{ readonly kind: string }>;
-  readonly totals: { readonly connections: number };
-}
-
-async function clusterOf(adminPort: number): Promise<ClusterDescription> {
-  return (await (await fetch(`http://127.0.0.1:${adminPort}/api/cluster`)).json()) as ClusterDescription;
-}
-
-type Checks = Record<string, { readonly status: string }>;
-
-async function healthOf(
-  member: ClusterMember | undefined,
-): Promise<{ readonly status: number; readonly checks: Checks }> {
-  const response = await fetch(`http://127.0.0.1:${member?.adminPort}/health`);
-  return { status: response.status, checks: ((await response.json()) as { checks: Checks }).checks };
-}
-
 async function hang({ redis, nats }: TestCluster): Promise<() => void> {
   if (nats !== undefined) return await nats.hang();
   redis?.signal("SIGSTOP");
   return () => redis?.signal("SIGCONT");
-}
-
-async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + 40_000;
-  while (!(await holds())) {
-    if (Date.now() > deadline) throw new Error(`waited in vain until ${what}`);
-    await Bun.sleep(100);
-  }
 }

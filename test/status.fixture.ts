@@ -1,0 +1,36 @@
+import type { ClusterMember } from "./cluster.fixture.ts";
+
+export interface ClusterDescription {
+  readonly instances: ReadonlyArray<{
+    readonly id: string;
+    readonly region: string;
+    readonly role: string;
+    readonly isSelf: boolean;
+  }>;
+  readonly problems: ReadonlyArray<{ readonly kind: string }>;
+  readonly totals: { readonly connections: number };
+}
+
+/** What an instance tells of its cluster. */
+export async function clusterOf(adminPort: number): Promise<ClusterDescription> {
+  return (await (await fetch(`http://127.0.0.1:${adminPort}/api/cluster`)).json()) as ClusterDescription;
+}
+
+export type Checks = Record<string, { readonly status: string; readonly value: string | number }>;
+
+/** What an instance tells of itself, on its admin port. */
+export async function healthOf(
+  member: ClusterMember | undefined,
+): Promise<{ readonly status: number; readonly checks: Checks }> {
+  const response = await fetch(`http://127.0.0.1:${member?.adminPort}/health`);
+  return { status: response.status, checks: ((await response.json()) as { checks: Checks }).checks };
+}
+
+/** Waits for a condition of real processes, and fails after 40 s. */
+export async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
+  const deadline = Date.now() + 40_000;
+  while (!(await holds())) {
+    if (Date.now() > deadline) throw new Error(`waited in vain until ${what}`);
+    await Bun.sleep(100);
+  }
+}
