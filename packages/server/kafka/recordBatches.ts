@@ -123,7 +123,9 @@ function decodeBatch(batch: Buffer, first: number, attributes: number, sink: Sin
   for (let index = 0; index < count; index++) {
     const end = cursor.varint() + cursor.at;
     cursor.at++; // attributes, unused
-    const timestampMs = appendTime ?? firstTimestamp + cursor.varint();
+    // To be read in any case: with the broker's own time it is there too, and means nothing.
+    const timestampDelta = cursor.varint();
+    const timestampMs = appendTime ?? firstTimestamp + timestampDelta;
     const offset = first + cursor.varint();
     if (offset < sink.offset) {
       cursor.at = end;

@@ -142,6 +142,17 @@ describe.skipIf(!kafkaAvailable())("the Kafka source", () => {
     });
   });
 
+  test("where the broker gives the time, records arrive with it", async () => {
+    const topic = await fixture.topic({ settings: { "message.timestamp.type": "LogAppendTime" } });
+    await reading(options(topic, { from: "earliest" }), async (_source, sink) => {
+      const beganMs = Date.now();
+      await fixture.produce(topic, ["one", "two"]);
+      await until(() => sink.values(topic).length === 2);
+      expect(sink.values(topic)).toEqual(["one", "two"]);
+      for (const { timestampMs } of sink.records(topic)) expect(timestampMs).toBeGreaterThanOrEqual(beganMs);
+    });
+  });
+
   test("nothing is committed before it is accepted, and a partition that waits for that is paused", async () => {
     const topic = await fixture.topic();
     const groupId = newGroup();
