@@ -33,6 +33,8 @@ export interface ServerStatus {
 
 export interface TestHaproxy {
   readonly port: number;
+  /** undefined while it is killed. */
+  readonly pid: number | undefined;
   servers(): Promise<readonly ServerStatus[]>;
   /** Ends it by force: all connections through it break. `restart` brings it back on the same port. */
   kill(): Promise<void>;
@@ -70,11 +72,15 @@ export async function startHaproxy(
   await restart();
   return {
     port,
+    get pid() {
+      return running?.pid;
+    },
     restart,
     servers: async () => parseStatus(await ask(socket, "show stat")),
     kill: async () => {
       running?.signal("SIGKILL");
       await running?.exited;
+      running = undefined;
     },
     stop: async () => {
       await running?.stop();
