@@ -1,7 +1,7 @@
-// `npm run bench [-- fanout|latency]`: both unless one is named. Each prints a table and writes its figures as JSON.
+// `npm run bench [-- fanout|latency|cluster]`: all unless one is named. Each prints a table and writes its figures as JSON.
 export {};
 
-const BENCHES = ["fanout", "latency"];
+const BENCHES = ["fanout", "latency", "cluster"];
 const [named] = process.argv.slice(2);
 if (named !== undefined && !named.startsWith("-") && !BENCHES.includes(named)) {
   console.error(`no such bench: ${named}. There are ${BENCHES.join(", ")}.`);

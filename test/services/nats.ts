@@ -26,6 +26,8 @@ export interface NatsServerOptions {
 export interface TestNats {
   readonly url: string;
   readonly port: number;
+  /** Of the server itself; 0 while it is killed. */
+  readonly pid: number;
   /** Ends the server by force; `restart` brings it back on the same port. */
   kill(): Promise<void>;
   restart(): Promise<void>;
@@ -70,6 +72,9 @@ export async function startNats(options: NatsServerOptions = {}): Promise<TestNa
   return {
     url: `nats://${host}:${port}`,
     port,
+    get pid() {
+      return running?.pid ?? 0;
+    },
     kill,
     restart,
     hang: async () => {

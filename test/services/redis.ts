@@ -17,6 +17,8 @@ const RECIPE: ServiceRecipe = {
 export interface TestRedis {
   readonly url: string;
   readonly port: number;
+  /** Of the server itself; 0 while it is killed. */
+  readonly pid: number;
   /** Where it speaks TLS; 0 without certificates. */
   readonly tlsPort: number;
   /** Ends the server; `restart` brings it back, empty, on the same port. */
@@ -80,6 +82,9 @@ export async function startRedis(options: TestRedisOptions = {}): Promise<TestRe
   return {
     url: `redis://127.0.0.1:${port}`,
     port,
+    get pid() {
+      return running?.pid ?? 0;
+    },
     tlsPort,
     kill,
     restart,
