@@ -11,6 +11,11 @@ export interface RangeFrame {
   readonly streamId: string;
   readonly after: number;
   readonly through: number;
+  /**
+   * The leader epoch of everything in the range, where its log has such a thing. An offset with an older epoch is of a
+   * log that has lost its end since (docs/decisions/truncation.md).
+   */
+  readonly epoch?: number | undefined;
   /** In offset order. */
   readonly publications: readonly Publication[];
   /** In offset order. */

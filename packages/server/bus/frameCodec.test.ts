@@ -124,7 +124,7 @@ describe("the frame codec", () => {
   });
 
   test("a count that the bytes cannot hold is refused before anything is allocated", () => {
-    const heads = new Uint8Array([0xc5, 1, 2, 0, 0xff, 0xff, 0xff, 0xff, 0x7f]);
+    const heads = new Uint8Array([0xc5, 2, 2, 0, 0xff, 0xff, 0xff, 0xff, 0x7f]);
     expect(() => decodeFrame(heads)).toThrow("more items than it can hold");
   });
 

@@ -7,7 +7,7 @@ import { FrameWriter } from "./frameWriter.ts";
 
 /** The first byte of every frame, so that foreign bytes on a shared bus are seen at once. */
 const MAGIC = 0xc5;
-const VERSION = 1;
+const VERSION = 2;
 const KIND_RANGE = 1;
 const KIND_HEADS = 2;
 
@@ -27,7 +27,7 @@ const PREAMBLE_BYTES = 4;
 
 /**
  * Encodes a frame. Layout: magic, version, kind, publisher; then for a range its stream, `after + 1`, the length of
- * the range, the omitted offsets and the publications; for heads, stream and `through + 1` of each. Integers are
+ * the range, the leader epoch + 1, the omitted offsets and the publications; for heads, stream and `through + 1` of each. Integers are
  * LEB128 varints, offsets are steps from the one before, timestamps are 64-bit floats. Throws `RangeError` where the
  * frame breaks its own contract, because that is a defect of the caller.
  */
@@ -60,7 +60,7 @@ export function decodeFrame(bytes: Uint8Array): Frame {
 
 /** Bytes that a frame takes beside its publications and omitted offsets, at most. */
 export function frameOverheadBytes(publisher: string): number {
-  const counts = 4 * VARINT_BYTES_MAX;
+  const counts = 5 * VARINT_BYTES_MAX;
   return PREAMBLE_BYTES + Buffer.byteLength(publisher) + STREAM_ID_LENGTH + counts;
 }
 
@@ -88,6 +88,7 @@ function encodeRange(writer: FrameWriter, frame: RangeFrame): void {
   writer.ascii(frame.streamId, STREAM_ID_LENGTH);
   writer.varint(frame.after + 1);
   writer.varint(frame.through - frame.after);
+  writer.varint((frame.epoch ?? -1) + 1);
   writer.varint(frame.omitted.length);
   let last = frame.after;
   for (const offset of frame.omitted) {
@@ -113,6 +114,8 @@ function decodeRange(reader: FrameReader, publisher: string): RangeFrame {
   const after = reader.varint() - 1;
   const through = after + reader.varint();
   if (!Number.isSafeInteger(through)) throw new FrameError("the range ends beyond what an offset can be");
+  const epochNumber = reader.varint();
+  const epoch = epochNumber === 0 ? undefined : epochNumber - 1;
   const omitted: number[] = [];
   let last = after;
   for (let left = reader.count(1); left > 0; left--) {
@@ -132,7 +135,7 @@ function decodeRange(reader: FrameReader, publisher: string): RangeFrame {
   }
   reader.end();
   refuseOverlap(publications, omitted);
-  return { kind: "range", publisher, streamId, after, through, publications, omitted };
+  return { kind: "range", publisher, streamId, after, through, epoch, publications, omitted };
 }
 
 function encodeHeads(writer: FrameWriter, frame: HeadsFrame): void {

@@ -32,8 +32,8 @@ export function splitRange(range: RangeFrame, limits: SplitLimits): RangeFrame[]
   let after = range.after;
   let last = range.after;
   const close = (through: number): void => {
-    const { kind, publisher, streamId } = range;
-    frames.push({ kind, publisher, streamId, after, through, publications, omitted });
+    const { kind, publisher, streamId, epoch } = range;
+    frames.push({ kind, publisher, streamId, after, through, epoch, publications, omitted });
     publications = [];
     omitted = [];
     bytes = 0;

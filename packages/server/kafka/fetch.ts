@@ -9,6 +9,8 @@ export interface FetchTarget {
   /** The first offset wanted. */
   readonly offset: number;
   readonly bytesMax: number;
+  /** The leader epoch of the record before `offset`, where known: a log that holds another there says where it parted. */
+  readonly lastEpoch?: number | undefined;
 }
 
 export interface AbortedTransaction {
@@ -25,6 +27,8 @@ export interface FetchedPartition {
   readonly lastStableOffset: number;
   /** All transactions that overlap what was fetched and were aborted, whenever they began. */
   readonly aborted: readonly AbortedTransaction[];
+  /** The log parted from `lastEpoch` here: what was read from this offset on is not in it any more. */
+  readonly divergesAt: number | undefined;
   /** Record batches as they lie in the log; the last may be cut. */
   readonly bytes: Buffer;
 }
@@ -62,11 +66,11 @@ export function fetchPartitions(
       -1,
       [...topics].map(([topicId, partitions]) => ({
         topicId,
-        partitions: partitions.map(({ partition, offset, bytesMax }) => ({
+        partitions: partitions.map(({ partition, offset, bytesMax, lastEpoch }) => ({
           partition,
           currentLeaderEpoch: -1,
           fetchOffset: BigInt(offset),
-          lastFetchedEpoch: -1,
+          lastFetchedEpoch: lastEpoch ?? -1,
           partitionMaxBytes: bytesMax,
         })),
       })),
@@ -102,7 +106,7 @@ function parseResponse(
   const fetched: FetchedPartition[] = [];
   reader.readArray((topic) => {
     const topicId = topic.readUUID();
-    topic.readArray((partition) => void fetched.push(parsePartition(topicId, partition)));
+    topic.readArray((partition) => void fetched.push(parsePartition(topicId, partition)), true, false);
   });
   reader.readTaggedFields();
   if (errorCode !== 0 && fetched.length === 0)
@@ -125,7 +129,25 @@ function parsePartition(topicId: string, reader: Reader): FetchedPartition {
   const length = Math.max(0, reader.readUnsignedVarInt() - 1);
   const bytes = length === 0 ? EMPTY : reader.buffer.slice(reader.position, reader.position + length);
   reader.skip(length);
-  return { topicId, partition, errorCode, highWatermark, lastStableOffset, aborted, bytes };
+  const divergesAt = parseDivergence(reader);
+  return { topicId, partition, errorCode, highWatermark, lastStableOffset, aborted, divergesAt, bytes };
 }
+
+/** The tagged fields of a partition, of which the first says where epoch and offset part from the leader's log. */
+function parseDivergence(reader: Reader): number | undefined {
+  let divergesAt: number | undefined;
+  for (let left = reader.readUnsignedVarInt(); left > 0; left--) {
+    const tag = reader.readUnsignedVarInt();
+    const end = reader.readUnsignedVarInt() + reader.position;
+    if (tag === DIVERGING_EPOCH) {
+      reader.readInt32(); // the last epoch that both know
+      divergesAt = Number(reader.readInt64());
+    }
+    reader.skip(end - reader.position);
+  }
+  return divergesAt;
+}
+
+const DIVERGING_EPOCH = 0;
 
 const EMPTY = Buffer.alloc(0);

@@ -9,8 +9,15 @@ export interface DecodedRecords {
   readonly bytes: number;
   /** The fetch position: the offset after the last batch read, whether or not it held anything. */
   readonly next: number;
+  /** The leader epochs of what was read, in order, each with its last offset. */
+  readonly epochs: readonly LeaderEpoch[];
   /** The batch after that, where it could not be decoded. */
   readonly unreadable: UnreadableBatch | undefined;
+}
+
+export interface LeaderEpoch {
+  readonly epoch: number;
+  readonly through: number;
 }
 
 export interface UnreadableBatch {
@@ -21,6 +28,7 @@ export interface UnreadableBatch {
 
 // Where the fields of a record batch lie (Kafka's message format 2).
 const LENGTH_AT = 8;
+const LEADER_EPOCH_AT = 12;
 const MAGIC_AT = 16;
 const CRC_AT = 17;
 const ATTRIBUTES_AT = 21;
@@ -51,6 +59,7 @@ export function decodeRecords(
   const abortedProducers = new Set<bigint>();
   const records: SourceRecord[] = [];
   const sink: Sink = { ...wanted, records, bytes: 0 };
+  const epochs: LeaderEpoch[] = [];
   let next = wanted.offset;
   let unreadable: UnreadableBatch | undefined;
   for (let at = 0; at + RECORDS_AT <= bytes.length; ) {
@@ -99,8 +108,20 @@ export function decodeRecords(
       }
     }
     next = Math.max(next, last + 1);
+    if (last >= wanted.offset) noteEpoch(epochs, batch.readInt32BE(LEADER_EPOCH_AT), last);
   }
-  return { records, bytes: sink.bytes, next, unreadable };
+  return { records, bytes: sink.bytes, next, epochs, unreadable };
+}
+
+/** The leader epoch of what lies at an offset; undefined where that is not known. */
+export function epochAt(epochs: readonly LeaderEpoch[], offset: number): number | undefined {
+  const found = epochs.find(({ through }) => through >= offset);
+  return found === undefined || found.epoch < 0 ? undefined : found.epoch;
+}
+
+function noteEpoch(epochs: LeaderEpoch[], epoch: number, through: number): void {
+  if (epochs.at(-1)?.epoch === epoch) epochs.pop();
+  epochs.push({ epoch, through });
 }
 
 interface Sink {

@@ -8,7 +8,7 @@ import { type FetchedPartition, fetchPartitions } from "../kafka/fetch.ts";
 import { KafkaError, PROTOCOL } from "../kafka/kafkaError.ts";
 import { EARLIEST, LATEST, listKnownOffsets, listOffsets } from "../kafka/offsets.ts";
 import type { KafkaConnectionOptions } from "../kafka/options.ts";
-import { type DecodedRecords, decodeRecords } from "../kafka/recordBatches.ts";
+import { type DecodedRecords, decodeRecords, epochAt } from "../kafka/recordBatches.ts";
 import type { Publication, SourceRecord } from "../publication.ts";
 import {
   LogError,
@@ -150,6 +150,9 @@ export class KafkaLog implements StreamLog {
           `${place.topic}/${place.partition}: Kafka error ${fetched.errorCode}`,
         );
     }
+    if (fetched.divergesAt !== undefined) {
+      return { kind: "truncated", next: Math.min(fetched.divergesAt, request.after) };
+    }
     const decoded = decodeRecords(fetched, { ...place, offset });
     if (decoded.next === offset) {
       if (decoded.unreadable !== undefined) throw unreadable(place, decoded);
@@ -176,15 +179,24 @@ export class KafkaLog implements StreamLog {
       if (publication === undefined) continue;
       publications.push(publication);
       bytes += publication.envelope.byteLength;
-      if (bytes >= request.bytesMax) return { kind: "read", publications, through: record.offset };
+      if (bytes >= request.bytesMax) {
+        return {
+          kind: "read",
+          publications,
+          through: record.offset,
+          epoch: epochAt(decoded.epochs, record.offset),
+        };
+      }
     }
-    return { kind: "read", publications, through: Math.min(request.through, decoded.next - 1) };
+    const through = Math.min(request.through, decoded.next - 1);
+    return { kind: "read", publications, through, epoch: epochAt(decoded.epochs, through) };
   }
 
   async #fetch(place: Place, request: RangeRequest, bytesMax: number): Promise<FetchedPartition> {
     const offset = request.after + 1;
     const limit = Math.max(1, Math.min(bytesMax, this.#options.fetchBytesMax));
-    const target = { topicId: place.topicId, partition: place.partition, offset, bytesMax: limit };
+    const { topicId, partition } = place;
+    const target = { topicId, partition, offset, bytesMax: limit, lastEpoch: request.epoch };
     const [one, other] = LANES[request.purpose ?? "repair"];
     const lane = this.#turn++ % 2 === 0 ? one : other;
     const doing = `read ${place.topic}/${place.partition}`;

@@ -47,6 +47,11 @@ export interface RangeRequest {
   readonly streamId: string;
   /** Exclusive. −1 stands before offset 0. */
   readonly after: number;
+  /**
+   * The leader epoch of what the caller has at `after`, where it knows it: a log that holds something else there has
+   * lost its end and grown again, and answers "truncated".
+   */
+  readonly epoch?: number | undefined;
   /** Inclusive. */
   readonly through: number;
   /** A stop for one call, reached after at least one record. */
@@ -58,10 +63,19 @@ export interface RangeRequest {
 
 export type RangeResult =
   /** Every offset in (after, through] that holds a publication is listed, in order. */
-  | { readonly kind: "read"; readonly publications: readonly Publication[]; readonly through: number }
+  | {
+      readonly kind: "read";
+      readonly publications: readonly Publication[];
+      readonly through: number;
+      /** The leader epoch at `through`, where the log has such a thing and knows it. */
+      readonly epoch?: number | undefined;
+    }
   /** (after, through] can not be had any more; what follows it may be there. */
   | { readonly kind: "lost"; readonly through: number; readonly reason: GapReason }
-  /** The log ends before `after`: `next` is the offset that will be written next. */
+  /**
+   * The log ends, or has ended, before `after`: `next` is the offset that is written next, or that was written anew
+   * first.
+   */
   | { readonly kind: "truncated"; readonly next: number }
   /** The log knows no such stream (any more). */
   | { readonly kind: "gone" };

@@ -302,6 +302,14 @@ export class KafkaSource implements Source {
       this.#lookSoon(session);
       return;
     }
+    if (fetched.divergesAt !== undefined) {
+      this.#counters.outOfRange++;
+      const { name: stream, position } = reading;
+      const message = "the log has lost its end and grown again; going on where it parted";
+      this.#options.logger("warn", message, { stream, position, next: fetched.divergesAt });
+      reading.jump(Math.min(position, fetched.divergesAt));
+      return;
+    }
     if (this.#state === "failing") this.#state = "reading";
     reading.highWatermark = fetched.highWatermark;
     const decoded = decodeRecords(fetched, { ...place(reading), offset: reading.position });

@@ -86,10 +86,11 @@ export class KafkaFetcher {
 
   async #fetch(broker: number, readings: readonly PartitionReading[]): Promise<number> {
     const { cluster, fetchBytesMax } = this.#options;
-    const targets = readings.map(({ topicId, partition, position }) => ({
+    const targets = readings.map(({ topicId, partition, position, epoch }) => ({
       topicId,
       partition,
       offset: position,
+      lastEpoch: epoch,
       bytesMax: Math.min(PARTITION_BYTES_MAX, fetchBytesMax),
     }));
     const asked = new Map(

@@ -1,6 +1,7 @@
 import type { TopicPartition } from "../kafka/assign.ts";
-import type { DecodedRecords } from "../kafka/recordBatches.ts";
+import type { DecodedRecords, LeaderEpoch } from "../kafka/recordBatches.ts";
 import { streamIdOf } from "../log/streamId.ts";
+import type { SourceRecord } from "../publication.ts";
 import type { SourceBatch, SourceSink } from "./source.ts";
 
 /** Where a partition begins to be read. */
@@ -34,8 +35,10 @@ export class PartitionReading implements TopicPartition {
   accepted: number;
   committed: number;
   ended = false;
+  /** The leader epoch of the record before `position`, where known. */
+  epoch: number | undefined;
   #through: number;
-  readonly #handed: { readonly through: number; done: boolean }[] = [];
+  #handed: { readonly through: number; done: boolean }[] = [];
   #idle: (() => void) | undefined;
 
   constructor(at: TopicPartition, topicId: string, leader: number, start: StartPosition) {
@@ -61,23 +64,49 @@ export class PartitionReading implements TopicPartition {
     return formatCommitMetadata({ firstPartitions: this.firstPartitions, topicId: this.topicId });
   }
 
-  /** Goes on at another offset. What lies in between is not claimed: the next batch begins after it. */
+  /**
+   * Goes on at another offset. What lies in between is not claimed: the next batch begins after it. Backwards, where the
+   * log has lost its end: what was accepted and committed beyond is so no more, and what is under way does not count.
+   */
   jump(next: number): void {
     this.position = next;
+    this.epoch = undefined;
     this.#through = next - 1;
+    if (next >= this.accepted && this.#handed.every(({ through }) => through < next)) return;
+    this.accepted = Math.min(this.accepted, next);
+    this.committed = -1;
+    this.#handed = [];
+    this.#idle?.();
   }
 
   /** Hands over what was fetched; `settled` is called when the bus has accepted it or the sink is closed. */
   hand(sink: SourceSink, decoded: DecodedRecords, settled: () => void): void {
-    const batch: SourceBatch = {
-      streamId: this.streamId,
-      after: this.#through,
-      through: decoded.next - 1,
-      records: decoded.records,
-    };
-    const bytes = decoded.bytes + BATCH_OVERHEAD_BYTES;
+    const { records } = decoded;
+    let from = 0;
+    for (const { epoch, through } of epochsOf(decoded)) {
+      let to = from;
+      while (to < records.length && (records[to] as SourceRecord).offset <= through) to++;
+      const share = records.length === 0 ? 1 : (to - from) / records.length;
+      this.#handBatch(
+        sink,
+        {
+          streamId: this.streamId,
+          after: this.#through,
+          through,
+          epoch: epoch < 0 ? undefined : epoch,
+          records: from === 0 && to === records.length ? records : records.slice(from, to),
+        },
+        decoded.bytes * share + BATCH_OVERHEAD_BYTES,
+        settled,
+      );
+      from = to;
+    }
+  }
+
+  #handBatch(sink: SourceSink, batch: SourceBatch, bytes: number, settled: () => void): void {
     const entry = { through: batch.through, done: false };
-    this.position = decoded.next;
+    this.position = batch.through + 1;
+    this.epoch = batch.epoch;
     this.#through = batch.through;
     this.pendingBytes += bytes;
     this.#handed.push(entry);
@@ -111,6 +140,11 @@ export class PartitionReading implements TopicPartition {
     }
     if (this.#handed.length === 0) this.#idle?.();
   }
+}
+
+/** Each batch has one leader epoch, so that a shard can tell by its frames whether they go on from what it has. */
+function epochsOf({ epochs, next }: DecodedRecords): readonly LeaderEpoch[] {
+  return epochs.length === 0 ? [{ epoch: -1, through: next - 1 }] : epochs;
 }
 
 /** So that many empty batches are bounded too. */

@@ -180,7 +180,7 @@ export class Publisher implements SourceSink {
   async #publishBatch(stream: PublishedStream, batch: SourceBatch): Promise<DeadLetter[]> {
     const { signal } = stream.abort;
     if (signal.aborted) throw signal.reason;
-    const { streamId, after, through } = batch;
+    const { streamId, after, through, epoch } = batch;
     const publications: Publication[] = [];
     const deadLetters: DeadLetter[] = [];
     for (const record of batch.records) {
@@ -190,7 +190,8 @@ export class Publisher implements SourceSink {
         deadLetters.push({ record, unroutable: routed });
       } else publications.push(routed);
     }
-    const range = { kind: "range", publisher: this.#options.publisher, streamId, after, through } as const;
+    const { publisher } = this.#options;
+    const range = { kind: "range", publisher, streamId, after, through, epoch } as const;
     const frames = splitRange(
       { ...range, publications, omitted: [] },
       { frameBytesMax: this.#options.bus.maxFrameBytes, frameBytesTarget: this.#limits.frameBytesTarget },

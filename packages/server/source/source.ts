@@ -26,5 +26,7 @@ export interface SourceBatch {
   readonly streamId: string;
   readonly after: number;
   readonly through: number;
+  /** The leader epoch of all of it, where its log has such a thing. */
+  readonly epoch?: number | undefined;
   readonly records: readonly SourceRecord[];
 }

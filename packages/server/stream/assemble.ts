@@ -3,7 +3,7 @@ import type { Frame, HeadsFrame, RangeFrame } from "../bus/frame.ts";
 import { LogError, type RangeResult, type StreamLog } from "../log/log.ts";
 import type { Publication } from "../publication.ts";
 import { Discovery, type FoundStream } from "./discovery.ts";
-import { HeldBudget, HeldFrames, piecesOf } from "./heldFrames.ts";
+import { HeldBudget, HeldFrames, type HeldPiece, piecesOf } from "./heldFrames.ts";
 import { ASSEMBLER_LIMITS, type AssemblerLimits } from "./limits.ts";
 import { AssemblerCounters, type AssemblerStats, type ForwardCause } from "./stats.ts";
 import { NOTHING_HEARD, StreamState } from "./streamState.ts";
@@ -166,14 +166,20 @@ export class Assembler {
       return;
     }
     // The common path allocates nothing: it is taken for every frame of a bus that does its work.
-    if (stream.calm && !stream.delivering && frame.after <= stream.delivered && frame.omitted.length === 0) {
+    if (
+      stream.calm &&
+      !stream.delivering &&
+      frame.epoch === stream.leaderEpoch &&
+      frame.after <= stream.delivered &&
+      frame.omitted.length === 0
+    ) {
       if (frame.through > stream.heard) stream.heard = frame.through;
       if (frame.through <= stream.delivered) {
         this.#counters.repeats++;
         return;
       }
       if (frame.through > stream.known) stream.known = frame.through;
-      this.#deliver(stream, frame.publications, frame.through);
+      this.#deliver(stream, frame.publications, frame.through, frame.epoch);
       if (stream.known > stream.delivered) this.#settle(stream);
       return;
     }
@@ -213,7 +219,15 @@ export class Assembler {
       this.#counters.malformed++;
       return;
     }
+    if (isOutdated(frame, stream) && frame.through > stream.delivered) {
+      this.#counters.outdated++;
+      return;
+    }
     if (frame.through > stream.heard) stream.heard = frame.through;
+    if (isOfNewLeader(frame, stream)) {
+      this.#askWhetherItGoesOn(stream, frame);
+      return;
+    }
     if (frame.after > stream.known) stream.skipped = true;
     if (frame.through > stream.known) stream.known = frame.through;
     if (frame.through <= stream.delivered) {
@@ -222,13 +236,27 @@ export class Assembler {
     }
     for (const piece of piecesOf(frame)) {
       if (piece.after <= stream.delivered && !stream.delivering) {
-        if (piece.through > stream.delivered) this.#deliver(stream, piece.publications, piece.through);
+        if (piece.through > stream.delivered) this.#deliverPiece(stream, piece);
         if (this.#closed) return;
         continue;
       }
       const outcome = stream.held.hold(piece);
       if (outcome === "full") this.#counters.heldDropped++;
       if (outcome === "repeated") this.#counters.repeats++;
+    }
+    this.#settle(stream);
+  }
+
+  /**
+   * A new leader's log may have lost what an old one's had, and have grown beyond it again: then offsets alone look as
+   * if nothing had happened. So nothing of a new leader is taken from the bus until a read of the log has said that it
+   * goes on from what was delivered.
+   */
+  #askWhetherItGoesOn(stream: StreamState, frame: RangeFrame): void {
+    if (frame.through > stream.known) stream.known = frame.through;
+    if (stream.mode === "live") {
+      this.#readForward(stream, "leader");
+      stream.pollAtOnce = true;
     }
     this.#settle(stream);
   }
@@ -265,7 +293,7 @@ export class Assembler {
       const ready = stream.held.takeReady(stream.delivered);
       if (ready.length === 0) return;
       for (const piece of ready) {
-        if (piece.through > stream.delivered) this.#deliver(stream, piece.publications, piece.through);
+        if (piece.through > stream.delivered) this.#deliverPiece(stream, piece);
         if (this.#closed) return;
       }
     }
@@ -400,6 +428,7 @@ export class Assembler {
         result = await this.#options.log.read({
           streamId: stream.id,
           after,
+          epoch: after === stream.delivered ? stream.leaderEpoch : undefined,
           through,
           bytesMax: this.#limits.readBytesMax,
           signal: this.#abort.signal,
@@ -432,7 +461,10 @@ export class Assembler {
     switch (result.kind) {
       case "read":
         if (result.through <= after) this.#nothing(stream, after, claimed);
-        else this.#advance(stream, result.publications, result.through);
+        else if (stream.delivered > after && result.epoch !== stream.leaderEpoch) {
+          // What the bus brought meanwhile is of another leader, and may not be what the log has there: asked again.
+          stream.pollAtOnce = true;
+        } else this.#advance(stream, result.publications, result.through, result.epoch);
         return;
       case "lost": {
         // Frames at hand may hold what the log has lost, and nothing was missing beyond what was asked for.
@@ -450,13 +482,18 @@ export class Assembler {
     }
   }
 
-  #advance(stream: StreamState, publications: readonly Publication[], through: number): void {
+  #advance(
+    stream: StreamState,
+    publications: readonly Publication[],
+    through: number,
+    epoch: number | undefined,
+  ): void {
     stream.idlePolls = 0;
     if (through <= stream.delivered) return;
     const after = stream.delivered;
     const fresh = beyond(publications, after);
     this.#counters.logPublications += fresh.length;
-    this.#deliver(stream, fresh, through);
+    this.#deliver(stream, fresh, through, epoch);
     // A poll that was stopped by its size goes on at once.
     let bytes = 0;
     for (const publication of fresh) bytes += publication.envelope.byteLength;
@@ -478,6 +515,7 @@ export class Assembler {
   #truncated(stream: StreamState, next: number): void {
     // Only what is said twice: a broker that has just taken over may not know yet how far its log reaches, and a
     // new epoch repeats messages to every client.
+    stream.truncatedNext = stream.truncatedReads === 0 ? next : Math.min(stream.truncatedNext, next);
     stream.truncatedReads++;
     if (stream.truncatedReads < 2) {
       this.#wait(stream, this.#limits.forwardIdleMs, () => this.#enqueue(stream));
@@ -485,11 +523,12 @@ export class Assembler {
     }
     stream.truncatedReads = 0;
     stream.held.clear();
-    stream.known = next - 1;
+    const last = stream.truncatedNext - 1;
+    stream.known = last;
     stream.epoch++;
     this.#readForward(stream, "truncated");
-    this.#endWarm(stream, next - 1);
-    this.#gap(stream, next - 1, "truncated");
+    this.#endWarm(stream, last);
+    this.#gap(stream, last, "truncated");
   }
 
   #gone(stream: StreamState): void {
@@ -567,9 +606,21 @@ export class Assembler {
 
   // ——— Handing on ———
 
-  #deliver(stream: StreamState, publications: readonly Publication[], through: number): void {
+  #deliverPiece(stream: StreamState, piece: HeldPiece): void {
+    // It waited here while the log told of another leader: what it says, the log says better.
+    if (isOutdated(piece, stream) || isOfNewLeader(piece, stream)) this.#counters.outdated++;
+    else this.#deliver(stream, piece.publications, piece.through, piece.epoch);
+  }
+
+  #deliver(
+    stream: StreamState,
+    publications: readonly Publication[],
+    through: number,
+    epoch: number | undefined,
+  ): void {
     const fresh = beyond(publications, stream.delivered);
     stream.delivered = through;
+    stream.leaderEpoch = epoch;
     stream.delivering = true;
     try {
       this.#options.deliver(stream.id, fresh, through);
@@ -582,6 +633,7 @@ export class Assembler {
     const after = stream.delivered;
     this.#counters.gaps[reason]++;
     stream.delivered = through;
+    stream.leaderEpoch = undefined;
     stream.delivering = true;
     try {
       this.#options.gap(stream.id, after, through, reason);
@@ -659,6 +711,19 @@ export class Assembler {
   #jitter(): number {
     return 0.5 + this.#options.random() / 2;
   }
+}
+
+interface OfLeader {
+  readonly epoch?: number | undefined;
+}
+
+/** Leader epochs only grow along a log, so what ends beyond what was delivered and has a lesser one is of another log. */
+function isOutdated({ epoch }: OfLeader, { leaderEpoch }: StreamState): boolean {
+  return epoch !== undefined && leaderEpoch !== undefined && epoch < leaderEpoch;
+}
+
+function isOfNewLeader({ epoch }: OfLeader, { leaderEpoch }: StreamState): boolean {
+  return epoch !== undefined && leaderEpoch !== undefined && epoch > leaderEpoch;
 }
 
 /** The publications after an offset. Allocates only where some of them are not. */

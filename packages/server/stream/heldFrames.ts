@@ -6,6 +6,8 @@ export interface HeldPiece {
   readonly after: number;
   readonly through: number;
   readonly publications: readonly Publication[];
+  /** The leader epoch of its frame. */
+  readonly epoch?: number | undefined;
   /** The publication at `after` is too large for the bus: only the log has it, so waiting for a frame is vain. */
   readonly afterIsOmitted: boolean;
 }
@@ -116,6 +118,7 @@ export function piecesOf(frame: RangeFrame): HeldPiece[] {
         after,
         through: omitted - 1,
         publications: frame.publications.slice(from, to),
+        epoch: frame.epoch,
         afterIsOmitted,
       });
     }
@@ -124,7 +127,7 @@ export function piecesOf(frame: RangeFrame): HeldPiece[] {
     afterIsOmitted = true;
   }
   const publications = from === 0 ? frame.publications : frame.publications.slice(from);
-  pieces.push({ after, through: frame.through, publications, afterIsOmitted });
+  pieces.push({ after, through: frame.through, publications, epoch: frame.epoch, afterIsOmitted });
   return pieces;
 }
 

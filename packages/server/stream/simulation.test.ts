@@ -22,6 +22,7 @@ test(
     for (const name of [
       "repeats",
       "distrusted",
+      "outdated",
       "holes",
       "healed",
       "repairs",
@@ -31,6 +32,7 @@ test(
       "forwardEntries.repairs",
       "forwardEntries.contradiction",
       "forwardEntries.truncated",
+      "forwardEntries.leader",
       "forwardExits",
       "heldDropped",
       "gaps.retention",

@@ -17,7 +17,8 @@ const ACTIVE_MS = 25_000;
 /** Faults have ended by then, so everything must become whole: ten tries of an unreadable stretch take half of it. */
 const QUIET_MS = 90_000;
 const HELD_BYTES_MAX = 14_000;
-const FREEZE_MS = 8_000;
+/** The longest that a bus keeps a frame: as late as it likes where records have leaders, otherwise less than distrust lasts. */
+const HANGS_MS = { withLeaders: 20_000, without: 7_000 };
 
 /**
  * One run: a log with holes, retention, compaction, damage and truncation; publishers that take streams over from
@@ -66,6 +67,9 @@ class Simulation {
   readonly #heldBytesMax: number;
   /** Some runs end with a dead bus: the log alone has to do. */
   readonly #busDiesAtEnd: boolean;
+  /** Whether records have leader epochs. */
+  readonly #hasLeaders: boolean;
+  readonly #hangsMs: number;
   #busCutUntilMs = 0;
   #quiet = false;
   #failure: string | undefined;
@@ -81,6 +85,8 @@ class Simulation {
     this.#heldBytesMax = dice.pick([HELD_BYTES_MAX, 1_000_000]);
     this.#busDiesAtEnd = dice.chance(0.15);
     this.#log.failing = dice.pick([0, 0, 0.1]);
+    this.#hasLeaders = dice.chance(0.6);
+    this.#hangsMs = this.#hasLeaders ? HANGS_MS.withLeaders : HANGS_MS.without;
   }
 
   async run(): Promise<string | undefined> {
@@ -118,7 +124,7 @@ class Simulation {
   // ——— The log and its fates ———
 
   #addStream(id: string, records: number): void {
-    const stream = new ModelStream(id);
+    const stream = new ModelStream(id, this.#hasLeaders ? 0 : undefined);
     for (let i = 0; i < records; i++) stream.append(this.#dice);
     stream.committed = stream.next;
     this.#log.streams.set(id, stream);
@@ -144,16 +150,11 @@ class Simulation {
   }
 
   #isFrozen(stream: ModelStream): boolean {
-    if (stream.frozenUntilMs === 0) return false;
-    if (this.#clock.nowMs < stream.frozenUntilMs) return true;
-    for (const { running, check, assembler } of this.#shards) {
-      if (!running) continue;
-      const position = check.position(stream.id);
-      if (position !== undefined && position >= stream.next) return true;
-      if (assembler.stats.oldestHoldMs > 0) return true;
-    }
-    stream.frozenUntilMs = 0;
-    return false;
+    if (!stream.isFrozen) return false;
+    stream.isFrozen = this.#shards.some(
+      ({ running, check }) => running && (check.position(stream.id) ?? -1) >= stream.next,
+    );
+    return stream.isFrozen;
   }
 
   #faults(): void {
@@ -166,7 +167,10 @@ class Simulation {
     this.#sometimes(3_000, () => {
       const stream = this.#dice.pick([...streams.values()]);
       for (let i = 0; i < 5; i++) stream.compacted.add(this.#dice.between(0, stream.next));
-      for (const offset of stream.compacted) if (offset >= stream.next) stream.compacted.delete(offset);
+      for (const offset of stream.compacted) {
+        if (offset >= stream.next) stream.compacted.delete(offset);
+        else stream.everCompacted.add(offset);
+      }
     });
     if (this.#dice.chance(0.3)) {
       this.#sometimes(8_000, () => {
@@ -178,11 +182,13 @@ class Simulation {
         for (let offset = from; offset < from + count; offset++) stream.unreadable.add(offset);
       });
     }
-    if (this.#dice.chance(0.4)) {
+    if (this.#dice.chance(0.6)) {
       this.#at(this.#dice.between(2_000, 15_000), () =>
         this.#truncate(this.#dice.pick([...streams.values()])),
       );
     }
+    // Another leader that has all the log of the one before.
+    this.#sometimes(7_000, () => this.#dice.pick([...streams.values()]).changeLeader());
     if (this.#dice.chance(0.1)) {
       this.#at(this.#dice.between(2_000, 20_000), () => {
         this.#dice.pick([...streams.values()]).gone = true;
@@ -206,9 +212,21 @@ class Simulation {
 
   #truncate(stream: ModelStream): void {
     if (stream.gone) return;
-    stream.truncate(Math.max(0, stream.next - this.#dice.between(1, 30)));
+    // Whoever has just been told of a gap knows no record that it could compare (docs/decisions/truncation.md).
+    if (this.#hasLeaders && this.#shards.some(({ check }) => check.afterGap(stream.id))) return;
+    let next = stream.next - this.#dice.between(1, 30);
+    // Without leaders a shard that has not come so far yet could not see it.
+    if (!this.#hasLeaders) {
+      for (const { running, check } of this.#shards)
+        if (running) next = Math.min(next, check.position(stream.id) ?? next);
+    }
+    if (next < stream.earliest) return;
+    stream.truncate(next);
     stream.unreadable.clear();
-    stream.frozenUntilMs = this.#clock.nowMs + FREEZE_MS;
+    stream.isFrozen = !this.#hasLeaders;
+    // Many have grown beyond the old end again before anybody looks: only leaders can tell then.
+    const regrown = this.#hasLeaders && this.#dice.chance(0.5) ? this.#dice.between(0, 60) : 0;
+    for (let i = 0; i < regrown; i++) stream.append(this.#dice);
     // Former owners of the old epoch are not modelled beyond what is on its way already.
     this.#readers = this.#readers.filter((reader) => reader.stream !== stream || reader.untilMs === Infinity);
   }
@@ -231,7 +249,9 @@ class Simulation {
     let batches = this.#dice.between(0, 3);
     while (batches-- > 0 && reader.position < stream.next) {
       const after = reader.position - 1;
-      const through = Math.min(stream.next - 1, after + this.#dice.between(1, 6));
+      const epoch = stream.leaders[after + 1];
+      let through = Math.min(stream.next - 1, after + this.#dice.between(1, 6));
+      while (stream.leaders[through] !== epoch) through--;
       const all = stream.publications(after, through);
       const frame: RangeFrame = {
         kind: "range",
@@ -239,6 +259,7 @@ class Simulation {
         streamId: stream.id,
         after,
         through,
+        epoch,
         publications: all.filter(({ offset }) => !stream.large.has(offset)),
         omitted: all.filter(({ offset }) => stream.large.has(offset)).map(({ offset }) => offset),
       };
@@ -287,7 +308,7 @@ class Simulation {
 
   #send(frame: Frame, publisher: number, shard: Shard): void {
     // A connection may also hang for long: then old frames come when the log has moved on.
-    const hangs = this.#dice.chance(0.004) ? FREEZE_MS - 1_000 : this.#dice.chance(0.03) ? 1_500 : 30;
+    const hangs = this.#dice.chance(0.02) ? this.#hangsMs : this.#dice.chance(0.03) ? 1_500 : 30;
     let arrivalMs = this.#clock.nowMs + this.#dice.between(0, this.#quiet ? 30 : hangs);
     if (!this.#dice.chance(this.#quiet ? 0 : this.#reordering)) {
       arrivalMs = Math.max(arrivalMs, shard.lastArrivalMs[publisher] ?? 0);

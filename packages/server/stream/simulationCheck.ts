@@ -10,6 +10,7 @@ interface Followed {
   /** Offsets that an explicit gap has excused. */
   readonly excused: Set<number>;
   ended: boolean;
+  afterGap: boolean;
 }
 
 /**
@@ -32,11 +33,23 @@ export class SimulationCheck {
   /** From now on the stream is followed, from offset `start`. */
   opened(streamId: string, start: number): void {
     if (this.#streams.has(streamId)) return;
-    this.#streams.set(streamId, { start, position: start - 1, got: [], excused: new Set(), ended: false });
+    this.#streams.set(streamId, {
+      start,
+      position: start - 1,
+      got: [],
+      excused: new Set(),
+      ended: false,
+      afterGap: false,
+    });
   }
 
   position(streamId: string): number | undefined {
     return this.#streams.get(streamId)?.position;
+  }
+
+  /** Whether the last that it was told of the stream is a gap: the assembler then knows no record to go on from. */
+  afterGap(streamId: string): boolean {
+    return this.#streams.get(streamId)?.afterGap === true;
   }
 
   deliver(streamId: string, publications: readonly Publication[], through: number): void {
@@ -68,6 +81,7 @@ export class SimulationCheck {
       return `${at}: [${listed}] is not what the log holds there`;
     }
     followed.position = through;
+    followed.afterGap = false;
     return undefined;
   }
 
@@ -97,6 +111,7 @@ export class SimulationCheck {
       }
     }
     followed.position = through;
+    followed.afterGap = true;
     return undefined;
   }
 
@@ -141,7 +156,7 @@ function agrees(
     const expected = line[offset];
     if (expected === null || expected === undefined) continue;
     if (isSame(publications[index], expected)) index++;
-    else if (!stream.compacted.has(offset)) return false;
+    else if (!stream.everCompacted.has(offset)) return false;
   }
   return index === publications.length;
 }

@@ -9,22 +9,29 @@ export class ModelStream {
   readonly id: string;
   /** At each offset its publication, or null where there is none (a transaction marker). */
   line: (Publication | null)[] = [];
+  /** The leader at each offset of the line. */
+  leaders: number[] = [];
+  /** Undefined for a log that has no such thing. */
+  leader: number | undefined;
   /** The contents of all epochs, the current one last. */
   readonly epochs: (Publication | null)[][] = [this.line];
   earliest = 0;
   readonly compacted = new Set<number>();
+  /** Also what the lines before the current one had lost: frames of them may come late. */
+  readonly everCompacted = new Set<number>();
   /** Offsets that stay out of frames, being too large for the bus. */
   readonly large = new Set<number>();
   readonly unreadable = new Set<number>();
   gone = false;
-  /** Appends stop after a truncation until every shard has seen it: offsets alone can not tell a log that has grown
-   *  beyond the old end again from one that was never cut. */
-  frozenUntilMs = 0;
+  /** Without leaders appends stop after a truncation until every shard has seen it: offsets alone can not tell a log
+   *  that has grown beyond the old end again from one that was never cut. */
+  isFrozen = false;
   /** The offset that a consumer group would go on from. */
   committed = 0;
 
-  constructor(id: string) {
+  constructor(id: string, leader: number | undefined) {
     this.id = id;
+    this.leader = leader;
   }
 
   get next(): number {
@@ -34,6 +41,7 @@ export class ModelStream {
   append(dice: Dice): void {
     const offset = this.line.length;
     const channel = `epoch${this.epochs.length}`;
+    if (this.leader !== undefined) this.leaders[offset] = this.leader;
     this.large.delete(offset);
     this.compacted.delete(offset);
     if (dice.chance(0.15)) {
@@ -44,12 +52,24 @@ export class ModelStream {
     this.line.push({ offset, timestampMs: 0, channel, envelope: dice.pick(ENVELOPES) });
   }
 
-  /** The log ends earlier now, and what comes will differ from what was. */
+  /** The log ends earlier now, and what comes, of another leader, will differ from what was. */
   truncate(next: number): void {
+    this.changeLeader();
     this.line = this.line.slice(0, next);
+    this.leaders.length = Math.min(this.leaders.length, next);
     this.epochs.push(this.line);
     this.committed = Math.min(this.committed, next);
-    this.earliest = Math.min(this.earliest, next);
+  }
+
+  changeLeader(): void {
+    if (this.leader !== undefined) this.leader++;
+  }
+
+  /** Where the log parted from one that has a record of this leader at this offset; undefined where it did not. */
+  divergesAt(offset: number, leader: number): number | undefined {
+    if (offset < 0 || this.leaders[offset] === leader) return undefined;
+    const later = this.leaders.findIndex((other) => other > leader);
+    return Math.min(later < 0 ? this.next : later, offset);
   }
 
   publications(after: number, through: number): Publication[] {
@@ -114,12 +134,14 @@ export class ModelLog {
     });
   }
 
-  #read({ streamId, after, through }: RangeRequest): RangeResult {
+  #read({ streamId, after, epoch, through }: RangeRequest): RangeResult {
     if (!this.available || this.#dice.chance(this.failing)) {
       throw new LogError("log_unavailable", "the log does not answer");
     }
     const stream = this.streams.get(streamId);
     if (stream === undefined || stream.gone) return { kind: "gone" };
+    const next = epoch === undefined ? undefined : stream.divergesAt(after, epoch);
+    if (next !== undefined) return { kind: "truncated", next };
     if (after >= stream.next) return { kind: "truncated", next: stream.next };
     if (after + 1 === stream.next) return { kind: "read", publications: [], through: after };
     if (after + 1 < stream.earliest) {
@@ -134,6 +156,11 @@ export class ModelLog {
     const most = Math.min(through, stream.next - 1, after + this.#dice.between(1, 60));
     let end = after + 1;
     while (end < most && !stream.unreadable.has(end + 1)) end++;
-    return { kind: "read", publications: stream.publications(after, end), through: end };
+    return {
+      kind: "read",
+      publications: stream.publications(after, end),
+      through: end,
+      epoch: stream.leaders[end],
+    };
   }
 }

@@ -17,8 +17,8 @@ const MUTANTS: readonly Mutant[] = [
   {
     defect: "a frame is delivered whatever is missing before it",
     file: "assemble.ts",
-    from: "frame.after <= stream.delivered && frame.omitted",
-    to: "frame.omitted",
+    from: "frame.after <= stream.delivered &&\n",
+    to: "",
   },
   {
     defect: "a repeated frame is delivered again",
@@ -41,7 +41,7 @@ const MUTANTS: readonly Mutant[] = [
   {
     defect: "omitted offsets in calm are taken for empty ones",
     file: "assemble.ts",
-    from: "&& frame.omitted.length === 0",
+    from: "&&\n      frame.omitted.length === 0",
     to: "",
   },
   {
@@ -91,6 +91,24 @@ const MUTANTS: readonly Mutant[] = [
     file: "assemble.ts",
     from: 'stream.mode = cause === "truncated" ? "distrust" : "forward";',
     to: 'stream.mode = "forward";',
+  },
+  {
+    defect: "a new leader's log is taken to go on from what was delivered",
+    file: "assemble.ts",
+    from: "return epoch !== undefined && leaderEpoch !== undefined && epoch > leaderEpoch;",
+    to: "return false;",
+  },
+  {
+    defect: "reads of the log do not say what they go on from",
+    file: "assemble.ts",
+    from: "epoch: after === stream.delivered ? stream.leaderEpoch : undefined,",
+    to: "",
+  },
+  {
+    defect: "a leader is taken for that of offsets which nobody has seen",
+    file: "assemble.ts",
+    from: "stream.leaderEpoch = undefined;",
+    to: "",
   },
   {
     defect: "an unreadable stretch swallows what follows it",

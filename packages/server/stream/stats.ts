@@ -10,6 +10,8 @@ export interface AssemblerStats {
   readonly malformed: number;
   /** Frames of the bus not listened to after a truncation. */
   readonly distrusted: number;
+  /** Frames of a log that has lost its end since: dropped. */
+  readonly outdated: number;
   readonly holes: number;
   /** Holes that healed before a read began. */
   readonly healed: number;
@@ -43,6 +45,8 @@ export type ForwardCause =
   /** The bus spoke of offsets that the log does not have. */
   | "contradiction"
   | "truncated"
+  /** The log has another leader: only the log can say whether it goes on from what was delivered. */
+  | "leader"
   /** It was gone and is there again. */
   | "returned";
 
@@ -52,6 +56,7 @@ export class AssemblerCounters {
   repeats = 0;
   malformed = 0;
   distrusted = 0;
+  outdated = 0;
   holes = 0;
   healed = 0;
   repairs = 0;
@@ -64,6 +69,7 @@ export class AssemblerCounters {
     repairs: 0,
     contradiction: 0,
     truncated: 0,
+    leader: 0,
     returned: 0,
   };
   forwardExits = 0;

@@ -26,6 +26,8 @@ export class StreamState {
   /** The greatest offset that the bus, or the opener, has spoken of. */
   known: number;
   epoch = 0;
+  /** The leader epoch of what was delivered last, where that is known. With `delivered` it names one record for good. */
+  leaderEpoch: number | undefined;
   mode: StreamMode = "live";
   /** The common case: served by the bus, nothing missing, nothing under way. */
   calm = true;
@@ -47,6 +49,8 @@ export class StreamState {
   unavailableTries = 0;
   unreadableTries = 0;
   truncatedReads = 0;
+  /** The least end that those reads have told: the log grows on between them. */
+  truncatedNext = Number.POSITIVE_INFINITY;
   unreadable: UnreadableStretch | undefined;
   /** The last poll was stopped before the end. */
   pollAtOnce = false;
