@@ -77,6 +77,23 @@ describe.skipIf(!kafkaAvailable())("producing to Kafka", () => {
     expect((await Promise.all(sends)).map(([sent]) => sent?.offset)).toEqual(sends.map((_, index) => index));
   });
 
+  test("sends keep their order also while the broker is away and their partitions are not known yet", async () => {
+    const topic = await fixture.topic();
+    await kafka.kill();
+    const producer = createProducer({ connection: fixture.connection, deliveryTimeoutMs: 60_000 });
+    const numbers = Array.from({ length: 40 }, (_, index) => `${index}`);
+    const sending: Promise<unknown>[] = [];
+    for (const value of numbers) {
+      sending.push(producer.send([{ topic, key: "k", value }]));
+      // Each waits for the broker by a backoff of its own, so the last may learn first that it is back.
+      await Bun.sleep(50);
+    }
+    await kafka.restart();
+    await Promise.all(sending);
+    await producer.close();
+    expect((await console(topic, numbers.length)).map((line) => line.split("\t").at(-1))).toEqual(numbers);
+  }, 60_000);
+
   test("a broker that is killed while records are sent costs none, and repeats none", async () => {
     const topic = await fixture.topic();
     let stopped = false;

@@ -57,6 +57,8 @@ class IdempotentProducer implements KafkaProducer {
   readonly #options: Required<ProducerOptions>;
   /** The end of the work of each partition: a partition's batches go one after the other. */
   readonly #tails = new Map<string, Promise<unknown>>();
+  /** Settles when every call so far knows its partitions: a later one could else be the first to learn them. */
+  #entering: Promise<void> = Promise.resolve();
   #topics = new Map<string, TopicMetadata>();
   #topicsReadAt = new Map<string, number>();
   #identity: Promise<{ producerId: bigint; producerEpoch: number }> | undefined;
@@ -96,6 +98,7 @@ class IdempotentProducer implements KafkaProducer {
   async close(): Promise<void> {
     // What was handed over is sent; nothing new is taken.
     this.#closed = true;
+    await this.#entering;
     await Promise.allSettled(this.#tails.values());
     await this.#cluster.close();
   }
@@ -103,8 +106,26 @@ class IdempotentProducer implements KafkaProducer {
   async #sendAll(records: readonly RecordToSend[]): Promise<SentRecord[]> {
     if (this.#closed) throw new KafkaError("kafka_closed", "The producer is closed.");
     const deadline = performance.now() + this.#options.deliveryTimeoutMs;
-    await this.#knowTopics(new Set(records.map(({ topic }) => topic)), deadline);
     const sent: SentRecord[] = new Array(records.length);
+    const before = this.#entering;
+    const entered = Promise.withResolvers<void>();
+    this.#entering = entered.promise;
+    let work: Promise<void>[];
+    try {
+      await before;
+      await this.#knowTopics(new Set(records.map(({ topic }) => topic)), deadline);
+      work = this.#enqueueAll(records, sent, deadline);
+    } finally {
+      entered.resolve();
+    }
+    // All are awaited also when one fails, so that nothing of this call is still on its way when it rejects.
+    const results = await Promise.allSettled(work);
+    const failed = results.find((result) => result.status === "rejected");
+    if (failed !== undefined) throw failed.reason;
+    return sent;
+  }
+
+  #enqueueAll(records: readonly RecordToSend[], sent: SentRecord[], deadline: number): Promise<void>[] {
     const batches = new Map<string, Batch>();
     const work: Promise<void>[] = [];
     const flush = (key: string, batch: Batch) => {
@@ -130,11 +151,7 @@ class IdempotentProducer implements KafkaProducer {
       batch.records.push(record);
     }
     for (const [key, batch] of batches) flush(key, batch);
-    // All are awaited also when one fails, so that nothing of this call is still on its way when it rejects.
-    const results = await Promise.allSettled(work);
-    const failed = results.find((result) => result.status === "rejected");
-    if (failed !== undefined) throw failed.reason;
-    return sent;
+    return work;
   }
 
   #enqueue(key: string, batch: Batch, sent: SentRecord[], deadline: number): Promise<void> {
