@@ -48,6 +48,8 @@ export async function startInstance(
     void collectLines(child.stdout, (line) => {
       const found = /clients +(ws:\S+)/.exec(line)?.[1];
       if (found !== undefined) resolve(found);
+      // Such an instance refuses clients at this address.
+      else if (/clients +none/.test(line)) resolve(`ws://127.0.0.1:${options.port ?? 0}/ws`);
     });
     void child.exited.then(async (code) => {
       await logging;

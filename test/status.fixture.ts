@@ -8,7 +8,7 @@ export interface ClusterDescription {
     readonly isSelf: boolean;
   }>;
   readonly problems: ReadonlyArray<{ readonly kind: string }>;
-  readonly totals: { readonly connections: number };
+  readonly totals: { readonly connections: number; readonly connectionsMax: number };
 }
 
 /** What an instance tells of its cluster. */

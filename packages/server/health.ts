@@ -32,3 +32,13 @@ export function worst(checks: Iterable<HealthCheck>): HealthStatus {
   }
   return status;
 }
+
+/**
+ * The report of an instance that only ingests, as its public port gives it: a load balancer that has it in its list
+ * by mistake would otherwise send it all clients, because it never has any.
+ */
+export function withoutClients(report: HealthReport): HealthReport {
+  const message = "this instance only ingests (--role ingest): the admin port tells how it is";
+  const clients: HealthCheck = { status: "unhealthy", value: "none", message };
+  return { ...report, status: "unhealthy", checks: { ...report.checks, clients } };
+}

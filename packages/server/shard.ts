@@ -11,7 +11,7 @@ import { Admission } from "./gateway/admission.ts";
 import type { ConnectionContext, ConnectionCounters } from "./gateway/connection.ts";
 import { RateLimit } from "./gateway/rateLimit.ts";
 import { Gateway } from "./gateway/websocket.ts";
-import type { HealthReport } from "./health.ts";
+import { type HealthReport, withoutClients } from "./health.ts";
 import { Hub } from "./hub/hub.ts";
 import { IngestHalf } from "./ingest.ts";
 import type { CompositeLog } from "./log/composite.ts";
@@ -46,6 +46,8 @@ function topicTemplates({ kafka, routing }: Config): Readonly<Record<string, str
 export class Shard {
   readonly #start: ShardStart;
   readonly #logger: Logger;
+  /** Without clients there is nobody to assemble streams for: what is on the bus is left to the gateways. */
+  readonly #servesClients: boolean;
   readonly #hub: Hub;
   readonly #gateway: Gateway;
   readonly #admission: Admission;
@@ -80,7 +82,12 @@ export class Shard {
       defaultTemplate: config.routing.channelTemplate,
       topicTemplates: topicTemplates(config),
     });
-    this.#admission = new Admission(config.gateway.allowedOrigins, start.permits.clients);
+    this.#servesClients = config.instance.role !== "ingest";
+    this.#admission = new Admission(
+      config.gateway.allowedOrigins,
+      start.permits.clients,
+      this.#servesClients,
+    );
     this.#gateway = new Gateway({
       host: config.gateway.host,
       port: start.port,
@@ -92,7 +99,7 @@ export class Shard {
       handshakeTimeoutMs: config.limits.handshakeTimeoutMs,
       pingIntervalMs: config.limits.pingIntervalMs,
       admission: this.#admission,
-      health: () => this.#health,
+      health: () => (this.#servesClients ? this.#health : withoutClients(this.#health)),
     });
     this.#hub = new Hub(
       {
@@ -182,16 +189,13 @@ export class Shard {
     this.#registry = shardMetrics(shard, this.#figures());
   }
 
-  /** Resolves with the public port once this shard is warm and takes clients. */
+  /** Resolves with the public port once this shard is warm and takes clients, or tells them that it takes none. */
   async open(): Promise<number> {
-    const warm = this.#watch.begin();
-    await this.#watch.listed;
-    await this.#bus.subscribe((bytes) => this.#onFrame(bytes));
-    // Without Kafka a shard serves what it has, says so, and catches up: neither may hold its clients hostage.
-    await this.#warmOrWithout(warm);
-    await this.#ingest?.start(this.#watch.incomplete ? 0 : JOIN_MS_MAX);
-    this.#expiry = setInterval(() => this.#hub.history.expire(), 1000);
-    if (this.#start.config.instance.role !== "ingest") this.#gateway.open(this.#context());
+    if (this.#servesClients) await this.#follow();
+    // The bus proves by what it brings that it delivers.
+    else await this.#bus.subscribe(() => {});
+    await this.#ingest?.start(this.#servesClients && this.#watch.incomplete ? 0 : JOIN_MS_MAX);
+    this.#gateway.open(this.#context());
     return this.#gateway.port;
   }
 
@@ -222,7 +226,8 @@ export class Shard {
       streamsReadForward,
       streamsUnfollowed: this.#watch.unfollowed,
       // A log that has not told its streams yet is waited for as well.
-      streamsWaitingForLog: streamsWaitingForLog + this.#watch.unplaced + (this.#watch.incomplete ? 1 : 0),
+      streamsWaitingForLog:
+        streamsWaitingForLog + this.#watch.unplaced + (this.#servesClients && this.#watch.incomplete ? 1 : 0),
       sourceState: this.#ingest?.state ?? "none",
       groupStrangers: this.#ingest?.strangers ?? 0,
     };
@@ -247,6 +252,16 @@ export class Shard {
     this.#assembler.close();
     await this.#bus.close();
     await this.#log.close();
+  }
+
+  /** Begins to assemble the log's streams. Resolves when what they brought last is there to be served. */
+  async #follow(): Promise<void> {
+    const warm = this.#watch.begin();
+    await this.#watch.listed;
+    await this.#bus.subscribe((bytes) => this.#onFrame(bytes));
+    this.#expiry = setInterval(() => this.#hub.history.expire(), 1000);
+    // Without Kafka a shard serves what it has, says so, and catches up: neither may hold its clients hostage.
+    await this.#warmOrWithout(warm);
   }
 
   /** Resolves when `warm` does, or when reads of the log have failed for a while. */

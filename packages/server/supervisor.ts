@@ -296,7 +296,7 @@ class Supervisor {
       shards: instance.shards,
       shardsReady: stats.filter((shard) => shard !== undefined).length,
       connections: sum(({ connections }) => connections),
-      connectionsMax: gateway.connectionsMax,
+      connectionsMax: instance.role === "ingest" ? 0 : gateway.connectionsMax,
       ...this.#rates.since(stats, performance.now()),
       cpuShare: sum(({ cpuShare }) => cpuShare),
       rssBytes: sum(({ rssBytes }) => rssBytes),

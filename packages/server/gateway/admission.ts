@@ -4,11 +4,19 @@ export class Admission {
   /** How many clients this shard may hold: the supervisor shares the instance's cap out among its shards. */
   permits: number;
   accepting = true;
-  readonly refused: Record<RefusalCode, number> = { origin_forbidden: 0, instance_full: 0, draining: 0 };
+  readonly #servesClients: boolean;
+  readonly refused: Record<RefusalCode, number> = {
+    origin_forbidden: 0,
+    instance_full: 0,
+    draining: 0,
+    no_clients: 0,
+  };
 
-  constructor(allowedOrigins: readonly string[], permits: number) {
+  /** `servesClients` is false where the instance only ingests. */
+  constructor(allowedOrigins: readonly string[], permits: number, servesClients = true) {
     this.#allowedOrigins = allowedOrigins;
     this.permits = permits;
+    this.#servesClients = servesClients;
   }
 
   check(request: Request, connections: number): AdmissionRefusal | undefined {
@@ -27,6 +35,7 @@ export class Admission {
         message: `pages of ${origin.slice(0, 200)} may not connect here`,
       };
     }
+    if (!this.#servesClients) return { status: 503, code: "no_clients", message: NO_CLIENTS };
     if (!this.accepting)
       return { status: 503, code: "draining", message: "this instance is being taken out" };
     if (connections >= this.permits) {
@@ -36,7 +45,9 @@ export class Admission {
   }
 }
 
-export type RefusalCode = "origin_forbidden" | "instance_full" | "draining";
+export type RefusalCode = "origin_forbidden" | "instance_full" | "draining" | "no_clients";
+
+const NO_CLIENTS = "this instance only ingests (--role ingest): connect to one that serves clients";
 
 export interface AdmissionRefusal {
   readonly status: 403 | 503;

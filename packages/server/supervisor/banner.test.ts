@@ -35,3 +35,9 @@ test("publishing is not proposed where it would be refused", () => {
   expect(shown(...bus).some((line) => line.startsWith("publish "))).toBe(false);
   expect(shown(...bus, "--publish-topic=p").some((line) => line.startsWith("publish "))).toBe(true);
 });
+
+test("an instance that only ingests says that it has no clients, and proposes no look", () => {
+  const lines = shown("--role=ingest", "--bus=redis://h", "--kafka-brokers=k:1", "--kafka-topics=t");
+  expect(lines[1]).toBe("clients none: this instance only ingests");
+  expect(lines.some((line) => line.startsWith("look "))).toBe(false);
+});

@@ -24,13 +24,14 @@ export function banner(config: Config, urls: InstanceUrls, command: string): str
   const { instance, demo, bus, kafka } = config;
   const shards = `${instance.shards} ${instance.shards === 1 ? "shard" : "shards"}`;
   const look = demo.enabled ? "'BTC.*'" : "'<channel>'";
+  const servesClients = instance.role !== "ingest";
   const takesPublishes = kafka?.publishTopic !== undefined || !isSharedBus(bus.url);
   return [
     "",
     `  Shardcast ${VERSION}: instance ${instance.id}, ${shards}`,
-    `  clients  ${urls.clients}`,
+    `  clients  ${servesClients ? urls.clients : "none: this instance only ingests"}`,
     `  health   ${urls.admin}/health   metrics  ${urls.admin}/metrics   channels  ${urls.admin}/api/channels`,
-    `  look     ${command} tail ${look}${urlFlag("clients")}`,
+    ...(servesClients ? [`  look     ${command} tail ${look}${urlFlag("clients")}`] : []),
     ...(takesPublishes ? [`  publish  ${command} publish my.news '{"hello":1}'${urlFlag("admin")}`] : []),
     "",
     "",
