@@ -1,10 +1,15 @@
 import { expect, test } from "bun:test";
 import { pino } from "pino";
+import { kafkaAvailable, sharedKafka } from "../../test/services/kafka.ts";
+import { KafkaFixture, until } from "../../test/services/kafkaFixture.ts";
 import { loaded } from "./config/loadConfig.fixture.ts";
 import { IngestHalf } from "./ingest.ts";
+import { createProducer } from "./kafka/producer.ts";
 
-function half(publish: () => Promise<void>): IngestHalf {
-  const { config } = loaded({ argv: ["--kafka-brokers", "127.0.0.1:1", "--kafka-topics", "trades"] });
+const NOWHERE = ["--kafka-brokers", "127.0.0.1:1", "--kafka-topics", "trades"];
+
+function half(publish: () => Promise<void>, argv: readonly string[] = NOWHERE): IngestHalf {
+  const { config } = loaded({ argv });
   const { kafka } = config;
   if (kafka === undefined) throw new Error("the configuration has no Kafka");
   return new IngestHalf({
@@ -48,3 +53,39 @@ test("a start without Kafka resolves in time and goes on joining, until it is st
   await ingest.stop();
   expect(ingest.state).toBe("stopped");
 });
+
+test.skipIf(!kafkaAvailable())(
+  "a dead letter that its topic will never take is counted, and neither the commit nor the partition waits for it",
+  async () => {
+    const fixture = new KafkaFixture(await sharedKafka());
+    const topic = await fixture.topic();
+    const deadLetters = await fixture.topic({ settings: { "max.message.bytes": "2000" } });
+    // Well below the limit as it was sent, and far above it when it is written without compression.
+    const producer = createProducer({ connection: fixture.connection, compression: "gzip" });
+    const group = `g-${crypto.randomUUID().slice(0, 8)}`;
+    const flags = ["--kafka-group", group, "--kafka-from", "earliest"];
+    const ingest = half(
+      () => Promise.resolve(),
+      [
+        ...["--kafka-brokers", fixture.connection.brokers.join(","), "--kafka-topics", topic],
+        ...["--kafka-dead-letter-topic", deadLetters, ...flags],
+      ],
+    );
+    const read = (name: string) =>
+      ingest.figures.find((figure) => figure.name === `shardcast_${name}`)?.read();
+    try {
+      await producer.send([
+        { topic, key: null, value: "x".repeat(100_000) },
+        { topic, key: null, value: "small" },
+      ]);
+      await ingest.start(30_000);
+      await until(() => read("dead_letters_refused_total") === 1 && read("dead_letters_total") === 1);
+      await until(() => (read("source_lag") as Record<string, number>)[`${topic}/0`] === 0);
+    } finally {
+      await ingest.stop();
+      await producer.close();
+      await fixture.close();
+    }
+  },
+  120_000,
+);

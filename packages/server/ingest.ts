@@ -3,6 +3,7 @@ import type { Figure } from "./admin/shardMetrics.ts";
 import type { BroadcastBus, ObservableBus } from "./bus/bus.ts";
 import { isSharedBus } from "./config/busSchemes.ts";
 import type { Config, KafkaConfig } from "./config/shape.ts";
+import { KafkaError } from "./kafka/kafkaError.ts";
 import { createProducer, type KafkaProducer } from "./kafka/producer.ts";
 import type { SourceRecord } from "./publication.ts";
 import { KafkaSource } from "./source/kafka.ts";
@@ -25,6 +26,8 @@ const UNPUBLISHABLE_MS_MAX = 5000;
 /** Before it asks for partitions again, and then only once the bus is connected. */
 const COME_BACK_MS = 5000;
 const LOOK_MS = 500;
+/** One poisoned topic must not fill the disk: of refused dead letters one is logged in this time. */
+const REFUSAL_LOG_MS = 10_000;
 
 /** The first half of the way in one shard: Kafka's partitions that this shard owns, routed and put on the bus. */
 export class IngestHalf {
@@ -37,6 +40,7 @@ export class IngestHalf {
   /** It is giving its partitions up, or asking for some again. */
   #isChanging = false;
   #stopping = false;
+  #refusalLoggedMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: IngestOptions) {
     this.#options = options;
@@ -135,6 +139,11 @@ export class IngestHalf {
         () => counts().deadLetterRetries,
       ),
       counter(
+        "dead_letters_refused",
+        "Records that the dead-letter topic will never take: they stay in their own topic only.",
+        () => counts().deadLettersRefused,
+      ),
+      counter(
         "heads_missed",
         "Heads that the bus refused, or that were left out because the ones before were still under way.",
         () => counts().headsMissed,
@@ -213,17 +222,37 @@ export class IngestHalf {
     topic: string,
     record: SourceRecord,
     { unroutable, detail }: Unroutable,
-  ): Promise<void> {
+  ): Promise<"kept" | "refused"> {
+    const origin = `${record.topic}/${record.partition}:${record.offset}`;
     const headers: Array<readonly [string, Uint8Array | string]> = [
       ...record.headers,
       ["shardcast-reason", unroutable],
       ["shardcast-detail", detail],
-      ["shardcast-origin", `${record.topic}/${record.partition}:${record.offset}`],
+      ["shardcast-origin", origin],
     ];
-    await this.#deadLetters?.send([
-      { topic, key: record.key, value: record.value, headers, timestampMs: record.timestampMs },
-    ]);
+    const { key, value, timestampMs } = record;
+    try {
+      await this.#deadLetters?.send([{ topic, key, value, headers, timestampMs }]);
+      return "kept";
+    } catch (error) {
+      if (!isOfTheRecord(error)) throw error;
+      // Tried for ever it would hold back all commits of its partition, and in the end the partition.
+      if (performance.now() - this.#refusalLoggedMs >= REFUSAL_LOG_MS) {
+        this.#refusalLoggedMs = performance.now();
+        const message = "the dead-letter topic does not take this record: it stays in its own topic only";
+        this.#options.logger.error({ err: error, origin, reason: unroutable }, message);
+      }
+      return "refused";
+    }
   }
+}
+
+/** Whether Kafka refuses a record for what it is, so that it will do so again. */
+function isOfTheRecord(error: unknown): boolean {
+  return (
+    error instanceof KafkaError &&
+    (error.code === "kafka_record_too_large" || error.code === "kafka_record_invalid")
+  );
 }
 
 /**

@@ -9,6 +9,8 @@ export type KafkaErrorCode =
   /** The cluster is too old for what is needed. */
   | "kafka_unsupported"
   | "kafka_record_too_large"
+  /** The topic's settings do not allow such a record: its timestamp, or a missing key where it is compacted. */
+  | "kafka_record_invalid"
   /** The broker answers with any other error; `protocolCode` says which. */
   | "kafka_refused"
   | "kafka_closed";
@@ -46,12 +48,14 @@ export const PROTOCOL = {
   coordinatorLoading: 14,
   coordinatorNotAvailable: 15,
   notCoordinator: 16,
+  recordListTooLarge: 18,
   illegalGeneration: 22,
   unknownMember: 25,
   rebalanceInProgress: 27,
   topicAuthorizationFailed: 29,
   groupAuthorizationFailed: 30,
   clusterAuthorizationFailed: 31,
+  invalidTimestamp: 32,
   topicAlreadyExists: 36,
   outOfOrderSequence: 45,
   duplicateSequence: 46,
@@ -59,6 +63,7 @@ export const PROTOCOL = {
   unknownProducerId: 59,
   memberIdRequired: 79,
   fencedInstance: 82,
+  invalidRecord: 87,
   unknownTopicId: 100,
   inconsistentTopicId: 103,
 } as const;
@@ -106,9 +111,17 @@ export function toKafkaError(error: unknown, doing: string): KafkaError {
         protocolCode: code,
       });
     case PROTOCOL.messageTooLarge:
+    case PROTOCOL.recordListTooLarge:
       return new KafkaError(
         "kafka_record_too_large",
         `${because}. Send a smaller record, or raise max.message.bytes of the topic.`,
+        { cause, protocolCode: code },
+      );
+    case PROTOCOL.invalidTimestamp:
+    case PROTOCOL.invalidRecord:
+      return new KafkaError(
+        "kafka_record_invalid",
+        `${because}. Send another timestamp, or a key where the topic is compacted, or change the topic's settings.`,
         { cause, protocolCode: code },
       );
     default:

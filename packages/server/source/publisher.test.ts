@@ -255,10 +255,10 @@ describe("the publisher", () => {
   test("a dead letter that can not be kept is tried again; it holds back the commit, not the stream", async () => {
     const kept: Unroutable[] = [];
     let isDown = true;
-    const deadLetter = (_record: SourceRecord, unroutable: Unroutable): Promise<void> => {
+    const deadLetter = (_record: SourceRecord, unroutable: Unroutable): Promise<"kept"> => {
       if (isDown) return Promise.reject(new Error("down"));
       kept.push(unroutable);
-      return Promise.resolve();
+      return Promise.resolve("kept");
     };
     const stage = new Stage({ deadLetter });
     const first = stage.publisher.accept(batch(A, -1, ["", "x"]));

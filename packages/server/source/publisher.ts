@@ -34,8 +34,11 @@ export interface PublisherOptions {
   readonly publisher: string;
   readonly route: Router;
   readonly log: WarningLog;
-  /** Keeps a record that has no channel. A batch is not committed before this has resolved; tried until it does. */
-  readonly deadLetter?: (record: SourceRecord, unroutable: Unroutable) => Promise<void>;
+  /**
+   * Keeps a record that has no channel. A batch is not committed before this has resolved; tried until it does. "refused"
+   * where trying again can not help, because of the record itself: it is given up, and stays in its own topic.
+   */
+  readonly deadLetter?: (record: SourceRecord, unroutable: Unroutable) => Promise<"kept" | "refused">;
   readonly limits?: Partial<PublisherLimits>;
   readonly timing?: Timing;
 }
@@ -52,6 +55,8 @@ export interface PublisherCounts {
   readonly unroutable: ReadonlyMap<UnroutableReason, number>;
   readonly deadLetters: number;
   readonly deadLetterRetries: number;
+  /** Records that will never be dead letters, because of what they are. */
+  readonly deadLettersRefused: number;
   /** Messages with heads that the bus refused, or that were left out because the one before was still under way. */
   readonly headsMissed: number;
 }
@@ -96,6 +101,7 @@ export class Publisher implements SourceSink {
   #headsMissed = 0;
   #deadLetters = 0;
   #deadLetterRetries = 0;
+  #deadLettersRefused = 0;
 
   constructor(options: PublisherOptions) {
     this.#options = options;
@@ -133,6 +139,7 @@ export class Publisher implements SourceSink {
       unroutable: this.#unroutable.counts,
       deadLetters: this.#deadLetters,
       deadLetterRetries: this.#deadLetterRetries,
+      deadLettersRefused: this.#deadLettersRefused,
       headsMissed: this.#headsMissed,
     };
   }
@@ -226,8 +233,9 @@ export class Publisher implements SourceSink {
     if (deadLetter === undefined) return;
     for (let attempt = 0; ; attempt++) {
       try {
-        await orAborted(deadLetter(record, unroutable), signal);
-        this.#deadLetters++;
+        const outcome = await orAborted(deadLetter(record, unroutable), signal);
+        if (outcome === "kept") this.#deadLetters++;
+        else this.#deadLettersRefused++;
         return;
       } catch (error) {
         if (signal.aborted) throw signal.reason;
