@@ -1,5 +1,6 @@
 import type { Socket, UnixSocketListener } from "bun";
 import { BusError } from "./bus.ts";
+import { crash } from "./crash.ts";
 import {
   LOCAL_MAX_FRAME_BYTES,
   LOCAL_MESSAGE,
@@ -212,10 +213,4 @@ function acceptedMessage(frames: number): Uint8Array {
   const count = Buffer.allocUnsafe(4);
   count.writeUInt32BE(frames, 0);
   return Buffer.concat([localHeader(LOCAL_MESSAGE.accepted, count.length), count]);
-}
-
-function crash(error: unknown): void {
-  queueMicrotask(() => {
-    throw error;
-  });
 }

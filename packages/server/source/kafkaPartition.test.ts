@@ -2,6 +2,7 @@ import { expect, test } from "bun:test";
 import type { DecodedRecords } from "../kafka/recordBatches.ts";
 import type { SourceRecord } from "../publication.ts";
 import { PartitionReading } from "./kafkaPartition.ts";
+import { PublisherError } from "./publisher.ts";
 import type { SourceBatch, SourceSink } from "./source.ts";
 
 function reading(): PartitionReading {
@@ -82,4 +83,48 @@ test("after the log has lost its end commits go on from there, and what was unde
   await undefined;
   expect(partition.accepted).toBe(60);
   expect(partition.pendingBytes).toBe(0);
+});
+
+test("however many batches are accepted behind one that is not, what is remembered of them stays small", async () => {
+  const accepts: (() => void)[] = [];
+  const sink = sinkOf([], accepts);
+  const partition = reading();
+  for (let batch = 0; batch < 1_000; batch++) {
+    partition.hand(sink, decoded(batch * 10, batch * 10 + 10), () => undefined);
+    // The first one waits, as for its dead letters, and one in the middle too.
+    if (batch !== 0 && batch !== 500) accepts.splice(batch < 500 ? 1 : 2, 1)[0]?.();
+    await undefined;
+  }
+  expect(partition.batchesRemembered).toBeLessThan(6);
+  expect(partition.accepted).toBe(0);
+  accepts[0]?.();
+  await undefined;
+  expect(partition.accepted).toBe(5_000);
+  accepts[1]?.();
+  await undefined;
+  expect([partition.accepted, partition.batchesRemembered, partition.pendingBytes]).toEqual([10_000, 0, 0]);
+});
+
+test("a sink that gives the stream up ends the reading; any other rejection is a defect, and is thrown", async () => {
+  const rejecting = (error: Error): SourceSink => ({
+    ...sinkOf([]),
+    accept: () => Promise.reject(error),
+  });
+  const thrown: unknown[] = [];
+  for (const code of ["publisher_closed", "stream_not_assigned"] as const) {
+    const partition = reading();
+    partition.hand(rejecting(new PublisherError(code, "")), decoded(0, 1), () => undefined);
+    await undefined;
+    expect(partition.ended).toBe(true);
+  }
+  const defect = new RangeError("offsets stand out of order");
+  const partition = reading();
+  partition.hand(
+    rejecting(defect),
+    decoded(0, 1),
+    () => undefined,
+    (error) => thrown.push(error),
+  );
+  await undefined;
+  expect(thrown).toEqual([defect]);
 });

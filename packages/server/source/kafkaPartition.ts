@@ -2,6 +2,7 @@ import type { TopicPartition } from "../kafka/assign.ts";
 import type { DecodedRecords, LeaderEpoch } from "../kafka/recordBatches.ts";
 import { streamIdOf } from "../log/streamId.ts";
 import type { SourceRecord } from "../publication.ts";
+import { PublisherError } from "./publisher.ts";
 import type { SourceBatch, SourceSink } from "./source.ts";
 
 /** Where a partition begins to be read. */
@@ -79,8 +80,22 @@ export class PartitionReading implements TopicPartition {
     this.#idle?.();
   }
 
-  /** Hands over what was fetched; `settled` is called when the bus has accepted it or the sink is closed. */
-  hand(sink: SourceSink, decoded: DecodedRecords, settled: () => void): void {
+  /** Entries kept for batches that are not settled, with those behind them: for tests of their bound. */
+  get batchesRemembered(): number {
+    return this.#handed.length;
+  }
+
+  /**
+   * Hands over what was fetched; `settled` is called when the bus has accepted it or the sink has given the stream up.
+   * `defect` gets what the sink must not reject with; by default it ends the process, because a partition that stops
+   * in silence is worse.
+   */
+  hand(
+    sink: SourceSink,
+    decoded: DecodedRecords,
+    settled: () => void,
+    defect: (error: unknown) => void = rethrow,
+  ): void {
     const { records } = decoded;
     let from = 0;
     for (const { epoch, through } of epochsOf(decoded)) {
@@ -98,12 +113,19 @@ export class PartitionReading implements TopicPartition {
         },
         decoded.bytes * share + BATCH_OVERHEAD_BYTES,
         settled,
+        defect,
       );
       from = to;
     }
   }
 
-  #handBatch(sink: SourceSink, batch: SourceBatch, bytes: number, settled: () => void): void {
+  #handBatch(
+    sink: SourceSink,
+    batch: SourceBatch,
+    bytes: number,
+    settled: () => void,
+    defect: (error: unknown) => void,
+  ): void {
     const entry = { through: batch.through, done: false };
     this.position = batch.through + 1;
     this.epoch = batch.epoch;
@@ -117,10 +139,11 @@ export class PartitionReading implements TopicPartition {
         this.#settle();
         settled();
       },
-      () => {
-        // The sink is closed: nothing of this partition is to be committed any more.
+      (error: unknown) => {
+        // Nothing of this partition is to be committed any more.
         this.ended = true;
-        settled();
+        if (error instanceof PublisherError) settled();
+        else defect(error);
       },
     );
   }
@@ -139,7 +162,18 @@ export class PartitionReading implements TopicPartition {
       this.accepted = (this.#handed.shift()?.through ?? -1) + 1;
     }
     if (this.#handed.length === 0) this.#idle?.();
+    else this.#joinSettled();
   }
+
+  /** Of settled batches in a row the last one says it all. So the bound on what is pending bounds what is kept, too. */
+  #joinSettled(): void {
+    this.#handed = this.#handed.filter(({ done }, at) => !(done && this.#handed[at + 1]?.done === true));
+  }
+}
+
+/** Where nothing handles the rejection, so that it ends the process. */
+function rethrow(error: unknown): never {
+  throw error;
 }
 
 /** Each batch has one leader epoch, so that a shard can tell by its frames whether they go on from what it has. */
