@@ -35,6 +35,8 @@ const JOIN_MS_MAX = 5000;
 /** A start whose reads of the log fail for this long opens without them. */
 const LOG_AWAY_MS_MAX = 5000;
 const LOOK_MS = 250;
+/** A client that comes back having seen more than this shard waits for it this long, and joins without after that. */
+const BEHIND_MS_MAX = 5000;
 
 /** What HTTP publishes append to a topic is keyed by its channel, unless the topic has a template of its own. */
 function topicTemplates({ kafka, routing }: Config): Readonly<Record<string, string>> {
@@ -303,6 +305,7 @@ export class Shard {
         ageMsMax: resume.ageSecondsMax * 1000,
         // A step must fit in a client's buffer beside what is being sent.
         readBytesMax: Math.max(16 * 1024, Math.floor(limits.backpressureBytes / 4)),
+        behindMsMax: BEHIND_MS_MAX,
       },
       rate: new RateLimit(limits.requestsPerSecond, limits.requestBurst),
       counters: this.#counters,
@@ -370,6 +373,32 @@ export class Shard {
       counter("handshake_refusals", "Handshakes refused.", () => this.#admission.refused, "reason"),
       counter("resumes", "Resumes that recovered everything.", () => this.#counters.resumed),
       counter("resumes_not_recovered", "Resumes that could not.", () => this.#counters.notRecovered),
+      gauge(
+        "resumes_queued",
+        "Resumes and last values that have a next step.",
+        () => this.#gateway.replays.waiting,
+      ),
+      gauge("resume_cursors", "Places in history that resumes hold.", () => this.#gateway.replays.cursors),
+      gauge(
+        "resumes_ahead",
+        "Resumes that wait because their clients have seen more than this shard.",
+        () => this.#gateway.waits.waiting,
+      ),
+      counter(
+        "resumes_ahead_given_up",
+        "Such waits that ended before the shard was there.",
+        () => this.#gateway.waits.givenUp,
+      ),
+      gauge(
+        "ahead_listeners",
+        "Clients that joined from ahead of this shard, counted for each such stream.",
+        () => this.#hub.ahead.size,
+      ),
+      counter(
+        "ahead_listeners_refused",
+        "Resumes that were not recovered because there were too many of these.",
+        () => this.#hub.ahead.refused,
+      ),
       gauge("resume_reads", "Reads of the log for resumes under way.", () => this.#resumeReads.active),
       gauge(
         "resume_reads_waiting",

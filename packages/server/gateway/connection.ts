@@ -3,10 +3,17 @@ import type { RequestErrorCode, ServerMessage, SubscribedChannel } from "@shardc
 import type { ServerWebSocket } from "bun";
 import type { Hub } from "../hub/hub.ts";
 import { isCovered, patternNames, type Topic } from "../hub/topics.ts";
-import { LogError, type StreamLog } from "../log/log.ts";
+import type { StreamLog } from "../log/log.ts";
+import { LastValues } from "./lastValues.ts";
+import { PacedTask, type PacedWork } from "./pacedTask.ts";
 import type { RateLimit } from "./rateLimit.ts";
 import { Replay, type ReplayLimits } from "./replay.ts";
+import type { ReplayQueue } from "./replayQueue.ts";
 import { parseRequest, type Refusal, type Request, type RequestedChannel } from "./requests.ts";
+import { Resume } from "./resume.ts";
+import { SeenElsewhere } from "./seenElsewhere.ts";
+import type { StreamWaits } from "./streamWaits.ts";
+import { WantedChannels } from "./wantedChannels.ts";
 
 /** What all connections of one shard share. */
 export interface ConnectionContext {
@@ -20,9 +27,14 @@ export interface ConnectionContext {
   readonly now: () => number;
 }
 
+export interface SharedContext extends ConnectionContext {
+  readonly replays: ReplayQueue;
+  readonly waits: StreamWaits;
+}
+
 export interface ConnectionLimits {
   readonly subscriptionsMax: number;
-  /** Unsent bytes at which a replay waits for the client. */
+  /** Unsent bytes at which a replay waits for the client, and bytes of one piece of it. */
   readonly replayBufferBytes: number;
   /** Requests that may wait behind a replay. */
   readonly waitingRequestsMax: number;
@@ -48,10 +60,10 @@ export class Connection {
   topics: readonly Topic[] = NO_TOPICS;
   #rateState = 0;
   #refusals = 0;
-  #replay: RunningReplay | undefined = undefined;
-  readonly #context: ConnectionContext;
+  #running: Running | undefined = undefined;
+  readonly #context: SharedContext;
 
-  constructor(context: ConnectionContext) {
+  constructor(context: SharedContext) {
     this.#context = context;
   }
 
@@ -65,14 +77,19 @@ export class Connection {
       return this.refuse(request.id, "too_many_requests", "too many requests: slow down");
     this.#rateState = rateState;
     if (request.type === "refused") return this.refuse(request.id, request.code, request.message);
-    if (this.#replay === undefined) return this.#handle(request);
+    const running = this.#running;
+    if (running === undefined) return this.#handle(request);
     // A ping asks whether this side lives, and the client gives the connection up when nobody answers in time. No mark
     // goes with it: where the replay has not reached, a mark of now would skip what is still to come.
     if (request.type === "ping") return this.#send({ type: "pong", id: request.id });
-    if (this.#replay.waiting.length >= limits.waitingRequestsMax) {
+    // Kept as text: a request of 64 KiB may take ten times that when parsed.
+    const bytes = running.waitingBytes + text.length;
+    const { length } = running.waiting;
+    if (length >= limits.waitingRequestsMax || (length > 0 && bytes > WAITING_BYTES_MAX)) {
       return this.refuse(request.id, "too_many_requests", "too many requests are waiting behind a resume");
     }
-    this.#replay.waiting.push(request);
+    running.waiting.push(text);
+    running.waitingBytes = bytes;
   }
 
   refuse(id: Refusal["id"], code: RequestErrorCode, message: string): void {
@@ -86,13 +103,13 @@ export class Connection {
 
   /** The client has taken what was buffered for it. */
   drained(): void {
-    this.#replay?.resume?.();
+    this.#running?.task.drained();
   }
 
   closed(): void {
     this.socket = undefined;
-    this.#replay?.abort.abort();
-    this.#replay?.resume?.();
+    this.#running?.task.close();
+    this.#context.hub.ahead.remove(this);
     const patterns = patternNames(this.topics);
     for (const topic of this.topics) {
       if (!isCovered(topic.name, patterns)) topic.listeners -= 1;
@@ -104,7 +121,7 @@ export class Connection {
   #handle(request: Request): void {
     switch (request.type) {
       case "ping":
-        return this.#send({ type: "pong", id: request.id, mark: this.#context.hub.mark() });
+        return this.#send({ type: "pong", id: request.id, mark: this.#context.hub.markOf(this) });
       case "unsubscribe":
         this.#unsubscribe(request.channels);
         return this.#send({ type: "unsubscribed", id: request.id, channels: request.channels });
@@ -115,84 +132,77 @@ export class Connection {
 
   #subscribe(request: SubscribeRequest): void {
     const plan = this.#plan(request);
-    if (request.since === undefined || plan.added.length === 0) return this.#join(request, plan, false);
-    const channels = plan.added.map((item) => item.channel);
-    const { hub, log, replayLimits: limits, now } = this.#context;
-    const replay = new Replay({
-      hub,
-      log,
-      limits,
-      channels,
-      already: this.topics.map((topic) => topic.name),
-      since: request.since,
-      nowMs: now(),
-    });
-    if (!replay.possible) return this.#join(request, plan, false);
-    if (replay.inHistory) {
-      this.#sendTexts(replay.fromHistory(this.#context.limits.replayBufferBytes));
-      if (replay.finished) return this.#join(request, plan, true);
-    }
-    const running: RunningReplay = { waiting: [], abort: new AbortController(), resume: undefined };
-    this.#replay = running;
-    this.#run(replay, running, (recovered) => this.#finish(running, request, plan, recovered)).catch(
-      (error: unknown) => {
-        // The log is away or too slow, or this client is gone: in each case there is nothing to wait for.
-        if (!(error instanceof LogError || error instanceof DOMException) && this.socket !== undefined)
-          throw error;
-        this.#finish(running, request, plan, false);
-      },
-    );
-  }
-
-  /** Calls `finish` in the very turn in which the last chunk was sent: a promise would let a message in between. */
-  async #run(replay: Replay, running: RunningReplay, finish: (recovered: boolean) => void): Promise<void> {
-    for (;;) {
-      while (replay.possible && !replay.inHistory) {
-        const timeout = AbortSignal.timeout(LOG_STEP_MS_MAX);
-        const texts = await replay.fromLog(AbortSignal.any([running.abort.signal, timeout]));
-        if (texts === undefined || this.socket === undefined) return finish(false);
-        this.#sendTexts(texts);
-        await this.#pause(running);
-      }
-      // A stream that was truncated meanwhile has no place for this client to go on from.
-      if (!replay.possible) return finish(false);
-      this.#sendTexts(replay.fromHistory(this.#context.limits.replayBufferBytes));
-      if (replay.finished || this.socket === undefined) return finish(replay.finished);
-      await this.#pause(running);
-    }
-  }
-
-  /** Lets the client take what is buffered; and everybody else have a turn, even where it takes all at once. */
-  #pause(running: RunningReplay): Promise<void> {
     const { socket } = this;
-    return new Promise((resolve) => {
-      if (socket === undefined || socket.getBufferedAmount() < this.#context.limits.replayBufferBytes) {
-        setImmediate(resolve);
-        return;
-      }
-      running.resume = () => {
-        running.resume = undefined;
-        resolve();
-      };
-    });
-  }
-
-  #finish(running: RunningReplay, request: SubscribeRequest, plan: SubscribePlan, recovered: boolean): void {
-    this.#replay = undefined;
-    if (this.socket === undefined) return;
-    this.#join(request, plan, recovered);
-    for (let next = running.waiting.shift(); next !== undefined; next = running.waiting.shift()) {
-      this.#handle(next);
-      const started = this.#currentReplay();
-      if (started !== undefined) {
-        started.waiting.push(...running.waiting);
-        return;
-      }
+    if (request.since === undefined || plan.added.length === 0 || socket === undefined) {
+      return this.#join(request, plan, false);
     }
+    const { hub, log, limits, replayLimits, now, waits } = this.#context;
+    const asked = plan.added.map((item) => item.channel);
+    const already = this.topics.map((topic) => topic.name);
+    const wanted = new WantedChannels(asked, already);
+    const replay = new Replay({ hub, log, limits: replayLimits, wanted, since: request.since, nowMs: now() });
+    if (!replay.isPossible) return this.#join(request, plan, false);
+    const resume = new Resume({
+      replay,
+      waits,
+      behindMsMax: replayLimits.behindMsMax,
+      pieceBytes: limits.replayBufferBytes,
+      send: (texts) => {
+        this.#context.counters.replayedMessages += texts.length;
+        this.#sendTexts(texts);
+      },
+      finish: (recovered, seenMoreOf) => {
+        const waiting = this.#end();
+        if (this.socket === undefined) return;
+        const change = (channel: string, isPaused: boolean) => this.#pause(channel, isPaused);
+        const seen = () => new SeenElsewhere({ owner: this, asked, already, change });
+        const skips = seenMoreOf.length === 0 || hub.ahead.add(seenMoreOf, seen());
+        this.#join(request, plan, recovered && skips);
+        this.#goOnWith(waiting);
+      },
+    });
+    resume.begin(this.#begin(resume, socket).task);
   }
 
-  #currentReplay(): RunningReplay | undefined {
-    return this.#replay;
+  #begin(work: PacedWork, socket: ServerWebSocket<Connection>): Running {
+    const { replays: queue, limits } = this.#context;
+    const task = new PacedTask(socket, { queue, work, bufferBytes: limits.replayBufferBytes });
+    const running = { task, waiting: [], waitingBytes: 0 };
+    this.#running = running;
+    return running;
+  }
+
+  /** Ends what is under way. Returns the requests that have waited for that. */
+  #end(): string[] {
+    const running = this.#running;
+    running?.task.end();
+    this.#running = undefined;
+    return running?.waiting ?? [];
+  }
+
+  /** What the client has seen of a channel elsewhere is not sent to it again when this shard comes to it. */
+  #pause(channel: string, isPaused: boolean): void {
+    const topic = this.#listenedFor(channel);
+    if (topic === undefined) return;
+    if (isPaused) this.socket?.unsubscribe(topic.name);
+    else this.socket?.subscribe(topic.name);
+  }
+
+  /** Handles requests that have waited, until one of them is something that others wait for. */
+  #goOnWith(waiting: readonly string[]): void {
+    for (const text of waiting) {
+      // A send can be what cuts the client off.
+      if (this.socket === undefined) return;
+      const running = this.#running;
+      if (running !== undefined) {
+        running.waiting.push(text);
+        running.waitingBytes += text.length;
+        continue;
+      }
+      const request = parseRequest(text, this.#context.limits.subscriptionsMax);
+      if (request.type === "refused") this.refuse(request.id, request.code, request.message);
+      else this.#handle(request);
+    }
   }
 
   /** Which of the asked-for channels are new, known already, or refused. */
@@ -229,12 +239,10 @@ export class Connection {
     this.#send({
       type: "subscribed",
       id: request.id,
-      mark: hub.mark(),
+      mark: hub.markOf(this),
       channels: [...plan.errors, ...channels],
     });
-    for (const item of taken) {
-      if (asked ? !isRecovered(item) : item.snapshot) this.#sendLastValues(item.channel);
-    }
+    this.#sendLastValues(taken.filter((item) => (asked ? !isRecovered(item) : item.snapshot)));
   }
 
   #unsubscribe(names: readonly string[]): void {
@@ -274,6 +282,22 @@ export class Connection {
       }
     }
     this.topics = kept.length === 0 ? NO_TOPICS : kept;
+    this.#context.hub.ahead.leave(this, names, kept);
+  }
+
+  /** The one topic by which a message of this channel comes here. */
+  #listenedFor(channel: string): Topic | undefined {
+    let broadest: Topic | undefined;
+    for (const topic of this.topics) {
+      const isMatch = topic.prefix === undefined ? topic.name === channel : channel.startsWith(topic.prefix);
+      if (
+        isMatch &&
+        (broadest === undefined || topic.name.length < broadest.name.length || broadest.prefix === undefined)
+      ) {
+        broadest = topic;
+      }
+    }
+    return broadest;
   }
 
   #listen(topic: Topic): void {
@@ -286,24 +310,23 @@ export class Connection {
     topic.listeners -= 1;
   }
 
-  #sendLastValues(name: string): void {
-    const { history } = this.#context.hub;
-    if (!name.endsWith(".*")) return this.#sendSnapshot(history.lastValue(name));
-    for (const channel of history.channelsWithPrefix(name.slice(0, -1))) {
-      this.#sendSnapshot(history.lastValue(channel.name));
-    }
-  }
-
-  #sendSnapshot(envelope: Uint8Array | undefined): void {
-    if (envelope === undefined) return;
-    const text = decoder.decode(envelope);
-    this.socket?.sendText(`${SNAPSHOT_HEAD}${text.slice(MESSAGE_HEAD.length)}`);
+  /** The first piece goes out at once, and so all of it as a rule. */
+  #sendLastValues(items: readonly RequestedChannel[]): void {
+    const { socket } = this;
+    if (items.length === 0 || socket === undefined) return;
+    const values = new LastValues({
+      history: this.#context.hub.history,
+      names: items.map((item) => item.channel),
+      pieceBytes: this.#context.limits.replayBufferBytes,
+      send: (texts) => this.#sendTexts(texts),
+      finish: () => this.#goOnWith(this.#end()),
+    });
+    this.#begin(values, socket).task.step(() => false);
   }
 
   #sendTexts(texts: readonly string[]): void {
     const { socket } = this;
     if (socket === undefined || texts.length === 0) return;
-    this.#context.counters.replayedMessages += texts.length;
     socket.cork(() => {
       for (const text of texts) socket.sendText(text);
     });
@@ -323,23 +346,18 @@ interface SubscribePlan {
   readonly errors: readonly SubscribedChannel[];
 }
 
-/** A step of a replay that waits longer than this for the log is given up: the client is told that it has not recovered. */
-const LOG_STEP_MS_MAX = 5000;
-
-interface RunningReplay {
-  readonly waiting: Request[];
-  readonly abort: AbortController;
-  /** Set while the replay waits for the client to take what is buffered. */
-  resume: (() => void) | undefined;
+/** What others wait for: a resume, or last values. */
+interface Running {
+  readonly task: PacedTask;
+  /** Requests behind it, as they came. */
+  readonly waiting: string[];
+  waitingBytes: number;
 }
 
+/** Characters of all requests that wait behind a resume; one always may. */
+const WAITING_BYTES_MAX = 64 * 1024;
+
 const NO_TOPICS: readonly Topic[] = [];
-const decoder = new TextDecoder();
-
-/** Every envelope begins so (`source/envelope.ts`): a last value gets its mark here, without parsing it. */
-const MESSAGE_HEAD = '{"type":"message",';
-const SNAPSHOT_HEAD = '{"type":"message","snapshot":true,';
-
 const INVALID_CHANNEL = {
   code: "channel_invalid",
   message: "a channel is dot-separated letters, digits and _:@$=+~-, at most 255; it may end in .*",

@@ -24,22 +24,28 @@ export interface GatewayFixtureOptions {
 
 /** A real gateway on a port of its own, over a hub that a test feeds; the log is what the test has fed. */
 export function gatewayFixture(options: GatewayFixtureOptions = {}) {
+  let nextOffset = 0;
   const published: Publication[] = [];
   const reads: RangeRequest[] = [];
   const logEarliest = { offset: 0 };
   /** A test that sets `until` holds every log read back until that resolves. */
   const logHeld: { until: Promise<void> | undefined } = { until: undefined };
+  /** Where the log is further than the hub: the offset that comes next in it. */
+  const logAhead = { next: 0 };
+  const nextInLog = () => Math.max(nextOffset, logAhead.next);
   const log = {
     async read(request: RangeRequest): Promise<RangeResult> {
       reads.push(request);
       await logHeld.until;
+      if (request.streamId !== STREAM) return { kind: "gone" };
+      if (request.after >= nextInLog()) return { kind: "truncated", next: nextInLog() };
       if (request.after + 1 < logEarliest.offset) {
         return { kind: "lost", through: logEarliest.offset - 1, reason: "retention" };
       }
       const publications = published.filter(
         ({ offset }) => offset > request.after && offset <= request.through,
       );
-      return { kind: "read", publications, through: request.through };
+      return { kind: "read", publications, through: Math.min(request.through, nextInLog() - 1) };
     },
   };
   const admission = new Admission(options.allowedOrigins ?? ["*"], options.permits ?? 100);
@@ -88,21 +94,23 @@ export function gatewayFixture(options: GatewayFixtureOptions = {}) {
       bytesMax: 1 << 20,
       ageMsMax: 60_000,
       readBytesMax: 1 << 20,
+      behindMsMax: 5000,
       ...options.replay,
     },
     rate: new RateLimit(options.requestsPerSecond ?? 10_000, 1000),
     counters,
     now: Date.now,
   });
-  let nextOffset = 0;
   return {
     hub,
     gateway,
     admission,
     counters,
     reads,
+    published: published as readonly Publication[],
     logEarliest,
     logHeld,
+    logAhead,
     url: `ws://127.0.0.1:${gateway.port}/ws`,
     /** Hands one message to the hub, as the assembler would. */
     publish(channel: string, data: unknown): number {

@@ -39,27 +39,3 @@ test("other requests keep their order behind a resume, and pongs have a mark aga
     mark: fixture.hub.mark(),
   });
 });
-
-test("a long replay lets others have their turns, also where its client takes everything at once", async () => {
-  const fixture = gatewayFixture({
-    history: { bytesMax: 64 << 20, messagesMax: 100_000 },
-    limits: { replayBufferBytes: 16 * 1024 },
-  });
-  open.push(fixture);
-  const filler = "f".repeat(1000);
-  for (let i = 0; i < 500; i++) fixture.publish("x", [i, filler]);
-  const client = await RawClient.open(fixture.url);
-  open.push(client);
-  let turns = 0;
-  const count = (): void => {
-    turns += 1;
-    if (fixture.counters.resumed === 0) setImmediate(count);
-  };
-  setImmediate(count);
-  client.send({ type: "subscribe", id: 1, channels: ["x"], since: ["m"] });
-  await client.until(() => fixture.counters.replayedMessages > 0);
-  const turnsBefore = turns;
-  await client.until(() => client.data.length === 500);
-  // Half a megabyte goes out in 16 KiB chunks, each in a turn of its own.
-  expect(turns - turnsBefore).toBeGreaterThan(20);
-});

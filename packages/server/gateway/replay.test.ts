@@ -4,9 +4,16 @@ import { Hub } from "../hub/hub.ts";
 import type { RangeRequest, RangeResult } from "../log/log.ts";
 import type { Publication } from "../publication.ts";
 import { Replay } from "./replay.ts";
+import { WantedChannels } from "./wantedChannels.ts";
 
 const HISTORY = { messagesMax: 1_000, bytesMax: 1 << 20, ageMsMax: 600_000_000, lastValueBytesMax: 1 << 18 };
-const LIMITS = { recordsMax: 1_000, bytesMax: 1 << 20, ageMsMax: 1e12, readBytesMax: 1 << 20 };
+const LIMITS = {
+  recordsMax: 1_000,
+  bytesMax: 1 << 20,
+  ageMsMax: 1e12,
+  readBytesMax: 1 << 20,
+  behindMsMax: 5000,
+};
 
 function publication(offset: number, text = `m${offset}`): Publication {
   return { offset, timestampMs: 1, channel: "x", envelope: new TextEncoder().encode(text) };
@@ -35,20 +42,24 @@ async function resume(hub: Hub, since: readonly string[], log: readonly number[]
     hub,
     log: { read },
     limits: LIMITS,
-    channels: ["x"],
-    already: [],
+    wanted: new WantedChannels(["x"], []),
     since: joined,
     nowMs: 1,
   });
   const got: string[] = [];
-  while (replay.possible && !replay.inHistory) {
-    const texts = await replay.fromLog(new AbortController().signal);
-    if (texts === undefined) return undefined;
-    got.push(...texts);
+  for (;;) {
+    const step = replay.step(1_000, () => false);
+    if (step.kind === "impossible") return undefined;
+    if (step.kind === "read") {
+      const result = await replay.read(step.stretch, new AbortController().signal);
+      const texts = result === undefined ? undefined : replay.accept(step.stretch, result);
+      if (texts === undefined) return undefined;
+      got.push(...texts);
+      continue;
+    }
+    got.push(...step.texts);
+    if (step.kind === "finished") return got;
   }
-  if (!replay.possible) return undefined;
-  while (!replay.finished) got.push(...replay.fromHistory(1_000));
-  return got;
 }
 
 test("a mark made while a stream was gone repeats nothing when the stream is there again", async () => {

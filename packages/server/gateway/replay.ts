@@ -1,190 +1,241 @@
-import { covers } from "@shardcast/protocol/channel";
-import type { Positions, Since } from "@shardcast/protocol/mark";
-import type { ChannelHistory, HistoryEntry, StreamSlot } from "../hub/history.ts";
+import type { Since } from "@shardcast/protocol/mark";
+import type { StreamSlot } from "../hub/history.ts";
 import type { Hub } from "../hub/hub.ts";
-import { LogError, type StreamLog } from "../log/log.ts";
+import { LogError, type RangeResult, type StreamLog } from "../log/log.ts";
+import { HistoryPass, type ResumedStream } from "./historyPass.ts";
+import type { WantedChannels } from "./wantedChannels.ts";
 
 /**
  * What one client has missed of some channels since its positions, in order per stream: first from the log, as far as
- * history does not reach back, then from history. It is taken in chunks, because a client takes them at its own pace
- * and history moves on meanwhile; after each pause it looks again where history begins.
+ * history does not reach back, then from history. It is taken in steps, because a client takes them at its own pace, so
+ * does the shard, and history moves on meanwhile: one pass over history after another, until one begins and ends in the
+ * same turn with nothing left.
  */
 export class Replay {
   readonly #hub: Hub;
   readonly #log: Pick<StreamLog, "read">;
   readonly #limits: ReplayLimits;
-  readonly #channels: ReadonlySet<string>;
-  readonly #patterns: readonly string[];
-  readonly #already: readonly string[];
-  /** The offset that the client needs next, for each stream that it resumes. */
-  readonly #next: Positions;
+  readonly #wanted: WantedChannels;
+  readonly #streams = new Map<string, PlacedStream>();
+  readonly #fromMark: boolean;
   readonly #positionUnknown: boolean;
+  readonly #oldestMs: number;
   #records = 0;
   #bytes = 0;
-  readonly #oldestMs: number;
-  /** Whether the last call of `fromHistory` reached the present: true for the rest of that turn. */
-  finished = false;
+  #readsInVain = 0;
+  #pass: HistoryPass | undefined;
+  /** For the pass: the offset that comes next in each of its streams as of its beginning. */
+  #reach: readonly (readonly [stream: PlacedStream, next: number])[] = [];
+  /** Every place in history before it has been passed. */
+  #passedTo = 0;
+  /** Whether the pass under way was found to lack nothing. */
+  #isChecked = false;
 
   constructor(options: ReplayOptions) {
     this.#hub = options.hub;
     this.#log = options.log;
     this.#limits = options.limits;
-    this.#channels = new Set(options.channels.filter((name) => !name.endsWith(".*")));
-    this.#patterns = options.channels.filter((name) => name.endsWith(".*"));
-    this.#already = options.already;
-    this.#next = nextOffsets(options.since, options.hub);
-    this.#positionUnknown = options.since.tooLong;
+    this.#wanted = options.wanted;
+    this.#fromMark = options.since.fromMark;
+    const positions = [...options.since.positions];
+    this.#positionUnknown =
+      options.since.tooLong ||
+      positions.some(
+        ([streamId, next]) =>
+          next >= Number.MAX_SAFE_INTEGER || options.hub.rewritten.makesUncertain(streamId, next),
+      );
     this.#oldestMs = options.nowMs - options.limits.ageMsMax;
+    for (const [streamId, next] of options.since.positions) {
+      // Placed now and not in the first pass: it may wait for this shard until then, and the stream be cut back.
+      this.#streams.set(streamId, { streamId, next, slot: options.hub.slot(streamId) });
+    }
   }
 
-  /** Whether every stream of the positions is known here, and none of them lies beyond what was delivered. */
-  get possible(): boolean {
+  get cursors(): number {
+    return this.#pass?.cursors ?? 0;
+  }
+
+  /** Forgets how far the pass under way has looked. What it has sent it has sent. */
+  release(): void {
+    this.#pass = undefined;
+  }
+
+  /** Whether the positions are known, and no stream was cut back since they were looked at. */
+  get isPossible(): boolean {
     if (this.#positionUnknown) return false;
-    for (const [streamId, next] of this.#next) {
-      const slot = this.#hub.slot(streamId);
-      if (slot === undefined || next > slot.next) return false;
+    for (const { streamId, next, slot } of this.#streams.values()) {
+      const isCutBack =
+        slot === undefined
+          ? this.#hub.rewritten.makesUncertain(streamId, next)
+          : slot !== this.#hub.slot(streamId);
+      if (isCutBack) return false;
     }
     return true;
   }
 
-  /** Whether all that is still missing stands in history: `fromHistory` may then be called in this same turn. */
-  get inHistory(): boolean {
-    for (const slot of this.#slots()) if (this.#missingFromHistory(slot) !== undefined) return false;
-    return true;
+  /** The streams of which the client has seen more than this shard has. What is gone will bring nothing more. */
+  get ahead(): readonly ResumedStream[] {
+    return [...this.#streams.values()].filter((stream) => this.isAhead(stream));
+  }
+
+  isAhead({ streamId, next }: ResumedStream): boolean {
+    const slot = this.#hub.slot(streamId);
+    return slot === undefined ? next > 0 : next > slot.next && !slot.gone;
+  }
+
+  /** Of a stream that this shard does not know yet, nobody can say from where on it will follow it. */
+  get knowsAllStreams(): boolean {
+    return this.ahead.every(({ streamId }) => this.#hub.slot(streamId) !== undefined);
+  }
+
+  /** The same with those that are gone. */
+  get seenMoreOf(): readonly ResumedStream[] {
+    return [...this.#streams.values()].filter(
+      ({ streamId, next }) => next > (this.#hub.slot(streamId)?.next ?? 0),
+    );
   }
 
   /**
-   * Reads one more stretch that history lacks. Returns the texts to send, or undefined where it can not be had within
-   * the limits: the client is then told that it has not recovered. Rejects with `LogError` where the log is away.
+   * Whether the log holds what the client says that it has seen of a stream: then this shard is only behind. `ends` where
+   * the log ends right before it; undefined where the log does not tell.
    */
-  async fromLog(signal: AbortSignal): Promise<readonly string[] | undefined> {
-    for (const slot of this.#slots()) {
-      const through = this.#missingFromHistory(slot);
-      if (through === undefined) continue;
-      return await this.#readStretch(slot, through, signal);
-    }
-    return [];
-  }
-
-  /** The next chunk of at most about `bytesMax` from history; `finished` tells whether it was the last. */
-  fromHistory(bytesMax: number): readonly string[] {
-    const texts: string[] = [];
-    let bytes = 0;
-    this.finished = false;
-    for (const entry of this.#entries()) {
-      if (bytes > 0 && bytes + entry.envelope.length > bytesMax) return texts;
-      bytes += entry.envelope.length;
-      texts.push(decoder.decode(entry.envelope));
-      this.#next.set(this.#hub.history.slot(entry.slot).streamId, entry.offset + 1);
-    }
-    for (const slot of this.#slots()) this.#next.set(slot.streamId, slot.next);
-    this.finished = true;
-    return texts;
-  }
-
-  async #readStretch(
-    slot: StreamSlot,
-    through: number,
+  async seenInLog(
+    { streamId, next }: ResumedStream,
     signal: AbortSignal,
-  ): Promise<readonly string[] | undefined> {
-    const after = this.#nextOf(slot) - 1;
+  ): Promise<boolean | "ends" | undefined> {
+    const range = { streamId, after: next - 2, through: next - 1, bytesMax: this.#limits.readBytesMax };
+    try {
+      const result = await this.#log.read({ ...range, signal });
+      if (result.kind === "truncated" || result.kind === "gone") return false;
+      return result.through >= range.through || result.kind === "lost" ? true : "ends";
+    } catch (error) {
+      if (error instanceof LogError || error instanceof DOMException) return undefined;
+      throw error;
+    }
+  }
+
+  /**
+   * The next piece, of at most about `bytesMax`, found while `isOver` does not hold. After `finished` nothing is missing for
+   * the rest of the turn.
+   */
+  step(bytesMax: number, isOver: () => boolean): ReplayStep {
+    if (!this.isPossible) return { kind: "impossible" };
+    const hasBegunNow = this.#pass === undefined;
+    this.#pass ??= this.#begin();
+    const pass = this.#pass;
+    if (!this.#isChecked) {
+      // A later pass must end in the turn in which it began, and there is little left for it to find.
+      if (!pass.look(this.#passedTo > 0 ? never : isOver)) return { kind: "more", texts: [] };
+      const stretch = this.#missing(pass);
+      if (stretch !== undefined) {
+        this.#pass = undefined;
+        return { kind: "read", stretch };
+      }
+      this.#isChecked = true;
+    }
+    const texts = pass.take(bytesMax);
+    if (pass.isLost) this.#pass = undefined;
+    if (pass.isLost || !pass.isExhausted) return { kind: "more", texts };
+    for (const [stream, next] of this.#reach) stream.next = Math.max(stream.next, next);
+    this.#passedTo = pass.end;
+    this.#pass = undefined;
+    return { kind: hasBegunNow ? "finished" : "more", texts };
+  }
+
+  /** Reads a stretch, for `accept`; undefined where that is beyond the limits. Rejects with `LogError` where the log is away. */
+  async read({ stream, through }: MissingStretch, signal: AbortSignal): Promise<RangeResult | undefined> {
+    const after = stream.next - 1;
     if (this.#records + (through - after) > this.#limits.recordsMax) return undefined;
-    const result = await this.#log
-      .read({ streamId: slot.streamId, after, through, bytesMax: this.#limits.readBytesMax, signal })
-      .catch((error: unknown) => {
-        if (error instanceof LogError && error.code === "log_unreadable") return undefined;
-        throw error;
-      });
-    if (result === undefined || result.kind !== "read") return undefined;
+    const range = { streamId: stream.streamId, after, through, bytesMax: this.#limits.readBytesMax };
+    return await this.#log.read({ ...range, signal }).catch((error: unknown) => {
+      if (error instanceof LogError && error.code === "log_unreadable") return undefined;
+      throw error;
+    });
+  }
+
+  /**
+   * The texts of what was read, or undefined where it can not be had within the limits: the client is then told that it has
+   * not recovered.
+   */
+  accept({ stream }: MissingStretch, result: RangeResult): readonly string[] | undefined {
+    if (result.kind !== "read") return undefined;
+    const after = stream.next - 1;
+    if (result.through <= after && ++this.#readsInVain >= READS_IN_VAIN_MAX) return undefined;
     this.#records += result.through - after;
     const texts: string[] = [];
     for (const publication of result.publications) {
       if (publication.timestampMs < this.#oldestMs) return undefined;
       this.#bytes += publication.envelope.length;
-      if (this.#wants(publication.channel)) texts.push(decoder.decode(publication.envelope));
+      if (this.#bytes > this.#limits.bytesMax) return undefined;
+      if (this.#wanted.wants(publication.channel)) texts.push(decoder.decode(publication.envelope));
     }
-    if (this.#bytes > this.#limits.bytesMax) return undefined;
-    this.#next.set(slot.streamId, result.through + 1);
+    stream.next = Math.max(stream.next, result.through + 1);
     return texts;
   }
 
-  /** The last offset that history lacks of what the client needs, or undefined where it lacks nothing. */
-  #missingFromHistory(slot: StreamSlot): number | undefined {
-    const next = this.#nextOf(slot);
-    let complete = slot.floor;
-    for (const channel of this.#wanted()) complete = Math.max(complete, channel.floors.get(slot.index) ?? 0);
-    return next < complete && next < slot.next ? Math.min(complete, slot.next) - 1 : undefined;
-  }
-
-  /** In order of delivery, and so in offset order per stream. */
-  #entries(): HistoryEntry[] {
-    const { history } = this.#hub;
-    const slots = new Map<number, StreamSlot>();
-    for (const slot of this.#slots()) slots.set(slot.index, slot);
-    const entries: HistoryEntry[] = [];
-    for (const channel of this.#wanted()) {
-      // From the newest back, so that a client that missed little looks at little.
-      for (let number = channel.end - 1; number >= channel.first; number--) {
-        const entry = history.entryAt(channel.positionOf(number));
-        const slot = slots.get(entry.slot);
-        if (slot === undefined) continue;
-        if (entry.offset >= this.#nextOf(slot)) entries.push(entry);
-        else if (slots.size === 1) break;
+  #begin(): HistoryPass {
+    // A mark names every stream of its time: one that it does not name is younger, and the client has seen nothing of it.
+    // But marks do not name for ever what is gone, and nothing of that can be had.
+    if (this.#fromMark) {
+      for (const { streamId, gone } of this.#hub.slots()) {
+        if (!gone && !this.#streams.has(streamId))
+          this.#streams.set(streamId, { streamId, next: 0, slot: undefined });
       }
     }
-    return entries.sort((a, b) => a.position - b.position);
-  }
-
-  *#slots(): Iterable<StreamSlot> {
-    for (const streamId of this.#next.keys()) {
-      const slot = this.#hub.slot(streamId);
-      if (slot !== undefined) yield slot;
+    const streams = new Map<number, ResumedStream>();
+    const reach: [PlacedStream, number][] = [];
+    for (const stream of this.#streams.values()) {
+      const slot = this.#hub.slot(stream.streamId);
+      if (slot === undefined) continue;
+      stream.slot = slot;
+      streams.set(slot.index, stream);
+      reach.push([stream, slot.next]);
     }
+    this.#reach = reach;
+    this.#isChecked = false;
+    return new HistoryPass(this.#hub.history, { wanted: this.#wanted, streams, from: this.#passedTo });
   }
 
-  #nextOf(slot: StreamSlot): number {
-    return this.#next.get(slot.streamId) ?? slot.next;
-  }
-
-  *#wanted(): Iterable<ChannelHistory> {
-    for (const name of this.#channels) {
-      const channel = this.#hub.history.channel(name);
-      if (channel !== undefined && !this.#has(name)) yield channel;
+  /** The first stretch that history lacks of what the client needs. */
+  #missing(pass: HistoryPass): MissingStretch | undefined {
+    for (const [stream] of this.#reach) {
+      const { slot } = stream;
+      if (slot === undefined || stream.next >= slot.next) continue;
+      const complete = Math.max(slot.floor, pass.floors.get(slot.index) ?? 0);
+      if (stream.next < complete) return { stream, through: Math.min(complete, slot.next) - 1 };
     }
-    if (this.#patterns.length === 0) return;
-    for (const channel of this.#hub.history.channels()) {
-      if (
-        !this.#channels.has(channel.name) &&
-        this.#wantsByPattern(channel.name) &&
-        !this.#has(channel.name)
-      ) {
-        yield channel;
-      }
-    }
-  }
-
-  #wants(channel: string): boolean {
-    return !this.#has(channel) && (this.#channels.has(channel) || this.#wantsByPattern(channel));
-  }
-
-  #has(channel: string): boolean {
-    return this.#already.some((name) => name === channel || covers(name, channel));
-  }
-
-  #wantsByPattern(channel: string): boolean {
-    return this.#patterns.some((pattern) => covers(pattern, channel));
+    return undefined;
   }
 }
 
+export interface PlacedStream extends ResumedStream {
+  /** Its place in history when that was last looked at: another one means that its log was cut back. */
+  slot: StreamSlot | undefined;
+}
+
+/** (stream.next − 1, through] stands in the log alone. */
+export interface MissingStretch {
+  readonly stream: PlacedStream;
+  readonly through: number;
+}
+
+export type ReplayStep =
+  | { readonly kind: "more" | "finished"; readonly texts: readonly string[] }
+  | { readonly kind: "read"; readonly stretch: MissingStretch }
+  /** The client has to be told that it has not recovered. */
+  | { readonly kind: "impossible" };
+
+/** Answers of the log that bring nothing new, before it is taken not to have the stretch. */
+const READS_IN_VAIN_MAX = 10;
+
+const never = () => false;
 const decoder = new TextDecoder();
 
 export interface ReplayOptions {
   readonly hub: Hub;
   readonly log: Pick<StreamLog, "read">;
   readonly limits: ReplayLimits;
-  readonly channels: readonly string[];
-  /** Names and patterns that the connection listens to already: their messages are not sent again. */
-  readonly already: readonly string[];
+  readonly wanted: WantedChannels;
   readonly since: Since;
   readonly nowMs: number;
 }
@@ -197,15 +248,6 @@ export interface ReplayLimits {
   readonly ageMsMax: number;
   /** One step of it. */
   readonly readBytesMax: number;
-}
-
-/**
- * A stream that no mark names is younger than the mark: the client has seen nothing of it. But marks do not name for
- * ever what is gone, and nothing of that can be had.
- */
-function nextOffsets({ positions, fromMark }: Since, hub: Hub): Positions {
-  const next: Positions = new Map(positions);
-  if (!fromMark) return next;
-  for (const slot of hub.slots()) if (!slot.gone && !next.has(slot.streamId)) next.set(slot.streamId, 0);
-  return next;
+  /** How long a client that has seen more than this shard waits for it, in ms. */
+  readonly behindMsMax: number;
 }

@@ -5,7 +5,9 @@ import type { HealthReport } from "../health.ts";
 import { answerByMethod } from "../httpMethods.ts";
 import type { Broadcast } from "../hub/hub.ts";
 import { type Admission, refusalResponse } from "./admission.ts";
-import { Connection, type ConnectionContext } from "./connection.ts";
+import { Connection, type ConnectionContext, type SharedContext } from "./connection.ts";
+import { ReplayQueue } from "./replayQueue.ts";
+import { StreamWaits } from "./streamWaits.ts";
 
 export interface GatewayOptions {
   readonly host: string;
@@ -35,9 +37,11 @@ const STANDARD_CODES = { min: 1000, max: 1015 } as const;
 
 /** A shard's public face: WebSockets at `/ws`, and the health that a load balancer asks for. */
 export class Gateway {
+  readonly replays = new ReplayQueue();
+  readonly waits = new StreamWaits();
   readonly #options: GatewayOptions;
   #server: Server<Connection> | undefined;
-  #context: ConnectionContext | undefined;
+  #context: SharedContext | undefined;
   readonly #connections = new Set<Connection>();
   /**
    * Ended connections by close code; 1006 is a broken connection, or a client that was cut off for slowness. Clients
@@ -66,7 +70,7 @@ export class Gateway {
   open(context: ConnectionContext): void {
     const { host, port, messageBytesMax, backpressureBytes, idleTimeoutMs, handshakeTimeoutMs } =
       this.#options;
-    this.#context = context;
+    this.#context = { ...context, replays: this.replays, waits: this.waits };
     this.#server = Bun.serve<Connection>({
       hostname: host,
       port,

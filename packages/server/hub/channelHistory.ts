@@ -11,6 +11,8 @@ export class ChannelHistory {
   newestIsMissing = false;
   first = 0;
   end = 0;
+  /** The place of the newest entry, also when that is not here any more. */
+  lastPosition = -1;
   #ring = new Float64Array(RING_ENTRIES_MIN);
   /** Numbers of the slots that ever fed this channel: nearly always one. */
   slots: readonly number[] = NO_SLOTS;
@@ -34,6 +36,7 @@ export class ChannelHistory {
     if (this.count === this.#ring.length) this.#resize(this.#ring.length * 2);
     this.#ring[this.end % this.#ring.length] = position;
     this.end += 1;
+    this.lastPosition = position;
   }
 
   shift(): number {

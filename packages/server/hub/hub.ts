@@ -3,8 +3,10 @@ import { formatCursor } from "@shardcast/protocol/cursor";
 import { formatMark, MARK_CHARACTERS_MAX, MARK_STREAMS_MAX, MARK_TOO_LONG } from "@shardcast/protocol/mark";
 import type { GapReason } from "@shardcast/protocol/messages";
 import type { Publication } from "../publication.ts";
+import { AheadListeners } from "./aheadListeners.ts";
 import { History, type HistoryLimits, type StreamSlot } from "./history.ts";
-import { Topics } from "./topics.ts";
+import { RewrittenOffsets } from "./rewrittenOffsets.ts";
+import { type Topic, Topics } from "./topics.ts";
 
 /**
  * A shard's channels: takes each stream's publications in offset order, each once, remembers the recent ones and
@@ -13,6 +15,8 @@ import { Topics } from "./topics.ts";
 export class Hub {
   readonly topics = new Topics();
   readonly history: History;
+  readonly rewritten = new RewrittenOffsets();
+  readonly ahead = new AheadListeners();
   readonly counters: HubCounters = { publications: 0, payloadBytes: 0, deliveries: 0, gaps: 0 };
   readonly #broadcast: Broadcast;
   readonly #slots = new Map<string, StreamSlot>();
@@ -61,6 +65,8 @@ export class Hub {
   forget(streamId: string): void {
     this.#slots.delete(streamId);
     this.#goneAtMs.delete(streamId);
+    this.rewritten.forget(streamId);
+    this.ahead.forget(streamId);
     this.#unplaced.delete(streamId);
     this.#sorted = undefined;
     this.#mark = undefined;
@@ -69,12 +75,15 @@ export class Hub {
   /** Everything of the stream up to `through` is among `publications` or was delivered before. */
   deliver(streamId: string, publications: readonly Publication[], through: number): void {
     const slot = this.#slotOf(streamId);
+    const someAreAhead = this.ahead.has(streamId);
     for (const publication of publications) {
       this.history.append(slot, publication);
       slot.next = publication.offset + 1;
-      this.#publish(publication);
+      if (someAreAhead) this.#publishPast(streamId, publication);
+      else this.#publish(publication);
     }
     slot.next = through + 1;
+    if (someAreAhead) this.ahead.reached(streamId, slot.next);
     slot.gone = false;
     this.#mark = undefined;
   }
@@ -97,11 +106,14 @@ export class Hub {
       if (listeners > 0) this.#broadcast(name, `{"type":"gap","channel":"${name}",${stretch}`);
     }
     if (reason === "truncated") {
+      this.rewritten.add(streamId, through + 1, after + 1);
       // The offsets from here on are used a second time: a new slot, so that no entry of the old epoch answers.
       slot = this.history.openSlot(streamId, through + 1);
       this.#slots.set(streamId, slot);
       this.#sorted = undefined;
+      this.ahead.forget(streamId);
     }
+    this.ahead.reached(streamId, through + 1);
     slot.next = through + 1;
     slot.floor = through + 1;
     slot.gone = reason === "gone";
@@ -123,7 +135,13 @@ export class Hub {
     return this.#mark;
   }
 
-  #tellMark(): string {
+  /** The mark of somebody who may have seen more of some streams than this hub has published. */
+  markOf(client: { readonly topics: readonly Topic[] }): string {
+    const seen = this.ahead.size === 0 ? undefined : this.ahead.seenBy(client, client.topics);
+    return seen === undefined || seen.size === 0 ? this.mark() : this.#tellMark(seen);
+  }
+
+  #tellMark(seen?: ReadonlyMap<string, number>): string {
     // A stream that is gone is left out after a while: a shard that starts later does not know it, and nothing of it
     // can be missed. Not at once: one that is there again goes on where it was, also for who has this mark.
     this.#sorted ??= [...this.#slots.values()].sort((a, b) => (a.streamId < b.streamId ? -1 : 1));
@@ -131,11 +149,22 @@ export class Hub {
     const streams = this.#sorted.filter(
       (slot) => !slot.gone || (this.#goneAtMs.get(slot.streamId) ?? 0) > goneSinceMs,
     );
-    const positions = streams.map((slot) => [slot.streamId, slot.next] as const);
-    for (const streamId of this.#unplaced) positions.push([streamId, Number.MAX_SAFE_INTEGER]);
+    const positions = streams.map(
+      ({ streamId, next }) => [streamId, Math.max(next, seen?.get(streamId) ?? 0)] as const,
+    );
+    // Streams that this hub does not know yet, but somebody has seen.
+    for (const [streamId, next] of seen ?? [])
+      if (!this.#slots.has(streamId)) positions.push([streamId, next]);
+    for (const streamId of this.#unplaced)
+      if (seen?.has(streamId) !== true) positions.push([streamId, Number.MAX_SAFE_INTEGER]);
     if (positions.length > MARK_STREAMS_MAX) return MARK_TOO_LONG;
     const mark = formatMark(positions);
     return mark.length > this.#markCharactersMax ? MARK_TOO_LONG : mark;
+  }
+
+  #publishPast(streamId: string, publication: Publication): void {
+    const { offset, channel } = publication;
+    this.ahead.publishPast({ streamId, offset, channel }, () => this.#publish(publication));
   }
 
   #publish({ channel, envelope }: Publication): void {

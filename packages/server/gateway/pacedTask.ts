@@ -1,0 +1,72 @@
+import type { ServerWebSocket } from "bun";
+import type { QueuedTask, ReplayQueue } from "./replayQueue.ts";
+
+/** What is sent to one client beside live messages: a replay, or last values. */
+export interface PacedWork {
+  readonly cursors: number;
+  /** Sends the next piece. False where it has ended, or waits for something else: `PacedTask.wake` goes on with it. */
+  advance(isOver: () => boolean): boolean;
+  release(): void;
+  /** The client is gone. */
+  close(): void;
+}
+
+/** Takes work on step by step: in its turn among all connections, and as fast as its client takes what is sent. */
+export class PacedTask implements QueuedTask {
+  readonly #socket: ServerWebSocket<unknown>;
+  readonly #queue: ReplayQueue;
+  readonly #bufferBytes: number;
+  readonly #work: PacedWork;
+  #waitsForClient = false;
+  #hasEnded = false;
+
+  /** `bufferBytes`: unsent bytes at which the work waits for its client. */
+  constructor(
+    socket: ServerWebSocket<unknown>,
+    { queue, bufferBytes, work }: { queue: ReplayQueue; bufferBytes: number; work: PacedWork },
+  ) {
+    this.#socket = socket;
+    this.#queue = queue;
+    this.#bufferBytes = bufferBytes;
+    this.#work = work;
+  }
+
+  get cursors(): number {
+    return this.#hasEnded ? 0 : this.#work.cursors;
+  }
+
+  step(isOver: () => boolean): void {
+    if (this.#hasEnded) return;
+    if (this.#socket.getBufferedAmount() >= this.#bufferBytes) {
+      this.#waitsForClient = true;
+      return;
+    }
+    if (this.#work.advance(isOver)) this.wake();
+  }
+
+  release(): void {
+    this.#work.release();
+  }
+
+  /** There is something to do again. */
+  wake(): void {
+    if (!this.#hasEnded) this.#queue.add(this);
+  }
+
+  /** The client has taken what was buffered for it. */
+  drained(): void {
+    if (!this.#waitsForClient) return;
+    this.#waitsForClient = false;
+    this.wake();
+  }
+
+  end(): void {
+    this.#hasEnded = true;
+    this.#queue.remove(this);
+  }
+
+  close(): void {
+    this.end();
+    this.#work.close();
+  }
+}
