@@ -4,6 +4,7 @@ import { joinSince } from "@shardcast/protocol/mark";
 import { Hub } from "../hub/hub.ts";
 import type { RangeRequest, RangeResult } from "../log/log.ts";
 import type { Publication } from "../publication.ts";
+import { HistoryPass } from "./historyPass.ts";
 import { Replay } from "./replay.ts";
 import { WantedChannels } from "./wantedChannels.ts";
 
@@ -107,3 +108,31 @@ test("a replay that is taken in pieces while history goes on and drops entries b
   for (let seed = 1; seed <= 2000; seed++) drops += await run(seed);
   expect(drops).toBeGreaterThan(1000);
 }, 60_000);
+
+test("a pass behind which nothing was appended looks at no channel, however many there are", () => {
+  const limits = { messagesMax: 10, bytesMax: 1 << 20, ageMsMax: 1e12, lastValueBytesMax: 1 << 18 };
+  const hub = new Hub(limits, () => {});
+  hub.open("stream0", 0);
+  const publish = (offset: number) => {
+    const envelope = new Uint8Array(10);
+    hub.deliver("stream0", [{ offset, timestampMs: 0, channel: `a.${offset}`, envelope }], offset);
+  };
+  for (let offset = 0; offset < 1000; offset++) publish(offset);
+  const wanted = new WantedChannels(["a.*"], []);
+  const pass = (from: number) => new HistoryPass(hub.history, { wanted, streams: new Map(), from });
+  // Asked after each batch of channels.
+  let batches = 0;
+  const count = () => {
+    batches += 1;
+    return false;
+  };
+  pass(0).look(count);
+  expect(batches).toBeGreaterThan(10);
+  const { end } = hub.history;
+  batches = 0;
+  expect(pass(end).look(count)).toBe(true);
+  expect(batches).toBe(0);
+  publish(1000);
+  pass(end).look(count);
+  expect(batches).toBeGreaterThan(10);
+});

@@ -39,7 +39,7 @@ export class HistoryPass {
   /** A heap by position. */
   readonly #cursors: Cursor[] = [];
   readonly #places: Iterator<ChannelHistory[]>;
-  #hasLooked = false;
+  #hasLooked: boolean;
 
   /** `streams` by the numbers of their slots; nothing before the place `from` is wanted. */
   constructor(
@@ -55,6 +55,8 @@ export class HistoryPass {
     this.#streams = options.streams;
     this.#from = options.from;
     this.end = history.end;
+    // The last pass of a resume, as a rule: a pattern may cover very many channels, and each of them is looked at otherwise.
+    this.#hasLooked = this.#from >= this.end;
     this.#places = this.#batches();
   }
 
