@@ -106,3 +106,24 @@ test("a client that goes after it has joined ahead leaves nothing behind either"
   while (fixture.gateway.connections > 0) await new Promise((resolve) => setImmediate(resolve));
   expect([fixture.hub.ahead.size, fixture.hub.topics.size]).toEqual([0, 0]);
 });
+
+test("requests of one client that overlap, each from a place of its own ahead of the shard, bring each message once", async () => {
+  const { fixture, client } = await lagging();
+  for (let i = 0; i < 5; i++) fixture.publish("a.x", i);
+  fixture.logAhead.next = 20;
+  // What it listens to already is live; the pattern around it is of a client that has seen up to 9.
+  await client.ask({ type: "subscribe", id: 1, channels: ["a.x"] });
+  await client.ask({ type: "subscribe", id: 2, channels: ["a.*"], since: [cursor(9)] });
+  const last = await client.ask({ type: "subscribe", id: 3, channels: ["b"], since: [cursor(11)] });
+  // Of one channel it has seen nothing, so the mark may not skip what is still to come there.
+  expect(last).toMatchObject({ mark: formatMark([[STREAM, 5]]), channels: [{ recovered: true }] });
+  for (const channel of ["a.x", "a.y", "b", "c"]) fixture.publish(channel, `${channel} early`);
+  // The plain channel goes, and goes on by the pattern around it; so does what follows.
+  await client.ask({ type: "unsubscribe", id: 4, channels: ["a.x"] });
+  for (const channel of ["a.x", "a.y", "b"]) fixture.publish(channel, `${channel} later`);
+  for (const channel of ["a.x", "a.y", "b"]) fixture.publish(channel, `${channel} last`);
+  await client.until(() => client.data.includes("b last"));
+  // Offsets: early 5 to 8, later 9 to 11, last 12 to 14.
+  expect(client.data).toEqual(["a.x early", "a.x later", "a.y later", "a.x last", "a.y last", "b last"]);
+  expect(fixture.hub.ahead.size).toBe(0);
+});
