@@ -56,6 +56,7 @@ export class Peer {
   readonly subscribes = new Inbox<Subscribe>();
   readonly unsubscribes = new Inbox<ClientMessage & { readonly type: "unsubscribe" }>();
   readonly pings = new Inbox<ClientMessage & { readonly type: "ping" }>();
+  readonly auths = new Inbox<ClientMessage & { readonly type: "auth" }>();
   readonly closed = new Inbox<number>();
   /** Types of all requests, in order. */
   readonly order: string[] = [];
@@ -65,6 +66,7 @@ export class Peer {
     this.order.push(message.type);
     if (message.type === "subscribe") this.subscribes.push(message);
     else if (message.type === "unsubscribe") this.unsubscribes.push(message);
+    else if (message.type === "auth") this.auths.push(message);
     else this.pings.push(message);
   }
 

@@ -16,6 +16,8 @@ export const CLOSE_CODES = {
   tooLarge: { code: 1009, reason: "message too large", comeBack: false },
   serviceRestart: { code: 1012, reason: "service restart", comeBack: true },
   tryAgainLater: { code: 1013, reason: "try again later", comeBack: true },
+  /** With another token. */
+  tokenExpired: { code: 4401, reason: "the token has expired", comeBack: true },
 } as const satisfies Record<string, CloseMeaning>;
 
 /** For where the connection broke, or was cut off. */

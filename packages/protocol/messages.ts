@@ -1,6 +1,9 @@
 /** The WebSocket subprotocol that both sides speak. A client that names none is taken to mean it. */
 export const SUBPROTOCOL = "shardcast.v1";
 
+/** Begins the offered subprotocol that carries a client's token: the one thing that a browser lets a page send along. */
+export const TOKEN_SUBPROTOCOL_PREFIX = "shardcast.token.";
+
 export type SubscribeItem = string | { readonly channel: string; readonly snapshot?: boolean };
 
 export type ClientMessage =
@@ -12,7 +15,9 @@ export type ClientMessage =
       readonly since?: readonly string[];
     }
   | { readonly type: "unsubscribe"; readonly id: number; readonly channels: readonly string[] }
-  | { readonly type: "ping"; readonly id: number };
+  | { readonly type: "ping"; readonly id: number }
+  /** Another token in place of the connection's present one. */
+  | { readonly type: "auth"; readonly id: number; readonly token: string };
 
 /** Why a stretch of a stream can not be had any more. */
 export type GapReason =
@@ -34,6 +39,9 @@ export type RequestErrorCode =
   | "channel_invalid"
   | "channel_forbidden"
   | "since_invalid"
+  | "token_invalid"
+  | "token_expired"
+  | "auth_unavailable"
   | "internal";
 
 export interface RequestError {
@@ -78,6 +86,16 @@ export type ServerMessage =
       readonly id: number;
       /** Absent while a resume of this connection is under way: only its `subscribed` knows where it has come to. */
       readonly mark?: string;
+    }
+  /** The token ends so soon: send another one, or the connection is closed with 4401. */
+  | { readonly type: "token_expiring"; readonly expiresInMs: number }
+  | {
+      readonly type: "authenticated";
+      readonly id: number;
+      /** In ms since 1970. */
+      readonly expiresAtMs: number;
+      /** Channels that the new token does not allow: they are unsubscribed. Absent: none. */
+      readonly revoked?: readonly string[];
     }
   | {
       readonly type: "error";

@@ -1,6 +1,7 @@
 import { MARK_TOO_LONG } from "@shardcast/protocol/mark";
 import type { Logger } from "pino";
 import { type Figure, shardMetrics } from "./admin/shardMetrics.ts";
+import { type Authentication, openAuthentication } from "./auth/open.ts";
 import { FrameError } from "./bus/frame.ts";
 import { decodeFrame } from "./bus/frameCodec.ts";
 import { openBus } from "./bus/open.ts";
@@ -53,6 +54,7 @@ export class Shard {
   readonly #hub: Hub;
   readonly #gateway: Gateway;
   readonly #admission: Admission;
+  readonly #authentication: Authentication;
   readonly #log: CompositeLog;
   readonly #resumeReads: BoundedReads;
   readonly #nearbyReads: NearbyReads;
@@ -90,6 +92,9 @@ export class Shard {
       start.permits.clients,
       this.#servesClients,
     );
+    this.#authentication = openAuthentication(config.auth, (why) =>
+      logger.warn({ why }, "the keys of tokens can not be fetched; it is tried again"),
+    );
     this.#gateway = new Gateway({
       host: config.gateway.host,
       port: start.port,
@@ -101,6 +106,7 @@ export class Shard {
       handshakeTimeoutMs: config.limits.handshakeTimeoutMs,
       pingIntervalMs: config.limits.pingIntervalMs,
       admission: this.#admission,
+      access: this.#authentication.access,
       health: () => (this.#servesClients ? this.#health : withoutClients(this.#health)),
     });
     this.#hub = new Hub(
@@ -197,6 +203,8 @@ export class Shard {
     // The bus proves by what it brings that it delivers.
     else await this.#bus.subscribe(() => {});
     await this.#ingest?.start(this.#servesClients && this.#watch.incomplete ? 0 : JOIN_MS_MAX);
+    // Without its keys a shard still serves those who need none, says so, and goes on asking for them.
+    await this.#authentication.jwks?.begin();
     this.#gateway.open(this.#context());
     return this.#gateway.port;
   }
@@ -231,6 +239,7 @@ export class Shard {
       streamsWaitingForLog:
         streamsWaitingForLog + this.#watch.unplaced + (this.#servesClients && this.#watch.incomplete ? 1 : 0),
       sourceState: this.#ingest?.state ?? "none",
+      tokenKeys: this.#authentication.jwks?.state ?? "none",
       groupStrangers: this.#ingest?.strangers ?? 0,
     };
   }
@@ -247,6 +256,7 @@ export class Shard {
   /** Hands the partitions over, sends the clients away, and ends. */
   async close(): Promise<void> {
     this.#admission.accepting = false;
+    this.#authentication.jwks?.close();
     clearInterval(this.#expiry);
     await this.#ingest?.stop();
     await this.#gateway.close();
@@ -313,6 +323,35 @@ export class Shard {
     };
   }
 
+  #tokenFigures(): Figure[] {
+    const { access, verifier, jwks } = this.#authentication;
+    const total = (name: string, help: string, read: Figure["read"], label?: string): Figure => ({
+      ...{ name: `shardcast_${name}_total`, help, kind: "counter", read },
+      ...(label !== undefined && { label }),
+    });
+    const figures: Figure[] = [
+      total("tokens_expired", "Clients sent away because their token had expired.", () => access.expired),
+      total("tokens_refreshed", "Tokens replaced over a connection.", () => access.refreshed),
+    ];
+    if (verifier !== undefined)
+      figures.push(total("tokens_checked", "Tokens checked.", () => verifier.results, "result"));
+    if (jwks !== undefined) {
+      figures.push(
+        total(
+          "key_set",
+          "Fetches of the key set, and tokens with keys that it did not hold.",
+          () => ({ ...jwks.counters }),
+          "event",
+        ),
+        {
+          ...{ name: "shardcast_key_set_age_seconds", help: "Age of the keys.", kind: "gauge" },
+          read: () => jwks.ageMs / 1000,
+        },
+      );
+    }
+    return figures;
+  }
+
   #channels(): ChannelInfo[] {
     const infos = new Map<string, ChannelInfo>();
     for (const { name, count } of this.#hub.history.channels()) {
@@ -370,7 +409,13 @@ export class Shard {
       counter("gaps", "Stretches of a stream that were lost for good.", () => assembly().gaps, "reason"),
       counter("requests", "Requests of clients.", () => this.#counters.requests),
       counter("request_refusals", "Requests answered with an error.", () => this.#counters.refusals),
-      counter("handshake_refusals", "Handshakes refused.", () => this.#admission.refused, "reason"),
+      counter(
+        "handshake_refusals",
+        "Handshakes refused.",
+        () => ({ ...this.#admission.refused, ...this.#authentication.access.refused }),
+        "reason",
+      ),
+      ...this.#tokenFigures(),
       counter("resumes", "Resumes that recovered everything.", () => this.#counters.resumed),
       counter("resumes_not_recovered", "Resumes that could not.", () => this.#counters.notRecovered),
       gauge(

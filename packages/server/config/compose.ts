@@ -21,6 +21,7 @@ export function composeConfig(values: ResolvedValues): Config {
       connectionsMax: values.maxConnections,
       allowedOrigins: values.allowedOrigins,
     },
+    auth: authConfig(values),
     admin: { host: values.adminHost, port: values.adminPort },
     bus: {
       url: values.bus,
@@ -56,6 +57,28 @@ export function composeConfig(values: ResolvedValues): Config {
     },
     demo: { enabled: values.demo, messagesPerSecond: values.demoRate },
     logging: { level: values.logLevel, format: values.logFormat },
+  };
+}
+
+function authConfig(values: ResolvedValues): Config["auth"] {
+  const { jwtSecret, jwtPublicKey, jwtJwksUrl, jwtAudience, jwtIssuer, anonymousChannels } = values;
+  const hasKey = [jwtSecret, jwtPublicKey, jwtJwksUrl].some((key) => key !== undefined);
+  return {
+    // Whoever sets up keys wants to be asked for tokens.
+    anonymousChannels: anonymousChannels ?? (hasKey ? [] : ["*"]),
+    warningMs: values.tokenWarningSeconds * 1000,
+    ...(hasKey && {
+      tokens: {
+        ...(jwtSecret !== undefined && { secret: jwtSecret }),
+        ...(jwtPublicKey !== undefined && { publicKey: jwtPublicKey }),
+        ...(jwtJwksUrl !== undefined && { jwksUrl: jwtJwksUrl }),
+        ...(jwtAudience !== undefined && { audience: jwtAudience }),
+        ...(jwtIssuer !== undefined && { issuer: jwtIssuer }),
+        jwksCacheMs: values.jwtJwksCacheSeconds * 1000,
+        jwksStaleMs: values.jwtJwksStaleSeconds * 1000,
+        leewaySeconds: values.jwtLeewaySeconds,
+      },
+    }),
   };
 }
 

@@ -1,15 +1,10 @@
+import { authContradictions } from "./authContradictions.ts";
 import { canBusEncrypt, hasBusLogin, isNatsBus, isSharedBus } from "./busSchemes.ts";
 import { didYouMean } from "./didYouMean.ts";
+import type { Found } from "./found.ts";
 import { connectionContradictions, readingContradictions } from "./kafkaContradictions.ts";
-import { isGiven, type Origin, type Problem, problemAt } from "./problem.ts";
+import { isGiven, type Problem, problemAt } from "./problem.ts";
 import type { GivenValues } from "./resolveValues.ts";
-
-export interface Found {
-  readonly values: GivenValues;
-  readonly origins: Readonly<Record<keyof GivenValues, Origin>>;
-  /** Settings whose value was refused: `values` has the default for them, or nothing, which must not mislead. */
-  readonly refused: ReadonlySet<string>;
-}
 
 interface Rule {
   /** The settings that it compares. Where one was refused, comparing it would only distract. */
@@ -40,6 +35,7 @@ export function contradictions(found: Found): Problem[] {
   return [
     ...connectionContradictions(found),
     ...readingContradictions(found),
+    ...authContradictions(found),
     ...applicable.flatMap(({ find }) => find(found)),
   ];
 }

@@ -4,9 +4,13 @@ import type { Config } from "./shape.ts";
 
 /** The same configuration with nothing in it that must not be printed. */
 export function redactConfig(config: Config): Config {
-  const { bus, kafka } = config;
+  const { bus, kafka, auth } = config;
   return {
     ...config,
+    auth: {
+      ...auth,
+      ...(auth.tokens?.secret !== undefined && { tokens: { ...auth.tokens, secret: HIDDEN } }),
+    },
     bus: {
       ...bus,
       url: redactUrl(bus.url),

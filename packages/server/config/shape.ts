@@ -26,6 +26,13 @@ export interface Config {
     /** `*`, or origins such as `https://example.com` and `https://*.example.com`. */
     readonly allowedOrigins: readonly string[];
   };
+  readonly auth: {
+    /** Absent: tokens are not looked at. */
+    readonly tokens?: TokenConfig;
+    /** What clients without a token may subscribe to. Empty: a token is required. */
+    readonly anonymousChannels: readonly string[];
+    readonly warningMs: number;
+  };
   readonly admin: {
     readonly host: string;
     readonly port: number;
@@ -86,6 +93,19 @@ export interface Config {
     readonly level: LogLevel;
     readonly format: "json" | "pretty";
   };
+}
+
+export interface TokenConfig {
+  /** For HS256. */
+  readonly secret?: string;
+  /** PEM. */
+  readonly publicKey?: string;
+  readonly jwksUrl?: string;
+  readonly jwksCacheMs: number;
+  readonly jwksStaleMs: number;
+  readonly audience?: string;
+  readonly issuer?: string;
+  readonly leewaySeconds: number;
 }
 
 export interface KafkaConfig {

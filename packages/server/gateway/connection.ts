@@ -1,6 +1,7 @@
 import { CLOSE_CODES } from "@shardcast/protocol/closeCodes";
 import type { RequestErrorCode, ServerMessage, SubscribedChannel } from "@shardcast/protocol/messages";
 import type { ServerWebSocket } from "bun";
+import type { Access } from "../auth/access.ts";
 import type { Hub } from "../hub/hub.ts";
 import { isCovered, patternNames, type Topic } from "../hub/topics.ts";
 import type { StreamLog } from "../log/log.ts";
@@ -9,7 +10,13 @@ import { PacedTask, type PacedWork } from "./pacedTask.ts";
 import type { RateLimit } from "./rateLimit.ts";
 import { Replay, type ReplayLimits } from "./replay.ts";
 import type { ReplayQueue } from "./replayQueue.ts";
-import { parseRequest, type Refusal, type Request, type RequestedChannel } from "./requests.ts";
+import {
+  type AuthRequest,
+  parseRequest,
+  type Refusal,
+  type Request,
+  type RequestedChannel,
+} from "./requests.ts";
 import { Resume } from "./resume.ts";
 import { SeenElsewhere } from "./seenElsewhere.ts";
 import type { StreamWaits } from "./streamWaits.ts";
@@ -62,9 +69,16 @@ export class Connection {
   #refusals = 0;
   #running: Running | undefined = undefined;
   readonly #context: SharedContext;
+  readonly #access: Access;
 
-  constructor(context: SharedContext) {
+  constructor(context: SharedContext, access: Access) {
     this.#context = context;
+    this.#access = access;
+  }
+
+  opened(socket: ServerWebSocket<Connection>): void {
+    this.socket = socket;
+    this.#watchAccess();
   }
 
   receive(text: string): void {
@@ -76,9 +90,9 @@ export class Connection {
     if (rateState === undefined)
       return this.refuse(request.id, "too_many_requests", "too many requests: slow down");
     this.#rateState = rateState;
-    if (request.type === "refused") return this.refuse(request.id, request.code, request.message);
     const running = this.#running;
-    if (running === undefined) return this.#handle(request);
+    if (running === undefined || request.type === "refused" || request.type === "auth")
+      return this.#answer(request);
     // A ping asks whether this side lives, and the client gives the connection up when nobody answers in time. No mark
     // goes with it: where the replay has not reached, a mark of now would skip what is still to come.
     if (request.type === "ping") return this.#send({ type: "pong", id: request.id });
@@ -108,6 +122,7 @@ export class Connection {
 
   closed(): void {
     this.socket = undefined;
+    this.#access.stop();
     this.#running?.task.close();
     this.#context.hub.ahead.remove(this);
     const patterns = patternNames(this.topics);
@@ -118,8 +133,35 @@ export class Connection {
     this.topics = NO_TOPICS;
   }
 
-  #handle(request: Request): void {
+  #watchAccess(): void {
+    this.#access.begin(
+      (expiresInMs) => this.#send({ type: "token_expiring", expiresInMs }),
+      () => this.socket?.close(CLOSE_CODES.tokenExpired.code, CLOSE_CODES.tokenExpired.reason),
+    );
+  }
+
+  async #authenticate({ id, token }: AuthRequest): Promise<void> {
+    if (this.#access.isRenewing)
+      return this.refuse(id, "too_many_requests", "a token is being checked already");
+    const fault = await this.#access.renew(token);
+    if (this.socket === undefined) return;
+    if (fault !== undefined) return this.refuse(id, fault.code, fault.message);
+    const names = this.topics.map((topic) => topic.name);
+    const revoked = names.filter((name) => !this.#access.allows(name));
+    this.#unsubscribe(revoked);
+    const expiresAtMs = this.#access.expiresAtMs ?? 0;
+    this.#send({ type: "authenticated", id, expiresAtMs, ...(revoked.length > 0 && { revoked }) });
+    this.#watchAccess();
+  }
+
+  #answer(request: Request | AuthRequest | Refusal): void {
     switch (request.type) {
+      case "refused":
+        return this.refuse(request.id, request.code, request.message);
+      case "auth":
+        // What is no answer but a defect of ours ends the shard, as any other.
+        void this.#authenticate(request);
+        return;
       case "ping":
         return this.#send({ type: "pong", id: request.id, mark: this.#context.hub.markOf(this) });
       case "unsubscribe":
@@ -199,9 +241,7 @@ export class Connection {
         running.waitingBytes += text.length;
         continue;
       }
-      const request = parseRequest(text, this.#context.limits.subscriptionsMax);
-      if (request.type === "refused") this.refuse(request.id, request.code, request.message);
-      else this.#handle(request);
+      this.#answer(parseRequest(text, this.#context.limits.subscriptionsMax));
     }
   }
 
@@ -214,7 +254,9 @@ export class Connection {
     const errors: SubscribedChannel[] = [];
     for (const item of request.channels) {
       if (!item.valid) errors.push({ channel: item.channel.slice(0, 300), error: INVALID_CHANNEL });
-      else if (known.has(item.channel)) present.add(item.channel);
+      else if (!this.#access.allows(item.channel)) {
+        errors.push({ channel: item.channel, error: CHANNEL_FORBIDDEN });
+      } else if (known.has(item.channel)) present.add(item.channel);
       else if (known.size + added.length >= this.#context.limits.subscriptionsMax) {
         errors.push({ channel: item.channel, error: TOO_MANY_SUBSCRIPTIONS });
       } else {
@@ -226,7 +268,8 @@ export class Connection {
   }
 
   /** Joins the topics and answers. Nothing else happens between the end of a replay and this: the seam is exact. */
-  #join(request: SubscribeRequest, plan: SubscribePlan, recovered: boolean): void {
+  #join(request: SubscribeRequest, planned: SubscribePlan, recovered: boolean): void {
+    const plan = this.#stillAllowed(planned);
     const { hub, counters } = this.#context;
     const asked = request.since !== undefined;
     if (asked && plan.added.length > 0) counters[recovered ? "resumed" : "notRecovered"] += 1;
@@ -243,6 +286,15 @@ export class Connection {
       channels: [...plan.errors, ...channels],
     });
     this.#sendLastValues(taken.filter((item) => (asked ? !isRecovered(item) : item.snapshot)));
+  }
+
+  /** A resume takes its time, and the token may have been replaced meanwhile. */
+  #stillAllowed(plan: SubscribePlan): SubscribePlan {
+    const revoked = plan.added.filter((item) => !this.#access.allows(item.channel));
+    if (revoked.length === 0) return plan;
+    const errors = revoked.map(({ channel }) => ({ channel, error: CHANNEL_FORBIDDEN }));
+    const added = plan.added.filter((item) => !revoked.includes(item));
+    return { ...plan, added, errors: [...plan.errors, ...errors] };
   }
 
   #unsubscribe(names: readonly string[]): void {
@@ -361,6 +413,10 @@ const NO_TOPICS: readonly Topic[] = [];
 const INVALID_CHANNEL = {
   code: "channel_invalid",
   message: "a channel is dot-separated letters, digits and _:@$=+~-, at most 255; it may end in .*",
+} as const;
+const CHANNEL_FORBIDDEN = {
+  code: "channel_forbidden",
+  message: "this client may not subscribe to all of that",
 } as const;
 const TOO_MANY_SUBSCRIPTIONS = {
   code: "too_many_subscriptions",

@@ -1,4 +1,5 @@
 import type { ServerMessage } from "@shardcast/protocol/messages";
+import { AccessControl } from "../auth/access.ts";
 import type { HistoryLimits } from "../hub/history.ts";
 import { Hub } from "../hub/hub.ts";
 import type { RangeRequest, RangeResult } from "../log/log.ts";
@@ -60,6 +61,14 @@ export function gatewayFixture(options: GatewayFixtureOptions = {}) {
     handshakeTimeoutMs: 10_000,
     pingIntervalMs: 25_000,
     admission,
+    access: new AccessControl({
+      verifier: undefined,
+      anonymousChannels: ["*"],
+      warningMs: 0,
+      leewayMs: 0,
+      now: Date.now,
+      schedule: () => () => {},
+    }),
     health: () => ({ status: "ok", instance: "test", checks: {}, shards: [] }),
     ...options.gateway,
   });
@@ -150,8 +159,12 @@ export class RawClient {
     };
   }
 
-  static async open(url: string): Promise<RawClient> {
-    const client = new RawClient(new WebSocket(url));
+  static async open(
+    url: string,
+    options: { readonly protocols?: string[]; readonly headers?: Record<string, string> } = {},
+  ): Promise<RawClient> {
+    // The DOM's types stand before the runtime's here, and know no headers.
+    const client = new RawClient(new WebSocket(url, options as unknown as string[]));
     await client.until(() => client.received.length > 0);
     return client;
   }

@@ -13,6 +13,13 @@ export type Request =
   | { readonly type: "unsubscribe"; readonly id: number; readonly channels: readonly string[] }
   | { readonly type: "ping"; readonly id: number };
 
+/** Answered when the token has been checked, whatever else is under way. */
+export interface AuthRequest {
+  readonly type: "auth";
+  readonly id: number;
+  readonly token: string;
+}
+
 export interface RequestedChannel {
   readonly channel: string;
   readonly snapshot: boolean;
@@ -29,7 +36,7 @@ export interface Refusal {
 /** Entries of one `since`. The SDK sends one mark and the newer cursors: one per stream at most. */
 const SINCE_ENTRIES_MAX = 4096;
 
-export function parseRequest(text: string, channelsMax: number): Request | Refusal {
+export function parseRequest(text: string, channelsMax: number): Request | AuthRequest | Refusal {
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -48,8 +55,13 @@ export function parseRequest(text: string, channelsMax: number): Request | Refus
       return parseUnsubscribe(id, value, channelsMax);
     case "ping":
       return { type: "ping", id };
+    case "auth": {
+      const { token } = value;
+      if (typeof token !== "string") return refuse(id, "bad_request", "`token` must be a text");
+      return { type: "auth", id, token };
+    }
     default:
-      return refuse(id, "unknown_type", "`type` must be subscribe, unsubscribe or ping");
+      return refuse(id, "unknown_type", "`type` must be subscribe, unsubscribe, ping or auth");
   }
 }
 

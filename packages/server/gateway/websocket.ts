@@ -1,6 +1,7 @@
 import { CLOSE_CODES } from "@shardcast/protocol/closeCodes";
 import { SUBPROTOCOL } from "@shardcast/protocol/messages";
 import type { Server } from "bun";
+import { Access, type AccessControl, type AccessRefusal } from "../auth/access.ts";
 import type { HealthReport } from "../health.ts";
 import { answerByMethod } from "../httpMethods.ts";
 import type { Broadcast } from "../hub/hub.ts";
@@ -26,6 +27,7 @@ export interface GatewayOptions {
   readonly handshakeTimeoutMs: number;
   readonly pingIntervalMs: number;
   readonly admission: Admission;
+  readonly access: AccessControl;
   readonly health: () => HealthReport;
 }
 
@@ -85,9 +87,9 @@ export class Gateway {
         idleTimeout: Math.min(960, Math.ceil(idleTimeoutMs / 1000)),
         sendPings: true,
         open: (socket) => {
-          socket.data.socket = socket;
           this.#connections.add(socket.data);
           socket.sendText(this.#welcome());
+          socket.data.opened(socket);
         },
         message: (socket, message) => {
           if (typeof message === "string") socket.data.receive(message);
@@ -100,7 +102,8 @@ export class Gateway {
         },
         drain: (socket) => socket.data.drained(),
         close: (socket, code) => {
-          const label = code >= STANDARD_CODES.min && code <= STANDARD_CODES.max ? code : "other";
+          const isKnown = code >= STANDARD_CODES.min && code <= STANDARD_CODES.max;
+          const label = isKnown || code === CLOSE_CODES.tokenExpired.code ? code : "other";
           this.closes[label] = (this.closes[label] ?? 0) + 1;
           this.#connections.delete(socket.data);
           socket.data.closed();
@@ -124,8 +127,9 @@ export class Gateway {
   }
 
   #fetch(request: Request, server: Server<Connection>): Response | Promise<Response> | undefined {
-    const { pathname } = new URL(request.url);
-    if (pathname === "/ws") return this.#upgrade(request, server);
+    const url = new URL(request.url);
+    const { pathname } = url;
+    if (pathname === "/ws") return this.#upgrade(request, url, server);
     if (pathname === "/health") return answerByMethod({ GET: () => this.#health() }, request);
     if (pathname === "/live") return answerByMethod({ GET: () => Response.json({ status: "ok" }) }, request);
     return Response.json(
@@ -139,20 +143,44 @@ export class Gateway {
     return Response.json(report, { status: report.status === "unhealthy" ? 503 : 200 });
   }
 
-  #upgrade(request: Request, server: Server<Connection>): Response | undefined {
-    if (this.#context === undefined) return Response.error();
-    const refusal = this.#options.admission.check(request, this.#connections.size);
+  #upgrade(request: Request, url: URL, server: Server<Connection>): Response | undefined | Promise<Response> {
+    const { admission, access } = this.#options;
+    // Before the token, because to look at that costs more.
+    const refusal = admission.check(request, this.#connections.size);
     if (refusal !== undefined) return refusalResponse(refusal);
+    const admitted = access.admit(request, url);
+    if (!(admitted instanceof Promise)) return this.#open(request, server, admitted);
+    return admitted.then((found) => {
+      // Others came meanwhile.
+      const late = admission.check(request, this.#connections.size);
+      if (late !== undefined) return refusalResponse(late);
+      // After an upgrade the transport looks at no answer, but its type wants one of a promise.
+      return this.#open(request, server, found) ?? new Response(null);
+    });
+  }
+
+  #open(
+    request: Request,
+    server: Server<Connection>,
+    admitted: Access | AccessRefusal,
+  ): Response | undefined {
+    if (this.#context === undefined) return Response.error();
+    if (!(admitted instanceof Access)) return unauthorizedResponse(admitted);
     const offered = request.headers.get("sec-websocket-protocol");
     // A client that offers protocols fails its handshake unless one of them is chosen.
     const headers = offered?.split(",").some((name) => name.trim() === SUBPROTOCOL)
       ? { "Sec-WebSocket-Protocol": SUBPROTOCOL }
       : undefined;
-    const data = new Connection(this.#context);
+    const data = new Connection(this.#context, admitted);
     if (server.upgrade(request, headers === undefined ? { data } : { data, headers })) return undefined;
     return Response.json(
       { error: { code: "upgrade_required", message: "connect to /ws with a WebSocket" } },
       { status: 426, headers: { Upgrade: "websocket" } },
     );
   }
+}
+
+function unauthorizedResponse({ status, code, message }: AccessRefusal): Response {
+  const headers = status === 401 ? { "WWW-Authenticate": "Bearer" } : { "Retry-After": "2" };
+  return Response.json({ error: { code, message } }, { status, headers });
 }

@@ -20,6 +20,7 @@ const WELL: ShardStats = {
   streamsWaitingForLog: 0,
   sourceState: "reading",
   groupStrangers: 0,
+  tokenKeys: "none",
 };
 
 let health: InstanceHealth;

@@ -58,6 +58,7 @@ export class InstanceHealth {
       bus: namesCheck(state.stats, (stats) => stats.busState, ["connected"], BUS_MESSAGE),
       log: this.#logCheck(state),
       source: namesCheck(state.stats, (stats) => stats.sourceState, ["reading", "none"], SOURCE_MESSAGE),
+      keys: namesCheck(state.stats, (stats) => stats.tokenKeys, ["none", "fresh"], KEYS_MESSAGE),
       group: groupCheck(state.stats),
       streams: streamsCheck(state.stats),
       repair: repairCheck(state.stats),
@@ -113,6 +114,8 @@ export class InstanceHealth {
 }
 
 const BUS_MESSAGE = "delivery goes on from the log alone";
+const KEYS_MESSAGE =
+  "the keys of tokens can not be fetched: `stale` ones still hold, with none (`away`) tokens are refused";
 const SOURCE_MESSAGE = "clients are kept; it catches up";
 
 function shardsCheck(shards: readonly ShardHealth[]): HealthCheck {

@@ -58,6 +58,8 @@ export interface ShardStats {
   readonly sourceState: string;
   /** Members of the consumer group that publish to another bus. */
   readonly groupStrangers: number;
+  /** State of the key set of tokens; `none` where there is no such set. */
+  readonly tokenKeys: string;
 }
 
 export interface ChannelInfo {

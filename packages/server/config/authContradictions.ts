@@ -1,0 +1,46 @@
+import { publicKeysOf } from "../auth/publicKeys.ts";
+import type { Found } from "./found.ts";
+import { isGiven, type Problem, problemAt } from "./problem.ts";
+import type { GivenValues } from "./resolveValues.ts";
+
+const CHECKS_OF_TOKENS = ["jwtAudience", "jwtIssuer", "jwtLeewaySeconds", "tokenWarningSeconds"] as const;
+const CHECKS_OF_KEY_SETS = ["jwtJwksCacheSeconds", "jwtJwksStaleSeconds"] as const;
+const KEYS = ["jwtSecret", "jwtPublicKey", "jwtJwksUrl"] as const;
+
+export function authContradictions({ values, origins, refused }: Found): Problem[] {
+  if (KEYS.some((key) => refused.has(key))) return [];
+  const hasKey = KEYS.some((key) => values[key] !== undefined);
+  const useless = (keys: readonly (keyof GivenValues)[], without: string) =>
+    keys
+      .filter((key) => isGiven(origins[key]))
+      .map((key) => problemAt(origins[key], "has no effect", `Set ${without} too, or leave it out.`));
+  return [
+    ...(hasKey ? [] : useless(CHECKS_OF_TOKENS, "--jwt-secret-file, --jwt-public-key or --jwt-jwks-url")),
+    ...(values.jwtJwksUrl === undefined ? useless(CHECKS_OF_KEY_SETS, "--jwt-jwks-url") : []),
+    ...publicKeyProblems(values, origins),
+    ...staleBeforeFetched(values, origins),
+  ];
+}
+
+function publicKeyProblems({ jwtPublicKey }: GivenValues, origins: Found["origins"]): Problem[] {
+  if (jwtPublicKey === undefined) return [];
+  const advice = "Name a PEM file with public keys: RSA of 2048 bits or more, P-256 or Ed25519.";
+  const keys = publicKeysOf(jwtPublicKey);
+  if ("fault" in keys) return [problemAt(origins.jwtPublicKey, `will not do: ${keys.fault}`, advice)];
+  if (new Set(keys.map((key) => key.algorithm)).size === keys.length) return [];
+  const message = "holds two keys of one type, and tokens do not tell which of them is meant";
+  return [
+    problemAt(origins.jwtPublicKey, message, "Keep one of each, or use --jwt-jwks-url, where keys have ids."),
+  ];
+}
+
+function staleBeforeFetched(values: GivenValues, origins: Found["origins"]): Problem[] {
+  if (values.jwtJwksUrl === undefined || values.jwtJwksStaleSeconds > values.jwtJwksCacheSeconds) return [];
+  const origin = isGiven(origins.jwtJwksStaleSeconds)
+    ? origins.jwtJwksStaleSeconds
+    : origins.jwtJwksCacheSeconds;
+  const message = "keys would be given up before they are fetched anew";
+  return [
+    problemAt(origin, message, "Let --jwt-jwks-stale-seconds be greater than --jwt-jwks-cache-seconds."),
+  ];
+}
