@@ -65,3 +65,5 @@ process.on("disconnect", () => process.exit(0));
 // A terminal's Ctrl-C reaches the whole group: the supervisor ends its shards in order.
 process.on("SIGINT", () => {});
 process.on("SIGTERM", () => {});
+// To the group it means that something is to be read again, and the supervisor tells what.
+process.on("SIGHUP", () => {});

@@ -6,6 +6,7 @@ import { startAdminServer } from "./admin/adminServer.ts";
 import { joinMetrics } from "./admin/joinMetrics.ts";
 import type { Published, PublishItem } from "./admin/publishRequest.ts";
 import { shardMetrics } from "./admin/shardMetrics.ts";
+import { AdminGuard } from "./auth/adminGuard.ts";
 import { openBus } from "./bus/open.ts";
 import { type Announcement, agreedSettings } from "./cluster/announcement.ts";
 import { ClusterMember } from "./cluster/clusterMember.ts";
@@ -14,6 +15,7 @@ import type { HealthReport } from "./health.ts";
 import { checkKafka } from "./kafka/check.ts";
 import { KafkaError } from "./kafka/kafkaError.ts";
 import { createLogger } from "./logger.ts";
+import { ApiKeysFile } from "./supervisor/apiKeysFile.ts";
 import { banner, instanceUrls } from "./supervisor/banner.ts";
 import { connectionsProblem, openFilesMax } from "./supervisor/hostLimits.ts";
 import { InstanceHealth } from "./supervisor/instanceHealth.ts";
@@ -47,6 +49,8 @@ async function startProblem(config: Config, logger: Logger): Promise<string | un
   const { gateway, admin, instance, kafka } = config;
   const files = connectionsProblem(gateway.connectionsMax, instance.shards, openFilesMax());
   if (files !== undefined) return files;
+  const keysFault = admin.apiKeysFile === undefined ? undefined : new ApiKeysFile(admin.apiKeysFile).fault;
+  if (keysFault !== undefined) return keysFault;
   const taken =
     (await probePort("--port", gateway.host, gateway.port)) ??
     (await probePort("--admin-port", admin.host, admin.port));
@@ -74,6 +78,7 @@ class Supervisor {
   readonly #topicPublisher: TopicPublisher | undefined;
   readonly #shards: ShardProcess[] = [];
   readonly #permits: PermitBook;
+  readonly #guard: AdminGuard;
   readonly #startedMs = Date.now();
   readonly #boot = crypto.randomUUID();
   readonly #rates = new InstanceRates();
@@ -93,6 +98,12 @@ class Supervisor {
     this.#command = command;
     this.#port = config.gateway.port;
     this.#permits = new PermitBook(config.gateway.connectionsMax, config.instance.shards);
+    const { apiKeysFile } = config.admin;
+    this.#guard = new AdminGuard({
+      keys: apiKeysFile === undefined ? undefined : new ApiKeysFile(apiKeysFile).keys,
+      host: config.admin.host,
+      insecure: config.admin.insecure,
+    });
     // Unix sockets of this instance's processes; only their owner may reach them.
     this.#directory = mkdtempSync(join(tmpdir(), "shardcast-"));
     this.#local = new LocalServices(config, this.#directory, logger);
@@ -109,6 +120,13 @@ class Supervisor {
     this.#registry = shardMetrics(undefined, [
       ...this.#local.figures,
       ...this.#cluster.figures,
+      {
+        name: "shardcast_admin_refusals_total",
+        help: "Requests to the admin port that were refused.",
+        kind: "counter",
+        label: "reason",
+        read: () => this.#guard.refused,
+      },
       {
         name: "shardcast_shard_restarts_total",
         help: "Shards started anew after they died.",
@@ -140,6 +158,9 @@ class Supervisor {
       this.#end(0);
     };
     process.on("SIGTERM", onSignal).on("SIGINT", onSignal);
+    // Elsewhere it ends the process, as a terminal that is closed means it.
+    const onReload = () => this.#reload();
+    if (this.#config.admin.apiKeysFile !== undefined) process.on("SIGHUP", onReload);
     const ticking = setInterval(() => this.#tick(), TICK_MS);
     try {
       this.#local.start();
@@ -154,9 +175,21 @@ class Supervisor {
     } finally {
       await this.#stop(admin);
       clearInterval(ticking);
-      process.off("SIGTERM", onSignal).off("SIGINT", onSignal);
+      process.off("SIGTERM", onSignal).off("SIGINT", onSignal).off("SIGHUP", onReload);
     }
     return exitCode;
+  }
+
+  /** What can not be used leaves what was there: a slip of the pen must lock nobody out, and let nobody in. */
+  #reload(): void {
+    const { apiKeysFile } = this.#config.admin;
+    if (apiKeysFile === undefined) return;
+    const { keys, fault } = new ApiKeysFile(apiKeysFile);
+    if (keys === undefined) this.#logger.error({ fault }, "the API keys stay as they were");
+    else {
+      this.#guard.keys = keys;
+      this.#logger.info({ keys: keys.size }, "API keys read again");
+    }
   }
 
   async #stop(admin: Bun.Server<undefined> | undefined): Promise<void> {
@@ -247,6 +280,7 @@ class Supervisor {
     return startAdminServer({
       host: this.#config.admin.host,
       port: this.#config.admin.port,
+      guard: this.#guard,
       health: () => this.#health(),
       metrics: () => this.#metrics(),
       channels: () => this.#channels(),

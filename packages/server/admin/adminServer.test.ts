@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { AdminGuard } from "../auth/adminGuard.ts";
 import type { HealthReport } from "../health.ts";
 import { startAdminServer } from "./adminServer.ts";
 import { PublishError, type PublishItem, STATUSES } from "./publishRequest.ts";
@@ -15,6 +16,7 @@ beforeAll(() => {
   server = startAdminServer({
     host: "127.0.0.1",
     port: 0,
+    guard: new AdminGuard({ keys: undefined, host: "127.0.0.1", insecure: false }),
     health: () => REPORT,
     metrics: async () => "# none\n",
     channels: async () => ({ channels: [] }),

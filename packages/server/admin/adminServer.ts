@@ -1,3 +1,4 @@
+import type { AdminGuard } from "../auth/adminGuard.ts";
 import type { HealthReport } from "../health.ts";
 import { answerByMethod, type Methods } from "../httpMethods.ts";
 import {
@@ -11,6 +12,7 @@ import {
 export interface AdminServerOptions {
   readonly host: string;
   readonly port: number;
+  readonly guard: AdminGuard;
   readonly health: () => HealthReport;
   readonly metrics: () => Promise<string>;
   readonly channels: () => Promise<unknown>;
@@ -28,14 +30,21 @@ export function startAdminServer(options: AdminServerOptions): Bun.Server<undefi
     // The transport refuses what is much larger without a body of its own.
     maxRequestBodySize: 2 * BODY_BYTES_MAX,
     fetch: (request) => {
-      const { pathname } = new URL(request.url);
+      const url = new URL(request.url);
+      const { pathname } = url;
       const methods = paths.get(pathname);
+      const scope = pathname === "/api/publish" ? "publish" : "read";
+      const refusal = OPEN_PATHS.includes(pathname) ? undefined : options.guard.check(request, url, scope);
+      if (refusal !== undefined) return refusal;
       if (methods !== undefined) return answerByMethod(methods, request);
       const message = `there is no ${pathname} here, but ${[...paths.keys()].join(", ")}`;
       return Response.json({ error: { code: "not_found", message } }, { status: 404 });
     },
   });
 }
+
+/** For probes, which have no keys. The public port tells everybody the same. */
+const OPEN_PATHS = ["/health", "/live"];
 
 function pathsOf(options: AdminServerOptions): ReadonlyMap<string, Methods> {
   return new Map<string, Methods>([

@@ -1,11 +1,21 @@
 import { publicKeysOf } from "../auth/publicKeys.ts";
 import type { Found } from "./found.ts";
+import { isLoopback } from "./loopback.ts";
 import { isGiven, type Problem, problemAt } from "./problem.ts";
 import type { GivenValues } from "./resolveValues.ts";
 
 const CHECKS_OF_TOKENS = ["jwtAudience", "jwtIssuer", "jwtLeewaySeconds", "tokenWarningSeconds"] as const;
 const CHECKS_OF_KEY_SETS = ["jwtJwksCacheSeconds", "jwtJwksStaleSeconds"] as const;
 const KEYS = ["jwtSecret", "jwtPublicKey", "jwtJwksUrl"] as const;
+
+/** Who reaches an admin port without keys can publish and see everything. */
+export function adminBeyondThisMachine({ values, origins }: Found): Problem[] {
+  const { adminHost, apiKeysFile, adminInsecure } = values;
+  if (isLoopback(adminHost) || apiKeysFile !== undefined || adminInsecure) return [];
+  const message = `${adminHost} can be reached by others, and nothing asks them who they are`;
+  const advice = "Set --api-keys-file, or say --admin-insecure where something in front of it does.";
+  return [problemAt(origins.adminHost, message, advice)];
+}
 
 export function authContradictions({ values, origins, refused }: Found): Problem[] {
   if (KEYS.some((key) => refused.has(key))) return [];

@@ -22,7 +22,12 @@ export function composeConfig(values: ResolvedValues): Config {
       allowedOrigins: values.allowedOrigins,
     },
     auth: authConfig(values),
-    admin: { host: values.adminHost, port: values.adminPort },
+    admin: {
+      host: values.adminHost,
+      port: values.adminPort,
+      insecure: values.adminInsecure,
+      ...(values.apiKeysFile !== undefined && { apiKeysFile: values.apiKeysFile }),
+    },
     bus: {
       url: values.bus,
       prefix: values.busPrefix,

@@ -263,7 +263,7 @@ export const SETTINGS = {
     name: "admin-host",
     kind: text("a host name or an address", HOST, "<address>"),
     group: "admin",
-    doc: "Address of the admin port. Who reaches it can publish and see everything.",
+    doc: "Address of the admin port. Beyond this machine it needs --api-keys-file, because who reaches it can publish and see everything.",
     default: "127.0.0.1",
   },
   adminPort: {
@@ -272,6 +272,20 @@ export const SETTINGS = {
     group: "admin",
     doc: "Port for health, metrics and the API. 0 chooses a free one.",
     default: 3001,
+  },
+  apiKeysFile: {
+    name: "api-keys-file",
+    kind: path(),
+    group: "admin",
+    doc: "File of API keys for the admin port, a line each: `name:scope,scope:key`, the scopes publish, read and admin. Read again on SIGHUP.",
+    derived: "no key is asked for",
+  },
+  adminInsecure: {
+    name: "admin-insecure",
+    kind: flag(),
+    group: "admin",
+    doc: "Let --admin-host be beyond this machine without keys, such as behind a proxy that asks for a login.",
+    default: false,
   },
   bus: {
     name: "bus",

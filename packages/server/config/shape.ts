@@ -36,6 +36,9 @@ export interface Config {
   readonly admin: {
     readonly host: string;
     readonly port: number;
+    /** Path of the file, because it is read again. Absent: no key is asked for. */
+    readonly apiKeysFile?: string;
+    readonly insecure: boolean;
   };
   readonly bus: {
     readonly url: string;
