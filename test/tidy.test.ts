@@ -14,7 +14,8 @@ const SOURCES = new Map(FILES.map((file) => [file, read(file)]));
 
 /** What each package may import of the others. */
 const PACKAGES: Readonly<Record<string, readonly string[]>> = {
-  cli: ["server", "client", "protocol"],
+  cli: ["server", "client", "protocol", "loadtest"],
+  loadtest: ["server", "client", "protocol"],
   server: ["protocol"],
   client: ["protocol"],
   protocol: [],
@@ -46,6 +47,7 @@ const ENTRY_POINTS = [
   "packages/cli/endWithLauncher.ts",
   "packages/server/shardMain.ts",
   "packages/client/client.ts",
+  "packages/loadtest/socketPool.ts",
 ];
 
 /** Code that only tests run, under names that do not say so. */
