@@ -46,7 +46,7 @@ export async function startInstance(
   const logging = collectLines(child.stderr, (line) => log.push(line));
   const url = await new Promise<string>((resolve, reject) => {
     void collectLines(child.stdout, (line) => {
-      const found = /clients +(ws:\S+)/.exec(line)?.[1];
+      const found = /clients +(wss?:\S+)/.exec(line)?.[1];
       if (found !== undefined) resolve(found);
       // Such an instance refuses clients at this address.
       else if (/clients +none/.test(line)) resolve(`ws://127.0.0.1:${options.port ?? 0}/ws`);

@@ -1,10 +1,12 @@
 // A whole instance with everything that is secret: who gets in, what is read again, and that no secret is ever told.
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { makeToken, SECRET } from "../packages/server/auth/tokens.fixture.ts";
 import { startInstance, type TestInstance } from "./instance.fixture.ts";
+import { makeCertificates } from "./services/certificates.ts";
+import { connectTrusting, fingerprintAt } from "./services/tlsPeer.ts";
 
 const READER = "reader-key-0123456789abcdef";
 const LATER = "later-key-0123456789abcdef";
@@ -27,9 +29,8 @@ afterAll(async () => {
 const readMetrics = (key: string) =>
   fetch(`${instance.admin}/metrics`, { headers: { "X-Api-Key": key } }).then(({ status }) => status);
 
-async function logged(text: string): Promise<void> {
-  while (!instance.log.some((line) => line.includes(text)))
-    await new Promise((resolve) => setImmediate(resolve));
+async function logged(text: string, by = instance): Promise<void> {
+  while (!by.log.some((line) => line.includes(text))) await new Promise((resolve) => setImmediate(resolve));
 }
 
 test("an instance with a secret asks for tokens, in whatever way they come", async () => {
@@ -76,3 +77,55 @@ test("nothing secret is in the log, at its most talkative", async () => {
     expect(text).not.toContain(secret);
   }
 });
+
+test("SIGHUP shows the new certificate at all shards; clients stay, and no key is in the log", async () => {
+  const identities = ["a", "b"].map((name) => {
+    mkdirSync(join(directory, name));
+    return makeCertificates(join(directory, name)).server;
+  });
+  const [cert, key] = [join(directory, "cert.pem"), join(directory, "key.pem")];
+  const write = (identity: { readonly cert: string; readonly key: string } | undefined) => {
+    writeFileSync(cert, identity?.cert ?? "");
+    writeFileSync(key, identity?.key ?? "");
+  };
+  write(identities[0]);
+  const flags = ["--tls-cert", cert, "--tls-key", key, "--shards", "2", "--log-level", "trace"];
+  const encrypted = await startInstance(flags);
+  try {
+    const port = Number(new URL(encrypted.url).port);
+    const before = await fingerprintAt(port);
+    const sockets = Array.from({ length: 8 }, () => connectTrusting(encrypted.url));
+    await Promise.all(
+      sockets.map(
+        (socket) => new Promise((resolve) => socket.addEventListener("message", resolve, { once: true })),
+      ),
+    );
+    let closed = 0;
+    for (const socket of sockets) socket.addEventListener("close", () => closed++);
+    writeFileSync(key, identities[1]?.key ?? "");
+    process.kill(encrypted.pid, "SIGHUP");
+    await logged("the certificate stays as it was", encrypted);
+    expect(await fingerprintAt(port)).toBe(before);
+    write(identities[1]);
+    process.kill(encrypted.pid, "SIGHUP");
+    await logged("certificate read again", encrypted);
+    // The shards hear of it one by one; a handshake in that very moment may be reset, and is made again.
+    for (let inRow = 0; inRow < 30; ) {
+      const seen = await fingerprintAt(port).catch(() => before);
+      inRow = seen === before ? 0 : inRow + 1;
+    }
+    const answered = sockets.map(
+      (socket) => new Promise((resolve) => socket.addEventListener("message", resolve, { once: true })),
+    );
+    for (const socket of sockets) socket.send('{"type":"ping","id":1}');
+    await Promise.all(answered);
+    expect(closed).toBe(0);
+    for (const socket of sockets) socket.close();
+    const text = encrypted.log.join("\n");
+    expect(text).toMatch(/read again/);
+    for (const secret of identities.map(({ key }) => key.split("\n")[3] ?? ""))
+      expect(text).not.toContain(secret);
+  } finally {
+    await encrypted.end();
+  }
+}, 60_000);

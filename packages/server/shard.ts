@@ -11,7 +11,7 @@ import { CpuShare } from "./cpuShare.ts";
 import { Admission } from "./gateway/admission.ts";
 import type { ConnectionContext, ConnectionCounters } from "./gateway/connection.ts";
 import { RateLimit } from "./gateway/rateLimit.ts";
-import { Gateway } from "./gateway/websocket.ts";
+import { Gateway, type TlsIdentity } from "./gateway/websocket.ts";
 import { type HealthReport, withoutClients } from "./health.ts";
 import { Hub } from "./hub/hub.ts";
 import { IngestHalf } from "./ingest.ts";
@@ -98,6 +98,7 @@ export class Shard {
     this.#gateway = new Gateway({
       host: config.gateway.host,
       port: start.port,
+      tls: start.tls,
       instance: config.instance.id,
       shard,
       messageBytesMax: config.limits.messageBytesMax,
@@ -212,6 +213,14 @@ export class Shard {
   setPermits({ number, clients }: Permits): void {
     this.#permitsNumber = number;
     this.#admission.permits = clients;
+  }
+
+  setTls(tls: TlsIdentity): void {
+    try {
+      this.#gateway.setTls(tls);
+    } catch (error) {
+      this.#logger.error({ err: error }, "the new certificate can not be used; the old one stays");
+    }
   }
 
   setHealth(report: HealthReport): void {

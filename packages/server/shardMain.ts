@@ -50,6 +50,9 @@ process.on("message", (message: ToShard) => {
     case "permits":
       shard?.setPermits(message.permits);
       return;
+    case "tls":
+      shard?.setTls(message.tls);
+      return;
     case "health":
       shard?.setHealth(message.report);
       return;

@@ -26,6 +26,7 @@ import { LocalServices } from "./supervisor/localServices.ts";
 import { PermitBook } from "./supervisor/permits.ts";
 import { probePort } from "./supervisor/portProbe.ts";
 import { LOOK_MS, ShardProcess } from "./supervisor/shardProcess.ts";
+import { TlsFiles } from "./supervisor/tlsFiles.ts";
 import { TopicPublisher } from "./supervisor/topicPublisher.ts";
 import { VERSION } from "./version.ts";
 
@@ -51,6 +52,8 @@ async function startProblem(config: Config, logger: Logger): Promise<string | un
   if (files !== undefined) return files;
   const keysFault = admin.apiKeysFile === undefined ? undefined : new ApiKeysFile(admin.apiKeysFile).fault;
   if (keysFault !== undefined) return keysFault;
+  const tlsFault = gateway.tls === undefined ? undefined : new TlsFiles(gateway.tls).fault;
+  if (tlsFault !== undefined) return tlsFault;
   const taken =
     (await probePort("--port", gateway.host, gateway.port)) ??
     (await probePort("--admin-port", admin.host, admin.port));
@@ -79,6 +82,8 @@ class Supervisor {
   readonly #shards: ShardProcess[] = [];
   readonly #permits: PermitBook;
   readonly #guard: AdminGuard;
+  #tls: TlsFiles | undefined;
+  readonly #reloads = { done: 0, refused: 0 };
   readonly #startedMs = Date.now();
   readonly #boot = crypto.randomUUID();
   readonly #rates = new InstanceRates();
@@ -104,6 +109,7 @@ class Supervisor {
       host: config.admin.host,
       insecure: config.admin.insecure,
     });
+    if (config.gateway.tls !== undefined) this.#tls = new TlsFiles(config.gateway.tls);
     // Unix sockets of this instance's processes; only their owner may reach them.
     this.#directory = mkdtempSync(join(tmpdir(), "shardcast-"));
     this.#local = new LocalServices(config, this.#directory, logger);
@@ -120,6 +126,19 @@ class Supervisor {
     this.#registry = shardMetrics(undefined, [
       ...this.#local.figures,
       ...this.#cluster.figures,
+      {
+        name: "shardcast_reloads_total",
+        help: "Files that were read again on SIGHUP.",
+        kind: "counter",
+        label: "result",
+        read: () => this.#reloads,
+      },
+      {
+        name: "shardcast_tls_certificate_end_seconds",
+        help: "When the certificate of the public port ends, in seconds since 1970; NaN without one.",
+        kind: "gauge",
+        read: () => (this.#tls?.endsMs ?? Number.NaN) / 1000,
+      },
       {
         name: "shardcast_admin_refusals_total",
         help: "Requests to the admin port that were refused.",
@@ -160,7 +179,8 @@ class Supervisor {
     process.on("SIGTERM", onSignal).on("SIGINT", onSignal);
     // Elsewhere it ends the process, as a terminal that is closed means it.
     const onReload = () => this.#reload();
-    if (this.#config.admin.apiKeysFile !== undefined) process.on("SIGHUP", onReload);
+    const { admin: adminConfig, gateway } = this.#config;
+    if (adminConfig.apiKeysFile !== undefined || gateway.tls !== undefined) process.on("SIGHUP", onReload);
     const ticking = setInterval(() => this.#tick(), TICK_MS);
     try {
       this.#local.start();
@@ -182,14 +202,35 @@ class Supervisor {
 
   /** What can not be used leaves what was there: a slip of the pen must lock nobody out, and let nobody in. */
   #reload(): void {
-    const { apiKeysFile } = this.#config.admin;
-    if (apiKeysFile === undefined) return;
-    const { keys, fault } = new ApiKeysFile(apiKeysFile);
+    const { admin, gateway } = this.#config;
+    if (admin.apiKeysFile !== undefined) this.#reloadKeys(admin.apiKeysFile);
+    if (gateway.tls !== undefined) this.#reloadTls(gateway.tls);
+  }
+
+  #reloadKeys(path: string): void {
+    const { keys, fault } = new ApiKeysFile(path);
+    this.#reloads[keys === undefined ? "refused" : "done"] += 1;
     if (keys === undefined) this.#logger.error({ fault }, "the API keys stay as they were");
     else {
       this.#guard.keys = keys;
       this.#logger.info({ keys: keys.size }, "API keys read again");
     }
+  }
+
+  #reloadTls(paths: NonNullable<Config["gateway"]["tls"]>): void {
+    const before = this.#tls?.identity;
+    const files = new TlsFiles(paths);
+    const { identity, fault, endsMs } = files;
+    this.#reloads[identity === undefined ? "refused" : "done"] += 1;
+    if (identity === undefined) {
+      this.#logger.error({ fault }, "the certificate stays as it was");
+      return;
+    }
+    this.#tls = files;
+    // A change of listeners resets handshakes: not for nothing.
+    if (identity.cert === before?.cert && identity.key === before.key) return;
+    for (const shard of this.#shards) shard.setTls(identity);
+    this.#logger.info({ ends: new Date(endsMs ?? 0).toISOString() }, "certificate read again");
   }
 
   async #stop(admin: Bun.Server<undefined> | undefined): Promise<void> {
@@ -218,6 +259,7 @@ class Supervisor {
         busPath: this.#local.busPath,
         logPath: this.#local.logPath,
         permits: this.#permits.start(shard),
+        ...(this.#tls?.identity !== undefined && { tls: this.#tls.identity }),
         positions: this.#positions.all,
       }),
       onReady: (port) => this.#onReady(shard, port),

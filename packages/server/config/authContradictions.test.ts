@@ -54,3 +54,10 @@ test("an admin port that others can reach needs keys, or somebody who says that 
     expect(load(`--admin-host ${host} --admin-insecure`).messages).toEqual([]);
   }
 });
+
+test("a certificate needs its key", () => {
+  expect(load("--tls-cert cert.pem").messages).toEqual(["needs its key"]);
+  expect(load("--tls-key key.pem").messages).toEqual(["needs its cert"]);
+  const tls = { cert: "cert.pem", key: "key.pem" };
+  expect(load("--tls-cert cert.pem --tls-key key.pem").config?.gateway.tls).toEqual(tls);
+});

@@ -8,6 +8,12 @@ const CHECKS_OF_TOKENS = ["jwtAudience", "jwtIssuer", "jwtLeewaySeconds", "token
 const CHECKS_OF_KEY_SETS = ["jwtJwksCacheSeconds", "jwtJwksStaleSeconds"] as const;
 const KEYS = ["jwtSecret", "jwtPublicKey", "jwtJwksUrl"] as const;
 
+export function halfOfAnIdentity({ values: { tlsCert, tlsKey }, origins }: Found): Problem[] {
+  if ((tlsCert === undefined) === (tlsKey === undefined)) return [];
+  const [given, other] = tlsCert === undefined ? ["tlsKey" as const, "cert"] : ["tlsCert" as const, "key"];
+  return [problemAt(origins[given], `needs its ${other}`, `Set --tls-${other} too, or leave it out.`)];
+}
+
 /** Who reaches an admin port without keys can publish and see everything. */
 export function adminBeyondThisMachine({ values, origins }: Found): Problem[] {
   const { adminHost, apiKeysFile, adminInsecure } = values;

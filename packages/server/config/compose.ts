@@ -18,6 +18,8 @@ export function composeConfig(values: ResolvedValues): Config {
     gateway: {
       host: values.host,
       port: values.port,
+      ...(values.tlsCert !== undefined &&
+        values.tlsKey !== undefined && { tls: { cert: values.tlsCert, key: values.tlsKey } }),
       connectionsMax: values.maxConnections,
       allowedOrigins: values.allowedOrigins,
     },

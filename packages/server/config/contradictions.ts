@@ -1,4 +1,4 @@
-import { adminBeyondThisMachine, authContradictions } from "./authContradictions.ts";
+import { adminBeyondThisMachine, authContradictions, halfOfAnIdentity } from "./authContradictions.ts";
 import { canBusEncrypt, hasBusLogin, isNatsBus, isSharedBus } from "./busSchemes.ts";
 import { didYouMean } from "./didYouMean.ts";
 import type { Found } from "./found.ts";
@@ -14,6 +14,7 @@ interface Rule {
 
 const RULES: readonly Rule[] = [
   { compares: ["port", "adminPort"], find: samePort },
+  { compares: ["tlsCert", "tlsKey"], find: halfOfAnIdentity },
   { compares: ["adminHost", "apiKeysFile", "adminInsecure"], find: adminBeyondThisMachine },
   { compares: ["role", "bus"], find: lonelyRole },
   { compares: ["role"], find: ingestWithoutKafka },

@@ -179,6 +179,19 @@ export const SETTINGS = {
     doc: "Clients of the whole instance. `auto` is what the limit of open files lets the shards hold, at most 50000. A number beyond that limit is refused at start.",
     default: "auto",
   },
+  tlsCert: {
+    name: "tls-cert",
+    kind: path(),
+    group: "gateway",
+    doc: "PEM file of the public port's certificate, and of those between it and its authority. Its key belongs to it. Read again on SIGHUP.",
+    derived: "the public port is not encrypted",
+  },
+  tlsKey: {
+    name: "tls-key",
+    kind: path(),
+    group: "gateway",
+    doc: "PEM file of the key of `tls-cert`. Read again on SIGHUP.",
+  },
   allowedOrigins: {
     name: "allowed-origins",
     kind: list(

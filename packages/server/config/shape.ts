@@ -21,6 +21,8 @@ export interface Config {
     readonly host: string;
     /** 0: the first shard chooses and the others follow. */
     readonly port: number;
+    /** Paths of PEM files, because they are read again. Absent: not encrypted. */
+    readonly tls?: { readonly cert: string; readonly key: string };
     /** Of the whole instance. */
     readonly connectionsMax: number;
     /** `*`, or origins such as `https://example.com` and `https://*.example.com`. */

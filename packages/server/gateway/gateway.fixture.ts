@@ -164,7 +164,12 @@ export class RawClient {
     options: { readonly protocols?: string[]; readonly headers?: Record<string, string> } = {},
   ): Promise<RawClient> {
     // The DOM's types stand before the runtime's here, and know no headers.
-    const client = new RawClient(new WebSocket(url, options as unknown as string[]));
+    return await RawClient.over(new WebSocket(url, options as unknown as string[]));
+  }
+
+  /** Resolves once the server has said welcome. */
+  static async over(socket: WebSocket): Promise<RawClient> {
+    const client = new RawClient(socket);
     await client.until(() => client.received.length > 0);
     return client;
   }

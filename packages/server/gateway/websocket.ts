@@ -10,12 +10,20 @@ import { Connection, type ConnectionContext, type SharedContext } from "./connec
 import { ReplayQueue } from "./replayQueue.ts";
 import { StreamWaits } from "./streamWaits.ts";
 
+/** PEM texts. */
+export interface TlsIdentity {
+  readonly cert: string;
+  readonly key: string;
+}
+
 export interface GatewayOptions {
   readonly host: string;
   /** 0 lets the kernel choose; then read `port`. */
   readonly port: number;
   readonly instance: string;
   readonly shard: number;
+  /** Absent: not encrypted. */
+  readonly tls?: TlsIdentity | undefined;
   readonly messageBytesMax: number;
   /** Unsent bytes at which a slow client is cut off (it sees 1006). */
   readonly backpressureBytes: number;
@@ -31,6 +39,12 @@ export interface GatewayOptions {
   readonly health: () => HealthReport;
 }
 
+/**
+ * Listeners whose clients came with an earlier certificate. Each costs a publish of every message, so that the clients
+ * of the oldest are sent away beyond it.
+ */
+const FORMER_LISTENERS_MAX = 4;
+
 /** The transport refuses larger ones. */
 const HTTP_IDLE_SECONDS_MAX = 255;
 
@@ -42,9 +56,10 @@ export class Gateway {
   readonly replays = new ReplayQueue();
   readonly waits = new StreamWaits();
   readonly #options: GatewayOptions;
-  #server: Server<Connection> | undefined;
+  #current: Listener | undefined;
+  /** Closed to new clients, kept while there are old ones. */
+  readonly #former = new Set<Listener>();
   #context: SharedContext | undefined;
-  readonly #connections = new Set<Connection>();
   /**
    * Ended connections by close code; 1006 is a broken connection, or a client that was cut off for slowness. Clients
    * choose codes, and each would be a label of its own in the metrics: those that no standard names count as `other`.
@@ -56,26 +71,49 @@ export class Gateway {
   }
 
   get connections(): number {
-    return this.#connections.size;
+    let count = 0;
+    for (const { clients } of this.#listeners()) count += clients.size;
+    return count;
   }
 
   get port(): number {
-    return this.#server?.port ?? this.#options.port;
+    return this.#current?.server.port ?? this.#options.port;
   }
 
   /** Before `open` nobody listens, so there is nobody to send to. */
   readonly broadcast: Broadcast = (topic, text) => {
-    this.#server?.publish(topic, text);
+    this.#current?.server.publish(topic, text);
+    for (const { server } of this.#former) server.publish(topic, text);
   };
 
   /** Opens the port. `SO_REUSEPORT` lets the kernel spread connections over the shards that share it. */
   open(context: ConnectionContext): void {
-    const { host, port, messageBytesMax, backpressureBytes, idleTimeoutMs, handshakeTimeoutMs } =
-      this.#options;
     this.#context = { ...context, replays: this.replays, waits: this.waits };
-    this.#server = Bun.serve<Connection>({
+    this.#current = this.#listen(this.#options.port, this.#options.tls);
+  }
+
+  /**
+   * Shows another certificate to those who come from now on. The transport can not change it in place: a second listener
+   * takes the port beside the first, which then lets nobody in and keeps its clients. A handshake that waits in
+   * its queue in this moment is reset. Throws where the certificate can not be used, and leaves all as it was.
+   */
+  setTls(tls: TlsIdentity): void {
+    const before = this.#current;
+    if (before === undefined) return;
+    this.#current = this.#listen(this.port, tls);
+    if (before.clients.size > 0) this.#former.add(before);
+    void before.server.stop(false);
+    const [oldest] = this.#former;
+    if (oldest !== undefined && this.#former.size > FORMER_LISTENERS_MAX) sendAway(oldest);
+  }
+
+  #listen(port: number, tls: TlsIdentity | undefined): Listener {
+    const { host, messageBytesMax, backpressureBytes, idleTimeoutMs, handshakeTimeoutMs } = this.#options;
+    const clients = new Set<Connection>();
+    const server = Bun.serve<Connection>({
       hostname: host,
       port,
+      ...(tls !== undefined && { tls }),
       reusePort: true,
       // Bytes that come in do not put this off, so a request that is sent drop by drop ends as well.
       idleTimeout: Math.min(HTTP_IDLE_SECONDS_MAX, Math.ceil(handshakeTimeoutMs / 1000)),
@@ -87,7 +125,9 @@ export class Gateway {
         idleTimeout: Math.min(960, Math.ceil(idleTimeoutMs / 1000)),
         sendPings: true,
         open: (socket) => {
-          this.#connections.add(socket.data);
+          clients.add(socket.data);
+          // Its token may have been checked while the listener was replaced.
+          if (listener !== this.#current) this.#former.add(listener);
           socket.sendText(this.#welcome());
           socket.data.opened(socket);
         },
@@ -105,20 +145,28 @@ export class Gateway {
           const isKnown = code >= STANDARD_CODES.min && code <= STANDARD_CODES.max;
           const label = isKnown || code === CLOSE_CODES.tokenExpired.code ? code : "other";
           this.closes[label] = (this.closes[label] ?? 0) + 1;
-          this.#connections.delete(socket.data);
+          clients.delete(socket.data);
+          if (clients.size === 0) this.#former.delete(listener);
           socket.data.closed();
         },
       },
     });
+    const listener = { server, clients };
+    return listener;
+  }
+
+  *#listeners(): Iterable<Listener> {
+    yield* this.#former;
+    if (this.#current !== undefined) yield this.#current;
   }
 
   /** Sends everybody away, to come back elsewhere, and closes the port. */
   async close(): Promise<void> {
-    for (const { socket } of this.#connections) {
-      socket?.close(CLOSE_CODES.serviceRestart.code, CLOSE_CODES.serviceRestart.reason);
-    }
-    await this.#server?.stop(true);
-    this.#server = undefined;
+    const listeners = [...this.#listeners()];
+    for (const listener of listeners) sendAway(listener);
+    await Promise.all(listeners.map(({ server }) => server.stop(true)));
+    this.#current = undefined;
+    this.#former.clear();
   }
 
   #welcome(): string {
@@ -146,13 +194,13 @@ export class Gateway {
   #upgrade(request: Request, url: URL, server: Server<Connection>): Response | undefined | Promise<Response> {
     const { admission, access } = this.#options;
     // Before the token, because to look at that costs more.
-    const refusal = admission.check(request, this.#connections.size);
+    const refusal = admission.check(request, this.connections);
     if (refusal !== undefined) return refusalResponse(refusal);
     const admitted = access.admit(request, url);
     if (!(admitted instanceof Promise)) return this.#open(request, server, admitted);
     return admitted.then((found) => {
       // Others came meanwhile.
-      const late = admission.check(request, this.#connections.size);
+      const late = admission.check(request, this.connections);
       if (late !== undefined) return refusalResponse(late);
       // After an upgrade the transport looks at no answer, but its type wants one of a promise.
       return this.#open(request, server, found) ?? new Response(null);
@@ -177,6 +225,17 @@ export class Gateway {
       { error: { code: "upgrade_required", message: "connect to /ws with a WebSocket" } },
       { status: 426, headers: { Upgrade: "websocket" } },
     );
+  }
+}
+
+interface Listener {
+  readonly server: Server<Connection>;
+  readonly clients: Set<Connection>;
+}
+
+function sendAway({ clients }: Listener): void {
+  for (const { socket } of clients) {
+    socket?.close(CLOSE_CODES.serviceRestart.code, CLOSE_CODES.serviceRestart.reason);
   }
 }
 

@@ -1,5 +1,5 @@
-import { readFileSync } from "node:fs";
 import { ApiKeys } from "../auth/apiKeys.ts";
+import { readTextFile } from "./textFile.ts";
 
 /** What the file of API keys holds now. */
 export class ApiKeysFile {
@@ -8,16 +8,9 @@ export class ApiKeysFile {
   readonly fault: string | undefined;
 
   constructor(path: string) {
-    let text: string;
-    try {
-      text = readFileSync(path, "utf8");
-    } catch (error) {
-      const code = error instanceof Error && "code" in error ? String(error.code) : "unknown";
-      this.fault = `--api-keys-file: ${path} cannot be read (${code}); correct the path or its rights`;
-      return;
-    }
-    const parsed = ApiKeys.parse(text);
+    const file = readTextFile("--api-keys-file", path);
+    const parsed = "fault" in file ? file : ApiKeys.parse(file.text);
     if (parsed instanceof ApiKeys) this.keys = parsed;
-    else this.fault = `--api-keys-file: ${path}: ${parsed.fault}`;
+    else this.fault = "fault" in file ? file.fault : `--api-keys-file: ${path}: ${parsed.fault}`;
   }
 }

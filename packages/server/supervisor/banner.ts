@@ -14,7 +14,7 @@ const STANDARD: InstanceUrls = { clients: "ws://127.0.0.1:3000/ws", admin: "http
 /** `port` is the public one as it came out, where 0 was configured. */
 export function instanceUrls({ gateway, admin }: Config, port: number): InstanceUrls {
   return {
-    clients: `ws://${hostToName(gateway.host)}:${port}/ws`,
+    clients: `${gateway.tls === undefined ? "ws" : "wss"}://${hostToName(gateway.host)}:${port}/ws`,
     admin: `http://${hostToName(admin.host)}:${admin.port}`,
   };
 }

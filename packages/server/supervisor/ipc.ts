@@ -1,4 +1,5 @@
 import type { Config } from "../config/shape.ts";
+import type { TlsIdentity } from "../gateway/websocket.ts";
 import type { HealthReport } from "../health.ts";
 import type { Permits } from "./permits.ts";
 
@@ -13,6 +14,8 @@ export interface ShardStart {
   readonly busPath: string;
   readonly logPath: string;
   readonly permits: Permits;
+  /** Certificate and key of the public port, as their files hold them now. Absent: not encrypted. */
+  readonly tls?: TlsIdentity;
   /** How far this instance has read each stream: where a shard begins whose log is away at its start. */
   readonly positions: StreamPositions;
 }
@@ -22,6 +25,7 @@ export type StreamPositions = ReadonlyArray<readonly [streamId: string, next: nu
 export type ToShard =
   | { readonly type: "start"; readonly start: ShardStart }
   | { readonly type: "permits"; readonly permits: Permits }
+  | { readonly type: "tls"; readonly tls: TlsIdentity }
   | { readonly type: "health"; readonly report: HealthReport }
   | { readonly type: "ask"; readonly id: number; readonly question: Question }
   | { readonly type: "stop" };

@@ -1,4 +1,5 @@
 import type { Logger } from "pino";
+import type { TlsIdentity } from "../gateway/websocket.ts";
 import type { HealthReport, ShardHealth } from "../health.ts";
 import type { FromShard, Question, ShardStart, ShardStats, StreamPositions, ToShard } from "./ipc.ts";
 import type { Permits } from "./permits.ts";
@@ -94,6 +95,10 @@ export class ShardProcess {
 
   setPermits(permits: Permits): void {
     this.#send({ type: "permits", permits });
+  }
+
+  setTls(tls: TlsIdentity): void {
+    this.#send({ type: "tls", tls });
   }
 
   tellHealth(report: HealthReport): void {

@@ -1,0 +1,69 @@
+// The public port with TLS, and a certificate that changes while clients are there.
+import { afterAll, afterEach, expect, test } from "bun:test";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { makeCertificates } from "../../../test/services/certificates.ts";
+import { connectTrusting, fingerprintAt } from "../../../test/services/tlsPeer.ts";
+import { gatewayFixture, RawClient } from "./gateway.fixture.ts";
+
+const open: Array<{ close(): unknown }> = [];
+const directory = mkdtempSync(join(tmpdir(), "shardcast-tls-"));
+const identity = () => makeCertificates(mkdtempSync(join(directory, "c"))).server;
+const first = identity();
+const second = identity();
+
+afterEach(async () => {
+  for (const each of open.splice(0).reverse()) await each.close();
+});
+afterAll(() => rmSync(directory, { recursive: true, force: true }));
+
+function start() {
+  const fixture = gatewayFixture({ gateway: { tls: first } });
+  open.push(fixture);
+  const connect = async () => {
+    const client = await RawClient.over(connectTrusting(fixture.url.replace("ws:", "wss:")));
+    open.push(client);
+    await client.ask({ type: "subscribe", id: 1, channels: ["a"] });
+    return client;
+  };
+  return { ...fixture, connect };
+}
+
+test("a new certificate is shown to new clients, and old ones stay and miss nothing", async () => {
+  const { gateway, connect, publish } = start();
+  const before = await fingerprintAt(gateway.port);
+  const old = await connect();
+  publish("a", 1);
+  gateway.setTls(second);
+  publish("a", 2);
+  const after = await fingerprintAt(gateway.port);
+  expect(after).not.toBe(before);
+  for (let i = 0; i < 20; i++) expect(await fingerprintAt(gateway.port)).toBe(after);
+  const young = await connect();
+  publish("a", 3);
+  await old.until(() => old.data.length >= 3);
+  await young.until(() => young.data.length >= 1);
+  expect([old.data, young.data]).toEqual([[1, 2, 3], [3]]);
+  expect(gateway.connections).toBe(2);
+});
+
+test("a certificate that can not be used leaves the port as it was", async () => {
+  const { gateway, connect } = start();
+  const before = await fingerprintAt(gateway.port);
+  expect(() => gateway.setTls({ cert: "nothing", key: "nothing" })).toThrow();
+  expect(await fingerprintAt(gateway.port)).toBe(before);
+  await connect();
+});
+
+test("clients of the oldest of many certificates are sent away to come back", async () => {
+  const { gateway, connect } = start();
+  const clients: RawClient[] = [];
+  for (let i = 0; i < 6; i++) {
+    clients.push(await connect());
+    gateway.setTls(i % 2 === 0 ? second : first);
+  }
+  const [oldest] = clients;
+  expect([await oldest?.closed(), await clients[1]?.closed()]).toEqual([1012, 1012]);
+  for (const client of clients.slice(2)) await client.ask({ type: "ping", id: 5 });
+});
