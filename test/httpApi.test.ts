@@ -2,7 +2,6 @@ import { afterAll, describe, expect, test } from "bun:test";
 import { startInstance, type TestInstance } from "./instance.fixture.ts";
 import { kafkaAvailable, sharedKafka } from "./services/kafka.ts";
 import { KafkaFixture } from "./services/kafkaFixture.ts";
-import { redisAvailable, startRedis } from "./services/redis.ts";
 
 const TEST_MS = 150_000;
 const FLAGS = ["--shards", "1", "--max-connections", "10"];
@@ -53,24 +52,6 @@ describe.skipIf(!kafkaAvailable())("with Kafka", () => {
       const topic = `missing-${crypto.randomUUID().slice(0, 8)}`;
       const instance = await startInstance([...FLAGS, ...(await kafkaFlags()), "--publish-topic", topic]);
       await expectRefusal(instance, 503, "publish_topic_missing");
-    },
-    TEST_MS,
-  );
-});
-
-describe.skipIf(!kafkaAvailable() || !redisAvailable())("with a shared bus", () => {
-  test(
-    "a publish without a topic is refused: no other instance could read it again",
-    async () => {
-      const redis = await startRedis();
-      try {
-        const prefix = `test-${crypto.randomUUID().slice(0, 8)}`;
-        const bus = ["--bus", redis.url, "--bus-prefix", prefix];
-        const instance = await startInstance([...FLAGS, ...(await kafkaFlags()), ...bus]);
-        await expectRefusal(instance, 409, "no_publish_topic");
-      } finally {
-        await redis.stop();
-      }
     },
     TEST_MS,
   );

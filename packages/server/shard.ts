@@ -2,10 +2,12 @@ import { MARK_TOO_LONG } from "@shardcast/protocol/mark";
 import type { Logger } from "pino";
 import { type Figure, shardMetrics } from "./admin/shardMetrics.ts";
 import { type Authentication, openAuthentication } from "./auth/open.ts";
+import type { BroadcastBus } from "./bus/bus.ts";
 import { FrameError } from "./bus/frame.ts";
 import { decodeFrame } from "./bus/frameCodec.ts";
 import { openBus } from "./bus/open.ts";
 import { ProbedBus } from "./bus/probed.ts";
+import { isSharedBus } from "./config/busSchemes.ts";
 import type { Config } from "./config/shape.ts";
 import { CpuShare } from "./cpuShare.ts";
 import { Admission } from "./gateway/admission.ts";
@@ -59,6 +61,8 @@ export class Shard {
   readonly #resumeReads: BoundedReads;
   readonly #nearbyReads: NearbyReads;
   readonly #bus: ProbedBus;
+  /** With a shared bus, what instances keep in their memories comes by the supervisor. */
+  readonly #instanceBus: BroadcastBus | undefined;
   readonly #cpu = new CpuShare();
   readonly #assembler: Assembler;
   readonly #watch: StreamWatch;
@@ -121,7 +125,7 @@ export class Shard {
       // A client sends its mark back in one message, beside the channels that it is for.
       { markCharactersMax: Math.floor(config.limits.messageBytesMax * 0.75) },
     );
-    this.#log = openLog(config, start.logPath, (streamId, record) => {
+    this.#log = openLog(config, { own: start.logPath, peers: start.peerLogPath }, (streamId, record) => {
       const routed = router(streamId, record);
       return isUnroutable(routed) ? undefined : routed;
     });
@@ -131,6 +135,9 @@ export class Shard {
       bus: openBus(config.bus, start.busPath, "frames", (problem) => logger.warn(`the bus: ${problem}`)),
       onStale: (reason) => logger.error(`${reason}: connecting anew`),
     });
+    if (isSharedBus(config.bus.url) && this.#servesClients) {
+      this.#instanceBus = openBus({ url: "local:", prefix: config.bus.prefix }, start.busPath, "log");
+    }
     this.#watch = new StreamWatch({
       log: this.#log,
       warmRecordsMax: WARM_RECORDS_MAX,
@@ -164,9 +171,9 @@ export class Shard {
     this.#assembler = new Assembler({
       log: this.#log,
       deliver: (streamId, publications, through) => this.#hub.deliver(streamId, publications, through),
-      gap: (streamId, after, through, reason) => {
+      gap: (streamId, after, through, reason, isEndUnknown) => {
         logger.warn({ streamId, after, through, reason }, "gap: this stretch can not be had any more");
-        this.#hub.gap(streamId, after, through, reason);
+        this.#hub.gap(streamId, after, through, reason, isEndUnknown);
       },
       forget: (streamId) => {
         this.#hub.forget(streamId);
@@ -271,6 +278,7 @@ export class Shard {
     await this.#gateway.close();
     this.#watch.close();
     this.#assembler.close();
+    await this.#instanceBus?.close();
     await this.#bus.close();
     await this.#log.close();
   }
@@ -279,6 +287,7 @@ export class Shard {
   async #follow(): Promise<void> {
     const warm = this.#watch.begin();
     await this.#watch.listed;
+    await this.#instanceBus?.subscribe((bytes) => this.#onFrame(bytes));
     await this.#bus.subscribe((bytes) => this.#onFrame(bytes));
     this.#expiry = setInterval(() => this.#hub.history.expire(), 1000);
     // Without Kafka a shard serves what it has, says so, and catches up: neither may hold its clients hostage.

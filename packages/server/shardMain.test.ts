@@ -37,6 +37,7 @@ async function runShard(streams: readonly LogStream[]): Promise<FromShard[]> {
     port: 0,
     busPath,
     logPath,
+    peerLogPath: logPath,
     permits: { number: 0, clients: 1 },
     positions: [],
   };

@@ -10,6 +10,7 @@ import { AdminGuard } from "./auth/adminGuard.ts";
 import { openBus } from "./bus/open.ts";
 import { type Announcement, agreedSettings } from "./cluster/announcement.ts";
 import { ClusterMember } from "./cluster/clusterMember.ts";
+import { logKind, logPromise } from "./config/logKind.ts";
 import type { Config } from "./config/shape.ts";
 import type { HealthReport } from "./health.ts";
 import { checkKafka } from "./kafka/check.ts";
@@ -41,6 +42,8 @@ export async function runSupervisor(config: Config, command: string): Promise<nu
     logger.fatal(problem);
     return 1;
   }
+  const promise = logPromise(config);
+  if (promise !== undefined) logger.warn(promise);
   const supervisor = new Supervisor(config, logger, command);
   return await supervisor.run();
 }
@@ -258,6 +261,7 @@ class Supervisor {
         port: this.#port,
         busPath: this.#local.busPath,
         logPath: this.#local.logPath,
+        peerLogPath: this.#local.peerLogPath,
         permits: this.#permits.start(shard),
         ...(this.#tls?.identity !== undefined && { tls: this.#tls.identity }),
         positions: this.#positions.all,
@@ -315,6 +319,7 @@ class Supervisor {
       nowMs: performance.now(),
       clusterBus: this.#cluster.busState,
       clusterProblems: this.#cluster.problems.map(({ message }) => message),
+      log: logKind(this.#config),
     });
   }
 

@@ -94,7 +94,6 @@ describe("publishing", () => {
   });
 
   test.each([
-    ["no_publish_topic", 409],
     ["publish_topic_missing", 503],
     ["unavailable", 503],
   ] as const)("that fails with %s is answered %d", async (code, status) => {

@@ -17,8 +17,6 @@ export interface Published {
 export const STATUSES = {
   bad_request: 400,
   channel_invalid: 400,
-  /** The instance has no log of its own that others could read, and no topic to publish to. */
-  no_publish_topic: 409,
   payload_too_large: 413,
   /** Kafka does not have the topic to publish to. */
   publish_topic_missing: 503,

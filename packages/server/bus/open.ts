@@ -17,8 +17,8 @@ export interface BusConfig {
   readonly natsCredentials?: string;
 }
 
-/** What travels: the publications of streams between shards, or the announcements of instances. */
-export type BusTraffic = "frames" | "cluster";
+/** What travels: publications of streams, announcements of instances, or what those keep in their memories. */
+export type BusTraffic = "frames" | "cluster" | "log";
 
 /**
  * The bus that the configuration names. Only this file and tests know the drivers. `onProblem` is told why a bus is not

@@ -18,8 +18,6 @@ const RULES: readonly Rule[] = [
   { compares: ["adminHost", "apiKeysFile", "adminInsecure"], find: adminBeyondThisMachine },
   { compares: ["role", "bus"], find: lonelyRole },
   { compares: ["role"], find: ingestWithoutKafka },
-  { compares: ["bus"], find: sharedBusWithoutLog },
-  { compares: ["bus", "demo"], find: demoOnSharedBus },
   { compares: ["bus", "busCa", "busUsername", "busPassword"], find: busConnection },
   { compares: ["bus", "busUsername", "busPassword", "busToken", "busNatsCreds"], find: busLogins },
   { compares: ["role", "demo"], find: gatewayWithDemo },
@@ -66,19 +64,6 @@ function lonelyRole({ values: { role, bus }, origins }: Found): Problem[] {
 function ingestWithoutKafka({ values: { role }, origins }: Found): Problem[] {
   if (role !== "ingest" || isGiven(origins.kafkaBrokers)) return [];
   return [problemAt(origins.role, "ingest has nothing to read without Kafka", "Set --kafka-brokers too.")];
-}
-
-/** What a shared bus loses is read again from a log that all instances share. */
-function sharedBusWithoutLog({ values: { bus }, origins }: Found): Problem[] {
-  if (!isSharedBus(bus) || isGiven(origins.kafkaBrokers)) return [];
-  const message = "instances that share a bus need a log that they share too, which is Kafka";
-  return [problemAt(origins.bus, message, "Set --kafka-brokers and --kafka-topics, or use --bus local:.")];
-}
-
-function demoOnSharedBus({ values: { bus, demo }, origins }: Found): Problem[] {
-  if (!demo || !isSharedBus(bus)) return [];
-  const message = "the demo feed lives in the memory of one instance, and others could not read it again";
-  return [problemAt(origins.demo, message, "Leave it out, or use --bus local:.")];
 }
 
 function busConnection({ values: { bus }, origins }: Found): Problem[] {

@@ -91,16 +91,6 @@ test("a config file that is not there is refused", () => {
 });
 
 test.each<[string, string[], string[]]>([
-  [
-    "a shared bus without Kafka",
-    ["--bus=redis://bus:6379"],
-    ["--bus: instances that share a bus need a log that they share too, which is Kafka"],
-  ],
-  [
-    "the demo feed on a shared bus",
-    [...KAFKA, "--bus=redis://bus:6379", "--demo"],
-    ["--demo: the demo feed lives in the memory of one instance, and others could not read it again"],
-  ],
   ["topics without brokers", ["--kafka-topics=a"], ["--kafka-topics: has no effect without brokers"]],
   ["brokers without topics", BROKERS, ["--kafka-brokers: there is no topic to read"]],
   [

@@ -67,7 +67,7 @@ export class Replay {
       const isCutBack =
         slot === undefined
           ? this.#hub.rewritten.makesUncertain(streamId, next)
-          : slot !== this.#hub.slot(streamId);
+          : slot.isEndUnknown || slot !== this.#hub.slot(streamId);
       if (isCutBack) return false;
     }
     return true;

@@ -43,7 +43,14 @@ export class History {
 
   /** A stream's place in this history. A stream that begins a new epoch gets a new slot: old entries never answer. */
   openSlot(streamId: string, next: number): StreamSlot {
-    const slot: StreamSlot = { index: this.#slots.length, streamId, next, floor: next, gone: false };
+    const slot: StreamSlot = {
+      index: this.#slots.length,
+      streamId,
+      next,
+      floor: next,
+      gone: false,
+      isEndUnknown: false,
+    };
     this.#slots.push(slot);
     return slot;
   }
@@ -283,6 +290,8 @@ export interface StreamSlot {
   floor: number;
   /** The log knows the stream no more. */
   gone: boolean;
+  /** It died with the instance that had it: more may have been in it, so that nobody resumes from it. */
+  isEndUnknown: boolean;
 }
 
 /**

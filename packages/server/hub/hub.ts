@@ -85,6 +85,7 @@ export class Hub {
     slot.next = through + 1;
     if (someAreAhead) this.ahead.reached(streamId, slot.next);
     slot.gone = false;
+    slot.isEndUnknown = false;
     this.#mark = undefined;
   }
 
@@ -93,7 +94,7 @@ export class Hub {
    * stretch nobody knows any more, and a stream may feed a channel that it has never fed (partitions were added, keys
    * have moved, its log was cut back and filled anew).
    */
-  gap(streamId: string, after: number, through: number, reason: GapReason): void {
+  gap(streamId: string, after: number, through: number, reason: GapReason, isEndUnknown = false): void {
     let slot = this.#slotOf(streamId);
     this.counters.gaps += 1;
     const stretch = JSON.stringify({
@@ -117,6 +118,7 @@ export class Hub {
     slot.next = through + 1;
     slot.floor = through + 1;
     slot.gone = reason === "gone";
+    slot.isEndUnknown = isEndUnknown;
     if (slot.gone) this.#goneAtMs.set(streamId, this.#now());
     this.#mark = undefined;
   }

@@ -47,11 +47,13 @@ export class CompositeLog implements StreamLog {
     const owner = this.#owners.get(request.streamId) ?? (await this.#find(request.streamId));
     if (owner !== undefined) return await owner.read(request);
     // Each log says by itself when a stream that it does not know is gone: Kafka waits for brokers that only start.
+    let gone: RangeResult = { kind: "gone" };
     for (const log of this.#logs) {
       const result = await log.read(request);
       if (result.kind !== "gone") return result;
+      if (result.isEndUnknown === true) gone = result;
     }
-    return { kind: "gone" };
+    return gone;
   }
 
   async close(): Promise<void> {

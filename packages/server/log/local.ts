@@ -10,6 +10,11 @@ export interface EmbeddedLogOptions {
   readonly bytesMax: number;
   /** Builds what clients will see. Injected, because the log does not know routing. */
   readonly envelope: EnvelopeBuilder;
+  /**
+   * The stream is told of only when something is in it: where all that is published goes elsewhere, no client's mark
+   * needs to name it.
+   */
+  readonly hidesEmpty?: boolean;
 }
 
 export interface EmbeddedMessage {
@@ -40,6 +45,7 @@ export class EmbeddedLog implements StreamLog {
   readonly #bytesMax: number;
   readonly #segmentBytes: number;
   readonly #envelope: EnvelopeBuilder;
+  readonly #hidesEmpty: boolean;
   /** Oldest first, without holes between them. */
   readonly #segments: LogSegment[] = [];
   #bytes = 0;
@@ -50,6 +56,7 @@ export class EmbeddedLog implements StreamLog {
     this.#bytesMax = options.bytesMax;
     this.#segmentBytes = Math.min(SEGMENT_BYTES_MAX, Math.ceil(options.bytesMax / SEGMENTS));
     this.#envelope = options.envelope;
+    this.#hidesEmpty = options.hidesEmpty ?? false;
   }
 
   /** Bytes held, never more than `bytesMax`. */
@@ -100,6 +107,7 @@ export class EmbeddedLog implements StreamLog {
   }
 
   streams(): Promise<LogStream[]> {
+    if (this.#hidesEmpty && this.#next === 0) return Promise.resolve([]);
     return Promise.resolve([
       { id: this.streamId, name: "embedded/0", earliest: this.earliest, next: this.#next },
     ]);

@@ -77,8 +77,11 @@ export type RangeResult =
    * first.
    */
   | { readonly kind: "truncated"; readonly next: number }
-  /** The log knows no such stream (any more). */
-  | { readonly kind: "gone" };
+  /**
+   * The log knows no such stream (any more). With `isEndUnknown` more may have been in it than anybody has heard of,
+   * and it may come back: its owner was cut off, or has died.
+   */
+  | { readonly kind: "gone"; readonly isEndUnknown?: boolean | undefined };
 
 export class LogError extends Error {
   override readonly name = "LogError";

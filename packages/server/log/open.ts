@@ -7,16 +7,17 @@ import { LocalLogReader } from "./localReader.ts";
 import type { StreamLog } from "./log.ts";
 
 /**
- * Every log of this instance behind one: Kafka's topics and, where the instance is alone, what was published at it. What
- * lives in one instance's memory could not be read again by the others, so with a shared bus there is no such log.
+ * Every log behind one: Kafka's topics, what was published at this instance and, with a shared bus, what was published
+ * at the others. The supervisor serves both memories, each by itself: others may be away while its own never is.
  */
 export function openLog(
   { bus, kafka }: Config,
-  localPath: string,
+  paths: { readonly own: string; readonly peers: string },
   route: (streamId: string, record: SourceRecord) => Publication | undefined,
 ): CompositeLog {
   const logs: StreamLog[] = [];
-  if (!isSharedBus(bus.url)) logs.push(new LocalLogReader({ path: localPath }));
+  logs.push(new LocalLogReader({ path: paths.own }));
+  if (isSharedBus(bus.url)) logs.push(new LocalLogReader({ path: paths.peers }));
   if (kafka !== undefined && kafka.topics.length > 0) {
     logs.push(new KafkaLog({ connection: kafka.connection, topics: kafka.topics, route }));
   }

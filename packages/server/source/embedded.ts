@@ -24,6 +24,8 @@ export interface EmbeddedSourceOptions {
   /** Names this process among all publishers of the cluster; at most 255 bytes. */
   readonly publisher: string;
   readonly timing?: Timing;
+  /** No heads are sent of a stream in which nothing is. */
+  readonly hidesEmpty?: boolean;
 }
 
 export interface EmbeddedSourceStats {
@@ -123,7 +125,8 @@ export class EmbeddedSource {
   #tick(): void {
     this.#cancelHeads = this.#timing.schedule(HEADS_INTERVAL_MS, () => this.#tick());
     this.#flush();
-    const { log, publisher } = this.#options;
+    const { log, publisher, hidesEmpty } = this.#options;
+    if (hidesEmpty && log.next === 0) return;
     const heads = [{ streamId: log.streamId, through: this.#through }];
     void this.#publish(encodeFrame({ kind: "heads", publisher, heads }));
   }

@@ -19,9 +19,16 @@ export interface AssemblerOptions {
   readonly deliver: (streamId: string, publications: readonly Publication[], through: number) => void;
   /**
    * (after, through] can not be had; the stream goes on after `through`. With the reason "truncated" the log ended
-   * before `after`: `through` is less, and a new epoch begins there. With "gone" the stream has ended.
+   * before `after`: `through` is less, and a new epoch begins there. With "gone" the stream has ended; with
+   * `isEndUnknown` there may have been more of it, and where it comes back after all, it goes on after `after`.
    */
-  readonly gap: (streamId: string, after: number, through: number, reason: GapReason) => void;
+  readonly gap: (
+    streamId: string,
+    after: number,
+    through: number,
+    reason: GapReason,
+    isEndUnknown: boolean,
+  ) => void;
   /** A stream that is gone is forgotten: were it there again it would be a new one. */
   readonly forget: (streamId: string) => void;
   /** Asks the log about a stream that only the bus has named; undefined where it knows none. Rejects with `LogError`. */
@@ -478,7 +485,7 @@ export class Assembler {
         else this.#truncated(stream, result.next);
         return;
       case "gone":
-        this.#gone(stream);
+        this.#gone(stream, result.isEndUnknown);
     }
   }
 
@@ -531,7 +538,7 @@ export class Assembler {
     this.#gap(stream, last, "truncated");
   }
 
-  #gone(stream: StreamState): void {
+  #gone(stream: StreamState, isEndUnknown = false): void {
     stream.held.clear();
     stream.mode = "gone";
     stream.calm = false;
@@ -540,7 +547,10 @@ export class Assembler {
     stream.warm = undefined;
     stream.known = Math.max(stream.known, stream.delivered);
     this.#goneIds.add(stream.id);
-    this.#gap(stream, stream.known, "gone");
+    const after = stream.delivered;
+    // What nobody has heard of may be missing as well. Comes its owner back, the stream goes on where it was.
+    this.#gap(stream, isEndUnknown ? stream.known + 1 : stream.known, "gone", isEndUnknown);
+    if (isEndUnknown) stream.delivered = after;
     this.#forgetGone(this.#limits.goneMax);
   }
 
@@ -580,7 +590,7 @@ export class Assembler {
   /** Reading on from `probe` works, or is not needed, behind a stretch that can not be read. */
   #probed(stream: StreamState, probe: number, through: number, result: RangeResult | undefined): void {
     if (result?.kind === "gone") {
-      this.#gone(stream);
+      this.#gone(stream, result.isEndUnknown);
       return;
     }
     const stretch = stream.unreadable;
@@ -629,14 +639,14 @@ export class Assembler {
     }
   }
 
-  #gap(stream: StreamState, through: number, reason: GapReason): void {
+  #gap(stream: StreamState, through: number, reason: GapReason, isEndUnknown = false): void {
     const after = stream.delivered;
     this.#counters.gaps[reason]++;
     stream.delivered = through;
     stream.leaderEpoch = undefined;
     stream.delivering = true;
     try {
-      this.#options.gap(stream.id, after, through, reason);
+      this.#options.gap(stream.id, after, through, reason, isEndUnknown);
     } finally {
       stream.delivering = false;
     }

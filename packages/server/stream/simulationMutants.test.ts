@@ -137,7 +137,7 @@ const MUTANTS: readonly Mutant[] = [
   {
     defect: "a stream's end is not told",
     file: "assemble.ts",
-    from: "this.#gone(stream);\n    }\n  }",
+    from: "this.#gone(stream, result.isEndUnknown);\n    }\n  }",
     to: "}\n  }",
   },
   {

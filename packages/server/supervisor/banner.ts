@@ -1,4 +1,3 @@
-import { isSharedBus } from "../config/busSchemes.ts";
 import type { Config } from "../config/shape.ts";
 import { VERSION } from "../version.ts";
 
@@ -21,18 +20,17 @@ export function instanceUrls({ gateway, admin }: Config, port: number): Instance
 
 /** What a person at the terminal wants to know of an instance that is ready. `command` runs `shardcast` there. */
 export function banner(config: Config, urls: InstanceUrls, command: string): string {
-  const { instance, demo, bus, kafka } = config;
+  const { instance, demo } = config;
   const shards = `${instance.shards} ${instance.shards === 1 ? "shard" : "shards"}`;
   const look = demo.enabled ? "'BTC.*'" : "'<channel>'";
   const servesClients = instance.role !== "ingest";
-  const takesPublishes = kafka?.publishTopic !== undefined || !isSharedBus(bus.url);
   return [
     "",
     `  Shardcast ${VERSION}: instance ${instance.id}, ${shards}`,
     `  clients  ${servesClients ? urls.clients : "none: this instance only ingests"}`,
     `  health   ${urls.admin}/health   metrics  ${urls.admin}/metrics   channels  ${urls.admin}/api/channels`,
     ...(servesClients ? [`  look     ${command} tail ${look}${urlFlag("clients")}`] : []),
-    ...(takesPublishes ? [`  publish  ${command} publish my.news '{"hello":1}'${urlFlag("admin")}`] : []),
+    `  publish  ${command} publish my.news '{"hello":1}'${urlFlag("admin")}`,
     "",
     "",
   ].join("\n");

@@ -46,7 +46,7 @@ function judge(
   ];
   return health.judge({
     ...{ instance: "a", draining: false, connectionsMax: 100, shards, stats, nowMs },
-    ...{ clusterBus: "none", clusterProblems: [] },
+    ...{ clusterBus: "none", clusterProblems: [], log: "kafka" },
     ...state,
   });
 }

@@ -19,6 +19,8 @@ export interface InstanceState {
   readonly clusterBus: string;
   /** What this instance and others contradict each other in. */
   readonly clusterProblems: readonly string[];
+  /** Where the log is: "memories" are those of all instances, which are read over the bus. */
+  readonly log: "memory" | "memories" | "kafka";
 }
 
 /** The oldest undelivered frame is older than this while its shard works without a pause: saturated. */
@@ -83,21 +85,27 @@ export class InstanceHealth {
     return { status: "unhealthy", ...base, message };
   }
 
-  /** The log is asked only by those who need it, so what waits for it is what tells that it is away. */
-  #logCheck({ stats, nowMs }: InstanceState): HealthCheck {
+  /**
+   * The log is asked only by those who need it, so what waits for it is what tells that it is away. Where the instances'
+   * memories are the log, it is away with the bus, for all at once: then nobody could do better.
+   */
+  #logCheck({ stats, nowMs, log }: InstanceState): HealthCheck {
     const waiting = most(stats, (shard) => shard.streamsWaitingForLog);
     const isCutOff = (shard: ShardStats | undefined): boolean =>
-      shard !== undefined && shard.busState !== "connected" && shard.streamsWaitingForLog > 0;
+      log !== "memories" &&
+      shard !== undefined &&
+      shard.busState !== "connected" &&
+      shard.streamsWaitingForLog > 0;
     const ready = stats.filter((shard) => shard !== undefined);
     if (ready.length > 0 && ready.every(isCutOff)) this.#cutOffMs ??= nowMs;
     else this.#cutOffMs = undefined;
-    if (waiting === 0) return { status: "ok", value: "reachable" };
+    if (waiting === 0) return { status: "ok", value: `reachable (${LOG_NAMES[log]})` };
     const isOver = this.#cutOffMs !== undefined && nowMs - this.#cutOffMs > CUT_OFF_GRACE_MS;
     const status: HealthStatus = isOver ? "unhealthy" : "degraded";
     const message = isOver
       ? "cut off from bus and log: another instance may reach them"
       : `${waiting} stream(s) wait for a log that does not answer`;
-    return { status, value: "unreachable", message };
+    return { status, value: `unreachable (${LOG_NAMES[log]})`, message };
   }
 
   #gapsCheck({ stats, nowMs }: InstanceState): HealthCheck {
@@ -113,6 +121,7 @@ export class InstanceHealth {
   }
 }
 
+const LOG_NAMES = { memory: "memory", memories: "memory of each instance", kafka: "Kafka" } as const;
 const BUS_MESSAGE = "delivery goes on from the log alone";
 const KEYS_MESSAGE =
   "the keys of tokens can not be fetched: `stale` ones still hold, with none (`away`) tokens are refused";

@@ -13,6 +13,8 @@ export interface ShardStart {
   readonly port: number;
   readonly busPath: string;
   readonly logPath: string;
+  /** Of what other instances keep in their memories; served with a shared bus. */
+  readonly peerLogPath: string;
   readonly permits: Permits;
   /** Certificate and key of the public port, as their files hold them now. Absent: not encrypted. */
   readonly tls?: TlsIdentity;

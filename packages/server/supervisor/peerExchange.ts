@@ -1,0 +1,170 @@
+import type { Logger } from "pino";
+import type { Figure } from "../admin/shardMetrics.ts";
+import type { ReconnectableBus } from "../bus/bus.ts";
+import { type Frame, FrameError } from "../bus/frame.ts";
+import { decodeFrame } from "../bus/frameCodec.ts";
+import { ProbedBus } from "../bus/probed.ts";
+import { SYSTEM_TIMING } from "../bus/timing.ts";
+import type { EmbeddedLog } from "../log/local.ts";
+import { PeerAnswers } from "../log/peerAnswers.ts";
+import { decodePeerMessage, encodePeerMessage, isPeerMessage, type PeerMessage } from "../log/peerMessage.ts";
+import { PeerLog } from "../log/peers.ts";
+
+export interface PeerExchangeOptions {
+  /** Carries what instances keep in their memories, and nothing else: Kafka's frames have one of their own. */
+  readonly bus: ReconnectableBus;
+  readonly log: EmbeddedLog;
+  /** Of this instance's stream, for people. */
+  readonly name: string;
+  /** An empty stream is told of as well: without Kafka every client's mark names it. */
+  readonly tellsEmpty: boolean;
+  /** Hands a frame of another instance to this one's shards. */
+  readonly forward: (frame: Uint8Array) => void;
+  readonly logger: Logger;
+}
+
+const TELL_MS = 1_000;
+/** Any number of instances may ask who is there; they are answered together. */
+const TELL_AGAIN_MS = 100;
+
+/** What this instance and the others tell each other about the logs in their memories, over the shared bus. */
+export class PeerExchange {
+  readonly peers: PeerLog;
+  readonly #options: PeerExchangeOptions;
+  readonly #bus: ProbedBus;
+  readonly #answers: PeerAnswers;
+  #telling: Timer | undefined;
+  #toldMs = Number.NEGATIVE_INFINITY;
+  #malformed = 0;
+  #refused = 0;
+
+  constructor(options: PeerExchangeOptions) {
+    this.#options = options;
+    this.#bus = new ProbedBus({
+      bus: options.bus,
+      onStale: (reason) => options.logger.warn(`log of the instances: ${reason}: connecting anew`),
+    });
+    this.#answers = new PeerAnswers(options.log, SYSTEM_TIMING.now);
+    this.peers = new PeerLog({
+      send: (message) => this.#bus.publish(message),
+      isConnected: () => this.#bus.state === "connected",
+      timing: SYSTEM_TIMING,
+    });
+  }
+
+  get maxFrameBytes(): number {
+    return this.#bus.maxFrameBytes;
+  }
+
+  get figures(): readonly Figure[] {
+    const { peers } = this;
+    return [
+      figure("peer_streams", "gauge", "Streams in the memories of other instances.", () => peers.size),
+      figure("peer_log_connected", "gauge", "1 while the bus for those streams delivers.", () =>
+        this.#bus.state === "connected" ? 1 : 0,
+      ),
+      figure("peer_questions_total", "counter", "Ranges asked for at other instances.", () => peers.asked),
+      figure(
+        "peer_questions_timed_out_total",
+        "counter",
+        "Of those, without an answer.",
+        () => peers.timedOut,
+      ),
+      figure("peer_answers_total", "counter", "Answers to other instances.", () => this.#answers.answered),
+      figure(
+        "peer_answers_refused_total",
+        "counter",
+        "Questions left unanswered because there were too many.",
+        () => this.#answers.unanswered,
+      ),
+      figure(
+        "peer_streams_gone_total",
+        "counter",
+        "Streams that died with their instance.",
+        () => peers.gone,
+      ),
+      figure(
+        "peer_streams_refused_total",
+        "counter",
+        "Tellings of streams beyond what is remembered.",
+        () => peers.refused,
+      ),
+      figure("peer_messages_malformed_total", "counter", "Messages that were none.", () => this.#malformed),
+      figure(
+        "peer_messages_refused_total",
+        "counter",
+        "Messages of this instance that the bus did not take: others ask for what they miss.",
+        () => this.#refused,
+      ),
+    ];
+  }
+
+  start(): void {
+    this.#bus
+      .subscribe((bytes) => this.#heard(bytes))
+      .catch((error: unknown) => {
+        this.#options.logger.debug({ err: error }, "log of the instances: ended before it had connected");
+      });
+    this.#telling = setInterval(() => this.#tell(), TELL_MS);
+  }
+
+  /** Best effort: whoever misses it asks. */
+  publish(message: Uint8Array): void {
+    this.#bus.publish(message).catch(() => {
+      this.#refused++;
+    });
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#telling);
+    await this.peers.close();
+    await this.#bus.close();
+  }
+
+  #tell(): void {
+    const { log, name, tellsEmpty } = this.#options;
+    const { streamId, earliest, next } = log;
+    if (next === 0 && !tellsEmpty) return;
+    this.#toldMs = performance.now();
+    this.publish(encodePeerMessage({ type: "stream", streamId, name, earliest, next }));
+  }
+
+  #heard(bytes: Uint8Array): void {
+    if (!isPeerMessage(bytes)) {
+      this.#heardFrame(bytes);
+      return;
+    }
+    const decoded = decodePeerMessage(bytes);
+    if (decoded === undefined) this.#malformed++;
+    else if (decoded.message.type === "who") {
+      if (performance.now() - this.#toldMs > TELL_AGAIN_MS) this.#tell();
+    } else if (decoded.message.streamId !== this.#options.log.streamId) this.peers.heard(decoded);
+    else if (decoded.message.type === "ask") void this.#answer(decoded.message);
+  }
+
+  async #answer(ask: Extract<PeerMessage, { type: "ask" }>): Promise<void> {
+    const answer = await this.#answers.answer(ask, this.#bus.maxFrameBytes);
+    if (answer !== undefined) this.publish(answer);
+  }
+
+  /** This instance's own frames have reached its shards already. */
+  #heardFrame(bytes: Uint8Array): void {
+    let frame: Frame;
+    try {
+      frame = decodeFrame(bytes);
+    } catch (error) {
+      if (!(error instanceof FrameError)) throw error;
+      this.#malformed++;
+      return;
+    }
+    const own = this.#options.log.streamId;
+    const ends = frame.kind === "range" ? [frame] : frame.heads;
+    if (ends.some(({ streamId }) => streamId === own)) return;
+    for (const { streamId, through } of ends) this.peers.heardFrame(streamId, through);
+    this.#options.forward(bytes);
+  }
+}
+
+function figure(name: string, kind: "gauge" | "counter", help: string, read: () => number): Figure {
+  return { name: `shardcast_${name}`, help, kind, read };
+}
