@@ -11,6 +11,11 @@ export interface PeerLogOptions {
   /** Whether the bus is proven to deliver: without it nobody's silence means anything. */
   readonly isConnected: () => boolean;
   readonly timing: Timing;
+  /**
+   * Kafka has most of what there is: a start without the bus then goes on after `AWAY_MS` as if others had nothing, and is
+   * not taken to be cut off from its log.
+   */
+  readonly isBesideKafka?: boolean;
 }
 
 /** An owner that was not heard of for this long, while the bus delivers, is gone with all that it had. */
@@ -18,6 +23,7 @@ export const OWNER_GONE_MS = 10_000;
 /** After this instance has connected: whoever lives has said by then what it has. */
 export const LISTEN_MS = 1_500;
 const TICK_MS = 500;
+const AWAY_MS = 5_000;
 const ANSWER_MS_MAX = 1_000;
 /** Questions under way; beyond that whoever asks tries again. */
 export const QUESTIONS_MAX = 64;
@@ -56,6 +62,7 @@ export class PeerLog implements StreamLog {
   /** Ms since this instance's bus delivers; it is asked who is there when that begins. */
   #listenedMs = -1;
   #hasListened = false;
+  #awayMs = 0;
   #isClosed = false;
   asked = 0;
   timedOut = 0;
@@ -88,7 +95,9 @@ export class PeerLog implements StreamLog {
 
   /** Rejects with `LogError` as long as the owners have had no time to say what they have. */
   streams(): Promise<LogStream[]> {
-    if (!this.#hasListened) return Promise.reject(unavailable("the other instances have not been heard yet"));
+    const goesWithout = this.#options.isBesideKafka === true && this.#awayMs >= AWAY_MS;
+    if (!this.#hasListened && !goesWithout)
+      return Promise.reject(unavailable("the other instances have not been heard yet"));
     const there = [...this.#streams].filter(([, stream]) => isThere(stream));
     return Promise.resolve(there.map(([id, { name, earliest, next }]) => ({ id, name, earliest, next })));
   }
@@ -174,6 +183,7 @@ export class PeerLog implements StreamLog {
     this.#cancelTick = timing.schedule(TICK_MS, () => this.#tick());
     if (!isConnected()) {
       this.#listenedMs = -1;
+      this.#awayMs += TICK_MS;
       return;
     }
     if (this.#listenedMs < 0) {

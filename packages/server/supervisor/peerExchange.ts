@@ -49,6 +49,7 @@ export class PeerExchange {
       send: (message) => this.#bus.publish(message),
       isConnected: () => this.#bus.state === "connected",
       timing: SYSTEM_TIMING,
+      isBesideKafka: !options.tellsEmpty,
     });
   }
 
