@@ -3,12 +3,14 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { shardcast } from "../packages/cli/cli.fixture.ts";
 import { makeToken, SECRET } from "../packages/server/auth/tokens.fixture.ts";
 import { startInstance, type TestInstance } from "./instance.fixture.ts";
 import { makeCertificates } from "./services/certificates.ts";
 import { connectTrusting, fingerprintAt } from "./services/tlsPeer.ts";
 
 const READER = "reader-key-0123456789abcdef";
+const PUBLISHER = "publisher-key-0123456789abcdef";
 const LATER = "later-key-0123456789abcdef";
 const directory = mkdtempSync(join(tmpdir(), "shardcast-security-"));
 const keysFile = join(directory, "keys");
@@ -63,17 +65,60 @@ test("SIGHUP reads the API keys again; a file that can not be used changes nothi
   process.kill(instance.pid, "SIGHUP");
   await logged("the API keys stay as they were");
   expect([await readMetrics(READER), await readMetrics(LATER)]).toEqual([200, 401]);
-  writeFileSync(keysFile, `metrics:read:${LATER}\n`);
+  writeFileSync(keysFile, `metrics:read:${LATER}\nfeed:publish:${PUBLISHER}\n`);
   process.kill(instance.pid, "SIGHUP");
   await logged("API keys read again");
   expect([await readMetrics(READER), await readMetrics(LATER)]).toEqual([401, 200]);
 });
 
+test("tail and publish take token and key from a flag, a variable or a file, and say what is wrong without", async () => {
+  const tokenFile = join(directory, "token");
+  const keyFile = join(directory, "key");
+  writeFileSync(tokenFile, `${await makeToken()}\n`);
+  writeFileSync(keyFile, `${PUBLISHER}\n`);
+  const tail = ["tail", "a.x", "--url", instance.url, "--count", "1", "--snapshot"];
+  const publish = ["publish", "a.x", '"hello"', "--url", instance.admin];
+  for (const [args, options] of [
+    [[...publish, "--api-key-file", keyFile], {}],
+    [publish, { env: { SHARDCAST_API_KEY: PUBLISHER } }],
+    [publish, { env: { SHARDCAST_API_KEY_FILE: keyFile, SHARDCAST_PORT: "3000" } }],
+    [[...tail, "--token-file", tokenFile], {}],
+    [[...tail, "--token", await makeToken()], {}],
+    [tail, { env: { SHARDCAST_TOKEN_FILE: tokenFile } }],
+  ] as const) {
+    const { stderr, exitCode } = await shardcast(args, options);
+    expect({ args: args[0], stderr: exitCode === 0 ? "" : stderr, exitCode }).toMatchObject({ exitCode: 0 });
+  }
+  const forged = `${(await makeToken()).slice(0, -6)}AAAAAA`;
+  const refused: ReadonlyArray<readonly [readonly string[], RegExp]> = [
+    [publish, /key_required[\s\S]*--api-key-file/],
+    [[...publish, "--api-key", "wrong-key-of-somebody"], /key_invalid/],
+    [[...publish, "--api-key", LATER], /scope_missing[\s\S]*publish/],
+    [tail, /token_required[\s\S]*--token-file/],
+    [[...tail, "--token", forged], /token_invalid/],
+    [["tail", "b", "--url", instance.url, "--token-file", tokenFile], /channel_forbidden/],
+  ];
+  for (const [args, text] of refused) {
+    const { stderr, exitCode } = await shardcast(args);
+    expect(exitCode).toBe(1);
+    expect(stderr).toMatch(text);
+    for (const secret of [forged.slice(-40), "wrong-key", LATER]) expect(stderr).not.toContain(secret);
+  }
+}, 60_000);
+
 test("nothing secret is in the log, at its most talkative", async () => {
   const text = instance.log.join("\n");
   expect(text).toContain("shard ready");
   const [, payload = ""] = (await makeToken({ expires: 1 })).split(".");
-  for (const secret of [SECRET, READER, LATER, payload.slice(0, 20), "shardcast.token", "?token="]) {
+  for (const secret of [
+    SECRET,
+    READER,
+    LATER,
+    PUBLISHER,
+    payload.slice(0, 20),
+    "shardcast.token",
+    "?token=",
+  ]) {
     expect(text).not.toContain(secret);
   }
 });

@@ -13,12 +13,17 @@ const ADVICE = "--url names the public port, 3000 by default, with the path /ws:
 const REFUSAL = z.object({ error: z.object({ code: z.string(), message: z.string() }) });
 
 /** Asks once, without a handshake. `url` is that of a WebSocket. Never rejects. */
-export async function diagnose(url: string, signal: AbortSignal): Promise<Diagnosis> {
+export async function diagnose(
+  url: string,
+  token: string | undefined,
+  signal: AbortSignal,
+): Promise<Diagnosis> {
   const { protocol, hostname, port } = new URL(url);
   const portOr = port === "" ? (protocol === "wss:" ? "443" : "80") : port;
   try {
     const response = await fetch(url.replace(/^ws/, "http"), {
       redirect: "manual",
+      ...(token !== undefined && { headers: { Authorization: `Bearer ${token}` } }),
       signal: AbortSignal.any([signal, AbortSignal.timeout(ANSWER_TIMEOUT_MS)]),
     });
     return ofAnswer(url, response.status, await response.json().catch(() => undefined));
@@ -42,7 +47,11 @@ function ofAnswer(url: string, status: number, body: unknown): Diagnosis {
   // The path takes WebSockets: what broke the handshake may be over, as with 429 and 503.
   if (status === 426 || status === 429 || status >= 500) return { fault, advice: "", isFinal: false };
   if (status === 401 || status === 403) {
-    return { fault, advice: "The server does not let this client in.", isFinal: true };
+    const isToken = status === 401;
+    const advice = isToken
+      ? "Name a file with a token that the server accepts: --token-file."
+      : "The server does not let this client in.";
+    return { fault, advice, isFinal: true };
   }
   const isAdmin = refusal.success && refusal.data.error.message.includes("/api/publish");
   return { fault, advice: isAdmin ? `That is the admin port. ${ADVICE}` : ADVICE, isFinal: true };

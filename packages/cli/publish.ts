@@ -2,6 +2,7 @@ import { isChannelName } from "@shardcast/protocol/channel";
 import { flag, text } from "@shardcast/server/config/kinds";
 import { readSettings } from "@shardcast/server/config/readSettings";
 import type { Setting } from "@shardcast/server/config/setting";
+import { SETTINGS } from "@shardcast/server/config/settings";
 import { z } from "zod";
 import { type Command, type CommandContext, CommandFailure, EXIT, usageFailure } from "./command.ts";
 import { readStdin } from "./readStdin.ts";
@@ -15,6 +16,14 @@ const FLAGS = {
     doc: "The instance's admin port.",
     default: "http://127.0.0.1:3001",
     where: "flag",
+  },
+  apiKey: {
+    name: "api-key",
+    kind: text("an API key", /^[!-~]{1,512}$/, "<key>"),
+    group: "command",
+    doc: "API key with the scope `publish`. Other users of the machine can see flags: prefer the file.",
+    secret: "whole",
+    where: "flag and variable",
   },
   json: {
     name: "json",
@@ -32,6 +41,12 @@ const ANSWER_TIMEOUT_MS = 30_000;
 const ANSWER = z.object({ published: z.array(z.object({ channel: z.string(), cursor: z.string() })) });
 const REFUSAL = z.object({ error: z.object({ code: z.string(), message: z.string() }) });
 
+const KEY_ADVICE: Readonly<Record<string, string>> = {
+  key_required: "Name a file with an API key: --api-key-file.",
+  key_invalid: "The key must be one of the server's --api-keys-file, without name and scopes.",
+  scope_missing: "Its line in the server's --api-keys-file needs the scope publish.",
+};
+
 export const publish: Command = {
   name: "publish",
   summary: "publish one message to a channel",
@@ -46,13 +61,13 @@ export const publish: Command = {
     { does: "from a file", line: "shardcast publish news.local - < message.json" },
   ],
   async run(context) {
-    const { values, problems, positionals } = readSettings(FLAGS, context);
+    const { values, problems, positionals } = readSettings(FLAGS, context, SETTINGS);
     if (problems.length > 0) {
       await reportProblems(problems, context);
       return EXIT.usage;
     }
     const body = await bodyOf(positionals);
-    const answer = await post(new URL("/api/publish", values.url), body, context.signal);
+    const answer = await post(new URL("/api/publish", values.url), body, values.apiKey, context.signal);
     if (values.json) await context.stdout.write(`${JSON.stringify(answer)}\n`);
     else
       for (const { channel, cursor } of answer.published)
@@ -83,11 +98,15 @@ async function bodyOf([channel, given, extra]: readonly string[]): Promise<strin
 async function post(
   url: URL,
   body: string,
+  apiKey: string | undefined,
   signal: CommandContext["signal"],
 ): Promise<z.infer<typeof ANSWER>> {
   const response = await fetch(url, {
     method: "POST",
-    headers: { "Content-Type": "application/json" },
+    headers: {
+      "Content-Type": "application/json",
+      ...(apiKey !== undefined && { Authorization: `Bearer ${apiKey}` }),
+    },
     body,
     signal: AbortSignal.any([signal, AbortSignal.timeout(ANSWER_TIMEOUT_MS)]),
   }).catch((cause: unknown) => {
@@ -104,7 +123,11 @@ async function post(
     const { code, message } = refusal.data.error;
     if (code === "not_found")
       throw new CommandFailure(`${url.origin} is the public port: ${message}`, { advice });
-    throw new CommandFailure(`refused (${code}): ${message}`);
+    const keyAdvice = KEY_ADVICE[code];
+    throw new CommandFailure(
+      `refused (${code}): ${message}`,
+      keyAdvice === undefined ? {} : { advice: keyAdvice },
+    );
   }
   throw new CommandFailure(`${url.href} answered ${response.status} and not as Shardcast does`, { advice });
 }

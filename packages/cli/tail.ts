@@ -3,9 +3,10 @@ import { ShardcastError } from "@shardcast/client/errors";
 import { isChannelName, isChannelPattern } from "@shardcast/protocol/channel";
 import { joinSince } from "@shardcast/protocol/mark";
 import type { DataMessage } from "@shardcast/protocol/messages";
-import { flag, integer, list } from "@shardcast/server/config/kinds";
+import { flag, integer, list, text } from "@shardcast/server/config/kinds";
 import { readSettings } from "@shardcast/server/config/readSettings";
 import type { Setting } from "@shardcast/server/config/setting";
+import { SETTINGS } from "@shardcast/server/config/settings";
 import { type Command, type CommandContext, CommandFailure, EXIT, usageFailure } from "./command.ts";
 import { diagnose } from "./diagnose.ts";
 import { type Paint, printable } from "./paint.ts";
@@ -19,6 +20,14 @@ const FLAGS = {
     doc: "Where the clients connect: the public port. http is taken for ws, and the path is /ws where there is none. Several are of regions on one log: the next is tried when one fails.",
     default: ["ws://127.0.0.1:3000/ws"],
     where: "flag",
+  },
+  token: {
+    name: "token",
+    kind: text("a token", /^[A-Za-z0-9._~+/=-]{1,8192}$/, "<token>"),
+    group: "command",
+    doc: "Token to show the server. Other users of the machine can see flags: prefer the file, which is read again for each connection.",
+    secret: "whole",
+    where: "flag and variable",
   },
   json: {
     name: "json",
@@ -77,7 +86,7 @@ export const tail: Command = {
     { does: "go on after the last message seen", line: "shardcast tail BTC.trade --since 0k3f9xa:991" },
   ],
   async run(context) {
-    const { values, problems, positionals } = readSettings(FLAGS, context);
+    const { values, problems, positionals, paths } = readSettings(FLAGS, context, SETTINGS);
     if (problems.length > 0) {
       await reportProblems(problems, context);
       return EXIT.usage;
@@ -85,11 +94,13 @@ export const tail: Command = {
     const channel = checkChannel(positionals);
     checkSince(values.since);
     const urls = values.url.map(webSocketUrl);
-    const client = connect(urls);
+    const tokenFile = paths.get("token");
+    const token = tokenFile === undefined ? values.token : async () => context.readFile(tokenFile).trim();
+    const client = connect(urls, token === undefined ? {} : { token });
     const end = () => void client.close();
     context.signal.addEventListener("abort", end, { once: true });
     try {
-      const refused = tellEvents(client, urls, context);
+      const refused = tellEvents(client, urls, values.token, context);
       return await Promise.race([print(client, channel, values, context), refused]);
     } finally {
       context.signal.removeEventListener("abort", end);
@@ -145,6 +156,7 @@ function format(message: DataMessage, paint: Paint): string {
 function tellEvents(
   client: Client,
   urls: readonly string[],
+  token: string | undefined,
   { stderr, paint, signal }: CommandContext,
 ): Promise<never> {
   const refused = Promise.withResolvers<never>();
@@ -177,7 +189,7 @@ function tellEvents(
   return refused.promise;
 
   async function explain(): Promise<void> {
-    const found = await Promise.all(urls.map((url) => diagnose(url, signal)));
+    const found = await Promise.all(urls.map((url) => diagnose(url, token, signal)));
     if (signal.aborted) return;
     const fault = found.map((each) => each.fault).join("; ");
     const advice = [...new Set(found.map((each) => each.advice))].join(" ").trim();

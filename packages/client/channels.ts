@@ -123,6 +123,12 @@ export class Channels {
       case "pong":
         if (message.mark !== undefined) this.#settle(message.mark);
         break;
+      case "authenticated":
+        for (const name of message.revoked ?? []) {
+          const state = this.#states.get(name);
+          if (state !== undefined) this.#fail(state, REVOKED);
+        }
+        break;
       case "error":
         this.#onError(message.id, message);
         break;
@@ -372,6 +378,8 @@ export interface ChannelsHandler {
   /** A message could not be remembered by a guard. */
   onUnguarded(channel: string): void;
 }
+
+const REVOKED: RequestError = { code: "channel_forbidden", message: "the new token does not allow it" };
 
 function isPassing(error: RequestError): boolean {
   return error.code === "too_many_requests" || error.code === "internal";

@@ -1,5 +1,5 @@
 import { isChannelName, isChannelPattern } from "@shardcast/protocol/channel";
-import { ABNORMAL_CLOSE, isFinalClose } from "@shardcast/protocol/closeCodes";
+import { ABNORMAL_CLOSE, isFinalClose, TOKEN_EXPIRED_CLOSE } from "@shardcast/protocol/closeCodes";
 import type { DataMessage, ServerMessage } from "@shardcast/protocol/messages";
 import { Addresses } from "./addresses.ts";
 import { Backoff } from "./backoff.ts";
@@ -140,10 +140,51 @@ export class Client {
 
   #open(): void {
     this.#comeBackAtMs = 0;
+    const { token } = this.#options;
+    if (typeof token !== "function") {
+      this.#connect(token);
+      return;
+    }
+    this.#askToken(token).then(
+      (given) => this.#connect(given),
+      (error: unknown) => {
+        if (this.#status !== "closed") this.#onEnd(ABNORMAL_CLOSE, "no token", String(error), false);
+      },
+    );
+  }
+
+  /** A function that never answers would hold the client for ever. */
+  async #askToken(token: () => string | Promise<string>): Promise<string> {
+    const late = newPromise<never>();
+    const timer = setTimeout(
+      () => late.reject(new Error("no token in time")),
+      this.#options.connectTimeoutMs ?? 10_000,
+    );
+    try {
+      return await Promise.race([token(), late.promise]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** Where it fails, the server ends the connection in time, and the next one asks anew. */
+  #renewToken(connection: Connection | undefined): void {
+    const { token } = this.#options;
+    if (typeof token !== "function") return;
+    this.#askToken(token).then(
+      (given) => connection?.send({ type: "auth", id: connection.nextId(), token: given }),
+      (cause: unknown) =>
+        this.#onError(new ShardcastError("token_failed", `no new token: ${cause}`, { cause })),
+    );
+  }
+
+  #connect(token: string | undefined): void {
+    if (this.#status === "closed") return;
     const connection = new Connection(
       this.url,
       {
         WebSocket: this.#WebSocket,
+        token,
         connectTimeoutMs: this.#options.connectTimeoutMs ?? 10_000,
         pongTimeoutMs: this.#options.pongTimeoutMs ?? 10_000,
       },
@@ -175,6 +216,7 @@ export class Client {
     if (this.#closing) return;
     if (message.type === "message") this.#counts.messages++;
     if (message.type === "reconnect") this.#onReconnectNotice(message.afterMs, message.reason);
+    else if (message.type === "token_expiring") this.#renewToken(this.#connection);
     else this.#channels.receive(message);
   }
 
@@ -201,7 +243,9 @@ export class Client {
       this.#finish({ code, reason });
       return;
     }
-    if (isFinalClose(code)) {
+    // With the same token it would be refused for ever.
+    const isOver = code === TOKEN_EXPIRED_CLOSE && typeof this.#options.token !== "function";
+    if (isOver || isFinalClose(code)) {
       const error = new ShardcastError("closed", `the server closed the connection: ${code} ${reason}`);
       this.#channels.close(error, false);
       this.#onError(error);

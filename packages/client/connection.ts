@@ -1,5 +1,10 @@
 import { ABNORMAL_CLOSE } from "@shardcast/protocol/closeCodes";
-import { type ClientMessage, type ServerMessage, SUBPROTOCOL } from "@shardcast/protocol/messages";
+import {
+  type ClientMessage,
+  type ServerMessage,
+  SUBPROTOCOL,
+  TOKEN_SUBPROTOCOL_PREFIX,
+} from "@shardcast/protocol/messages";
 import { ShardcastError } from "./errors.ts";
 import { parseServerMessage } from "./parse.ts";
 import { OPEN, type WebSocketConstructor, type WebSocketLike } from "./webSocket.ts";
@@ -30,7 +35,11 @@ export class Connection {
   constructor(url: string, options: ConnectionOptions, handler: ConnectionHandler) {
     this.#options = options;
     this.#handler = handler;
-    this.#socket = new options.WebSocket(url, SUBPROTOCOL);
+    this.#socket = new options.WebSocket(
+      url,
+      // Browsers let a page send nothing else along but the URL, which ends up in logs.
+      options.token === undefined ? [SUBPROTOCOL] : [SUBPROTOCOL, TOKEN_SUBPROTOCOL_PREFIX + options.token],
+    );
     this.#socket.addEventListener("message", (event) => this.#onMessage(event.data));
     this.#socket.addEventListener("close", (event) => this.#end(event.code, event.reason));
     // A close event follows each error; without a listener `ws` would throw.
@@ -134,6 +143,7 @@ function quote(data: unknown): string {
 
 export interface ConnectionOptions {
   readonly WebSocket: WebSocketConstructor;
+  readonly token: string | undefined;
   readonly connectTimeoutMs: number;
   readonly pongTimeoutMs: number;
 }

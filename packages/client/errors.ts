@@ -3,6 +3,8 @@ import type { RequestErrorCode } from "@shardcast/protocol/messages";
 export type ShardcastErrorCode =
   /** No connection comes about. Told once, then the client keeps trying; told anew after it was connected. */
   | "connect_failed"
+  /** The `token` function failed while connected; `cause` holds why. */
+  | "token_failed"
   /** The server refused a request or a channel with this code. */
   | RequestErrorCode
   /** The server sent something that is no message of the protocol; it was ignored. */

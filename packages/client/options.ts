@@ -3,7 +3,15 @@ import type { ShardcastError } from "./errors.ts";
 import type { GapEvent, Status } from "./events.ts";
 import type { WebSocketConstructor } from "./webSocket.ts";
 
+/** A token, or what gives one: asked before each connection, and when the present one is about to end. */
+export type TokenSource = string | (() => string | Promise<string>);
+
 export interface ConnectOptions {
+  /**
+   * For servers that ask for one; never put into the URL. A text is used until it has expired, and then the client closes;
+   * with a function it goes on with another token.
+   */
+  readonly token?: TokenSource;
   readonly onStatus?: (status: Status) => void;
   readonly onGap?: (gap: GapEvent) => void;
   readonly onError?: (error: ShardcastError) => void;

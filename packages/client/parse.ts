@@ -34,6 +34,12 @@ function isServerMessage(value: unknown): value is ServerMessage {
       return [value["channel"], value["after"], value["through"], value["reason"]].every(isString);
     case "reconnect":
       return isDuration(value["afterMs"]);
+    case "token_expiring":
+      return isDuration(value["expiresInMs"]);
+    case "authenticated":
+      return (
+        isNumber(value["id"]) && (value["revoked"] === undefined || isListOf(value["revoked"], isString))
+      );
     case "pong":
       return isNumber(value["id"]) && (value["mark"] === undefined || isString(value["mark"]));
     case "error":

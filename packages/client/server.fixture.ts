@@ -23,7 +23,10 @@ export class ScriptedServer {
       fetch: (request, server) => {
         if (this.isRefusing) return new Response(null, { status: 404 });
         const headers = { "Sec-WebSocket-Protocol": SUBPROTOCOL };
-        return server.upgrade(request, { data: new Peer(), headers })
+        return server.upgrade(request, {
+          data: new Peer(request.headers.get("sec-websocket-protocol") ?? ""),
+          headers,
+        })
           ? undefined
           : new Response(null, { status: 426 });
       },
@@ -53,6 +56,13 @@ export class ScriptedServer {
 /** The server's end of one connection. */
 export class Peer {
   socket: ServerWebSocket<Peer> | undefined = undefined;
+  /** What the client offered. */
+  readonly protocols: string;
+
+  constructor(protocols: string) {
+    this.protocols = protocols;
+  }
+
   readonly subscribes = new Inbox<Subscribe>();
   readonly unsubscribes = new Inbox<ClientMessage & { readonly type: "unsubscribe" }>();
   readonly pings = new Inbox<ClientMessage & { readonly type: "ping" }>();

@@ -15,7 +15,7 @@ export interface WebSocketLike {
   addEventListener(type: "error", listener: (event: { readonly message?: unknown }) => void): void;
 }
 
-export type WebSocketConstructor = new (url: string, protocol: string) => WebSocketLike;
+export type WebSocketConstructor = new (url: string, protocols: string[]) => WebSocketLike;
 
 /** `readyState` of a socket that takes messages. */
 export const OPEN = 1;

@@ -23,6 +23,9 @@ export const CLOSE_CODES = {
 /** For where the connection broke, or was cut off. */
 export const ABNORMAL_CLOSE: number = 1006;
 
+/** For a client that has one token alone, there is no coming back from this. */
+export const TOKEN_EXPIRED_CLOSE: number = 4401;
+
 /** The column `comeBack` as code, because the table itself would be a twentieth of the bundle for browsers. */
 export function isFinalClose(code: number): boolean {
   return code === 1008 || code === 1009;

@@ -3,8 +3,9 @@ import type { Problem } from "./problem.ts";
 
 const BEGIN = "SHARDCAST_";
 
-/** What else may be called so: what the tests and the launcher of this project tell each other. */
-const NOT_SETTINGS = /^SHARDCAST_(?:TEST_.*|REQUIRE_SERVICES|LAUNCHED_BY)$/;
+/** What else may be called so: what the tests and the launcher of this project tell each other,
+ * and what `tail` and `publish` show a server. */
+const NOT_SETTINGS = /^SHARDCAST_(?:TEST_.*|(?:TOKEN|API_KEY)(?:_FILE)?|REQUIRE_SERVICES|LAUNCHED_BY)$/;
 
 /** Finds variables that look like settings and are none. An empty variable counts as not set. */
 export function unknownVariables(
