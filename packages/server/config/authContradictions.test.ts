@@ -21,7 +21,6 @@ describe("who may subscribe", () => {
 
   test.each([
     ["--jwt-audience here", /no effect/],
-    [`--jwt-secret ${SECRET} --jwt-jwks-cache-seconds 60`, /no effect/],
     ["--jwt-jwks-url https://a/k --jwt-jwks-stale-seconds 100", /given up before/],
     ["--jwt-jwks-url http://a/k", /expected an https/],
     ["--jwt-secret too-short", /expected a secret of 32/],

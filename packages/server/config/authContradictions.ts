@@ -4,8 +4,8 @@ import { isLoopback } from "./loopback.ts";
 import { isGiven, type Problem, problemAt } from "./problem.ts";
 import type { GivenValues } from "./resolveValues.ts";
 
-const CHECKS_OF_TOKENS = ["jwtAudience", "jwtIssuer", "jwtLeewaySeconds", "tokenWarningSeconds"] as const;
-const CHECKS_OF_KEY_SETS = ["jwtJwksCacheSeconds", "jwtJwksStaleSeconds"] as const;
+/** Those without a default: a file that says all settings, as `check-config` prints it, must hold. */
+const CHECKS_OF_TOKENS = ["jwtAudience", "jwtIssuer"] as const;
 const KEYS = ["jwtSecret", "jwtPublicKey", "jwtJwksUrl"] as const;
 
 export function halfOfAnIdentity({ values: { tlsCert, tlsKey }, origins }: Found): Problem[] {
@@ -26,13 +26,10 @@ export function adminBeyondThisMachine({ values, origins }: Found): Problem[] {
 export function authContradictions({ values, origins, refused }: Found): Problem[] {
   if (KEYS.some((key) => refused.has(key))) return [];
   const hasKey = KEYS.some((key) => values[key] !== undefined);
-  const useless = (keys: readonly (keyof GivenValues)[], without: string) =>
-    keys
-      .filter((key) => isGiven(origins[key]))
-      .map((key) => problemAt(origins[key], "has no effect", `Set ${without} too, or leave it out.`));
+  const useless = CHECKS_OF_TOKENS.filter((key) => !hasKey && isGiven(origins[key]));
+  const advice = "Set --jwt-secret-file, --jwt-public-key or --jwt-jwks-url too, or leave it out.";
   return [
-    ...(hasKey ? [] : useless(CHECKS_OF_TOKENS, "--jwt-secret-file, --jwt-public-key or --jwt-jwks-url")),
-    ...(values.jwtJwksUrl === undefined ? useless(CHECKS_OF_KEY_SETS, "--jwt-jwks-url") : []),
+    ...useless.map((key) => problemAt(origins[key], "has no effect", advice)),
     ...publicKeyProblems(values, origins),
     ...staleBeforeFetched(values, origins),
   ];
