@@ -38,6 +38,8 @@ const JOIN_MS_MAX = 5000;
 /** A start whose reads of the log fail for this long opens without them. */
 const LOG_AWAY_MS_MAX = 5000;
 const LOOK_MS = 250;
+/** A shard that starts waits so long for its bus, in ms. */
+const BUS_AWAY_MS_MAX = 3000;
 /** A client that comes back having seen more than this shard waits for it this long, and joins without after that. */
 const BEHIND_MS_MAX = 5000;
 
@@ -209,7 +211,7 @@ export class Shard {
   async open(): Promise<number> {
     if (this.#servesClients) await this.#follow();
     // The bus proves by what it brings that it delivers.
-    else await this.#bus.subscribe(() => {});
+    else await this.#subscribed(this.#bus.subscribe(() => {}));
     await this.#ingest?.start(this.#servesClients && this.#watch.incomplete ? 0 : JOIN_MS_MAX);
     // Without its keys a shard still serves those who need none, says so, and goes on asking for them.
     await this.#authentication.jwks?.begin();
@@ -288,10 +290,21 @@ export class Shard {
     const warm = this.#watch.begin();
     await this.#watch.listed;
     await this.#instanceBus?.subscribe((bytes) => this.#onFrame(bytes));
-    await this.#bus.subscribe((bytes) => this.#onFrame(bytes));
+    await this.#subscribed(this.#bus.subscribe((bytes) => this.#onFrame(bytes)));
     this.#expiry = setInterval(() => this.#hub.history.expire(), 1000);
     // Without Kafka a shard serves what it has, says so, and catches up: neither may hold its clients hostage.
     await this.#warmOrWithout(warm);
+  }
+
+  /**
+   * Resolves once the bus has subscribed, or has been away for a while: what starts without its bus goes on from the log
+   * alone. Else a deploy, or a shard that dies, while the bus is away would cost clients that the log could serve.
+   */
+  async #subscribed(subscribing: Promise<unknown>): Promise<void> {
+    const late = Symbol("late");
+    const patience = new Promise((resolve) => setTimeout(resolve, BUS_AWAY_MS_MAX, late).unref());
+    if ((await Promise.race([subscribing, patience])) !== late) return;
+    this.#logger.warn("started without the bus: messages come from the log alone until it is there");
   }
 
   /** Resolves when `warm` does, or when reads of the log have failed for a while. */

@@ -33,7 +33,7 @@ export function openBus(
   if (config.url === "local:") return new LocalBroadcastBus({ path: localPath });
   if (/^rediss?[:+]/.test(config.url)) {
     const { url, prefix, ca, username, password } = config;
-    return new RedisBroadcastBus({ url, channel: `${prefix}.${traffic}`, ca, username, password });
+    return new RedisBroadcastBus({ url, channel: `${prefix}.${traffic}`, ca, username, password, onProblem });
   }
   if (/^(?:nats|tls):/.test(config.url)) {
     const { url, prefix, ca, username, password, token, natsCredentials: credentials } = config;

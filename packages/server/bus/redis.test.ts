@@ -54,6 +54,23 @@ describe.skipIf(!redisAvailable())("a real Redis", () => {
     await redis.stop();
   });
 
+  test("why it is not connected is told once, and again after it was connected", async () => {
+    const redis = await startRedis();
+    await redis.kill();
+    const told: string[] = [];
+    const bus = redisBus({ url: redis.url, onProblem: (problem) => told.push(problem) });
+    await faultOf(bus, /ECONNREFUSED|closed|connect/i);
+    await redis.restart();
+    await connected(bus);
+    expect(new Set(told).size).toBe(told.length);
+    const before = told.length;
+    expect(before).toBeGreaterThan(0);
+    await redis.kill();
+    while (told.length === before) await Bun.sleep(5);
+    await bus.close();
+    await redis.stop();
+  });
+
   test("what is published in one turn of the event loop goes out in one write", async () => {
     const redis = await startRedis();
     const bus = await connected(redisBus({ url: redis.url }));

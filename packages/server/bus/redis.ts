@@ -27,6 +27,8 @@ export interface RedisBusOptions extends Partial<BackoffLimits> {
   readonly unacknowledgedBytesMax?: number;
   /** Time to connect, log in and subscribe, in ms. */
   readonly connectTimeoutMs?: number;
+  /** Told why the bus is not connected, once for each reason in a row. */
+  readonly onProblem?: ((problem: string) => void) | undefined;
   readonly timing?: Timing;
 }
 
@@ -79,6 +81,7 @@ export class RedisBroadcastBus implements ReconnectableBus {
   #connection: Connection | undefined;
   #attempt = 0;
   #fault = "not yet connected";
+  #toldFault: string | undefined;
   #cancelReconnect: () => void = () => {};
 
   /** Throws where the URL is none of Redis. */
@@ -198,6 +201,7 @@ export class RedisBroadcastBus implements ReconnectableBus {
     connection.link = link;
     connection.connectedAt = this.#timing.now();
     if (this.#sentinels !== undefined) this.#checkMasterLater(connection, host, this.#sentinels);
+    this.#toldFault = undefined;
     this.#setState("connected");
     for (const waiting of this.#waiting.splice(0)) waiting.resolve();
   }
@@ -230,6 +234,10 @@ export class RedisBroadcastBus implements ReconnectableBus {
     if (isSettled) this.#attempt = 0;
     const delayMs = backoffMs(this.#attempt++, this.#reconnect, this.#timing.random);
     this.#cancelReconnect = this.#timing.schedule(delayMs, () => this.#connect());
+    if (this.#toldFault !== this.#fault) {
+      this.#toldFault = this.#fault;
+      this.#options.onProblem?.(`Redis is not connected: ${this.#fault}`);
+    }
     // Last, for a listener may close the bus.
     if (wasConnected) this.#setState("disconnected");
   }
