@@ -4,6 +4,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { shardcast } from "../packages/cli/cli.fixture.ts";
+import { connect } from "../packages/client/client.ts";
 import { makeToken, SECRET } from "../packages/server/auth/tokens.fixture.ts";
 import { startInstance, type TestInstance } from "./instance.fixture.ts";
 import { makeCertificates } from "./services/certificates.ts";
@@ -105,6 +106,31 @@ test("tail and publish take token and key from a flag, a variable or a file, and
     for (const secret of [forged.slice(-40), "wrong-key", LATER]) expect(stderr).not.toContain(secret);
   }
 }, 60_000);
+
+test("a client of the SDK replaces a token that is about to end, and goes on with what it had", async () => {
+  let asked = 0;
+  // Shorter than the warning, so that the server warns at once.
+  const token = () => makeToken(asked++ === 0 ? { expires: Math.floor(Date.now() / 1000) + 20 } : {});
+  const errors: unknown[] = [];
+  const client = connect(instance.url, { token, onError: (error) => errors.push(error) });
+  const messages = client.subscribe("a.y");
+  await messages.ready;
+  const metrics = () =>
+    fetch(`${instance.admin}/metrics`, { headers: { "X-Api-Key": LATER } }).then((answer) => answer.text());
+  while (!/^shardcast_tokens_refreshed_total\{.*\} 1$/m.test(await metrics())) expect(errors).toEqual([]);
+  const published = await fetch(`${instance.admin}/api/publish`, {
+    method: "POST",
+    headers: { "X-Api-Key": PUBLISHER },
+    body: '{"channel":"a.y","data":"still here"}',
+  });
+  expect(published.status).toBe(200);
+  for await (const { data } of messages) {
+    expect(data).toBe("still here");
+    break;
+  }
+  expect([asked, client.stats.reconnects, errors]).toEqual([2, 0, []]);
+  await client.close();
+});
 
 test("nothing secret is in the log, at its most talkative", async () => {
   const text = instance.log.join("\n");

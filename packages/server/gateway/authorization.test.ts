@@ -1,12 +1,13 @@
 // Who may connect, subscribe and stay: over real sockets, with tokens that are really signed.
 import { afterEach, describe, expect, test } from "bun:test";
-import { createHmac } from "node:crypto";
+import { createHmac, generateKeyPairSync } from "node:crypto";
 import { TOKEN_SUBPROTOCOL_PREFIX } from "@shardcast/protocol/messages";
 import { AccessControl } from "../auth/access.ts";
+import { Jwks } from "../auth/jwks.ts";
 import { publicKeysOf } from "../auth/publicKeys.ts";
-import { makeToken, PAIRS, pemOf, SECRET } from "../auth/tokens.fixture.ts";
+import { jwkOf, makeToken, PAIRS, pemOf, SECRET } from "../auth/tokens.fixture.ts";
 import { TokenVerifier, type TokenVerifierOptions } from "../auth/tokenVerifier.ts";
-import { gatewayFixture, RawClient } from "./gateway.fixture.ts";
+import { gatewayFixture, RawClient, STREAM } from "./gateway.fixture.ts";
 
 const open: Array<{ close(): unknown }> = [];
 afterEach(async () => {
@@ -47,7 +48,11 @@ function keysOf(...pems: string[]) {
 
 function start(
   verifierOptions: Partial<TokenVerifierOptions> = {},
-  more: { readonly anonymousChannels?: readonly string[]; readonly permits?: number } = {},
+  more: {
+    readonly anonymousChannels?: readonly string[];
+    readonly permits?: number;
+    readonly history?: { readonly messagesMax: number };
+  } = {},
 ) {
   const clock = new TestClock();
   const { anonymousChannels = [] } = more;
@@ -67,7 +72,11 @@ function start(
     now: () => clock.nowMs,
     schedule: clock.schedule,
   });
-  const fixture = gatewayFixture({ gateway: { access }, permits: more.permits ?? 100 });
+  const fixture = gatewayFixture({
+    gateway: { access },
+    permits: more.permits ?? 100,
+    history: more.history ?? {},
+  });
   open.push(fixture);
   return { ...fixture, clock, access, verifier };
 }
@@ -309,5 +318,86 @@ describe("a client", () => {
       { id: 2, code: "too_many_requests" },
       { id: 1, type: "authenticated" },
     ]);
+  });
+
+  test("does not join what its token stopped allowing during a resume, and is told", async () => {
+    const { url, publish, logHeld } = start({}, { history: { messagesMax: 5 } });
+    for (let i = 0; i < 20; i++) publish("a.x", i);
+    const held = Promise.withResolvers<void>();
+    logHeld.until = held.promise;
+    const client = await connect(url, await tokenFor());
+    client.send({ type: "subscribe", id: 1, channels: ["a.x"], since: [`${STREAM}:2`] });
+    const token = await tokenFor({ claims: { channels: ["b"] } });
+    // Checked at once, although a resume is under way.
+    expect(await client.ask({ type: "auth", id: 2, token })).toMatchObject({ type: "authenticated" });
+    held.resolve();
+    await client.until(() => client.received.some(({ type }) => type === "subscribed"));
+    const answer = client.received.find(({ type }) => type === "subscribed");
+    expect(answer).toMatchObject({ channels: [{ channel: "a.x", error: { code: "channel_forbidden" } }] });
+    const before = client.data.length;
+    publish("a.x", "later");
+    await client.ask({ type: "ping", id: 3 });
+    expect(client.data).toHaveLength(before);
+  });
+});
+
+describe("a key set", () => {
+  function serve(keys: object[]) {
+    const state = { keys, isAway: false };
+    const server = Bun.serve({
+      port: 0,
+      fetch: () => (state.isAway ? new Response(null, { status: 500 }) : Response.json({ keys: state.keys })),
+    });
+    let nowMs = 1e6;
+    const jwks = new Jwks({
+      url: `http://localhost:${server.port}/`,
+      cacheMs: 300_000,
+      staleMs: 3_600_000,
+      now: () => nowMs,
+      schedule: () => () => {},
+      onFailure: () => {},
+    });
+    open.push(jwks, { close: () => server.stop(true) });
+    return { state, jwks, wait: (ms: number) => (nowMs += ms) };
+  }
+
+  test("lets in who was signed with any of its keys, and a rotated one without a restart", async () => {
+    const rotated = generateKeyPairSync("ec", { namedCurve: "P-256" });
+    const { state, jwks, wait } = serve([
+      jwkOf(PAIRS.RS256.publicKey, { kid: "r" }),
+      jwkOf(PAIRS.ES256.publicKey, { kid: "e" }),
+      jwkOf(PAIRS.EdDSA.publicKey, { kid: "d" }),
+    ]);
+    await jwks.begin();
+    const { url } = start({ secret: undefined, jwks });
+    await connect(url, await tokenFor({ algorithm: "RS256", id: "r" }));
+    await connect(url, await tokenFor({ algorithm: "ES256", id: "e" }));
+    await connect(url, await tokenFor({ algorithm: "EdDSA", id: "d" }));
+    const young = await tokenFor({ algorithm: "ES256", id: "new", key: rotated.privateKey });
+    expect(await refusalOf(url, bearer(young))).toMatchObject({ status: 401, code: "token_invalid" });
+    state.keys = [jwkOf(rotated.publicKey, { kid: "new" })];
+    wait(10_000);
+    await connect(url, young);
+    const old = await tokenFor({ algorithm: "ES256", id: "e" });
+    expect(await refusalOf(url, bearer(old))).toMatchObject({ status: 401, code: "token_invalid" });
+    // A key of one type under the id of another, and HS256 with what the set holds.
+    const mixed = await tokenFor({ algorithm: "RS256", id: "new" });
+    expect(await refusalOf(url, bearer(mixed))).toMatchObject({ status: 401, code: "token_invalid" });
+    const confused = await tokenFor({ id: "new", key: Buffer.from(pemOf(rotated.publicKey)) });
+    expect(await refusalOf(url, bearer(confused))).toMatchObject({ status: 401, code: "token_invalid" });
+  });
+
+  test("that is away for too long refuses with 503, and the clients that are there stay", async () => {
+    const { state, jwks, wait } = serve([jwkOf(PAIRS.ES256.publicKey, { kid: "e" })]);
+    await jwks.begin();
+    const { url, access } = start({ secret: undefined, jwks });
+    const token = await tokenFor({ algorithm: "ES256", id: "e" });
+    const client = await connect(url, token);
+    state.isAway = true;
+    wait(3_600_001);
+    expect(await refusalOf(url, bearer(token))).toMatchObject({ status: 503, code: "auth_unavailable" });
+    expect(await client.ask({ type: "auth", id: 5, token })).toMatchObject({ code: "auth_unavailable" });
+    expect(access.refused.auth_unavailable).toBe(1);
+    expect(await subscribed(client, "a.b")).toEqual({ "a.b": "ok" });
   });
 });

@@ -116,6 +116,13 @@ test("what instances contradict each other in is told, and a bus between them th
   expect(judge({}, {}, { clusterBus: "connected" }).status).toBe("ok");
 });
 
+test("keys of tokens that can not be fetched are told, and take no instance out: the others have none either", () => {
+  expect(judge({ tokenKeys: "fresh" }).status).toBe("ok");
+  for (const tokenKeys of ["stale", "away"]) {
+    expect(judge({ tokenKeys }).checks["keys"]).toMatchObject({ status: "degraded" });
+  }
+});
+
 test("members of the group with another bus are told", () => {
   expect(judge({ groupStrangers: 2 }).checks["group"]).toMatchObject({ status: "degraded", value: 2 });
 });
