@@ -51,7 +51,7 @@ const ENTRY_POINTS = [
   "packages/cli/endWithLauncher.ts",
   "packages/server/shardMain.ts",
   "packages/client/client.ts",
-  "packages/loadtest/socketPool.ts",
+  "packages/loadtest/generatorMain.ts",
 ];
 
 /** Code that only tests run, under names that do not say so. */

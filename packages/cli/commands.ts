@@ -6,5 +6,6 @@ export const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   "check-config": async () => (await import("./checkConfig.ts")).checkConfig,
   produce: async () => (await import("./produce/produce.ts")).produce,
   publish: async () => (await import("./publish.ts")).publish,
+  loadtest: async () => (await import("./loadtest/loadtest.ts")).loadtest,
   tail: async () => (await import("./tail.ts")).tail,
 };

@@ -1,0 +1,147 @@
+import { Backoff } from "@shardcast/client/backoff";
+import { chooseChannels } from "./channelChoice.ts";
+import type { GeneratorBeat, GeneratorStart } from "./generatorMessages.ts";
+import { Histogram } from "./histogram.ts";
+import { Ledger } from "./ledger.ts";
+import { ShardcastDialect } from "./shardcastDialect.ts";
+import { SocketPool } from "./socketPool.ts";
+
+const TURN_MS = 10;
+const HANDSHAKE_MS_MAX = 20_000;
+
+/** All clients of one generator process. */
+export class Generator {
+  readonly #start: GeneratorStart;
+  readonly #ledger: Ledger;
+  readonly #dialect: ShardcastDialect;
+  readonly #pool: SocketPool;
+  readonly #handshake = new Histogram();
+  readonly #backoffs = new Map<number, Backoff>();
+  readonly #refused: Record<string, number> = {};
+  readonly #closes: Record<string, number> = {};
+  readonly #timers: Timer[] = [];
+  #handshakes = 0;
+  #lost = 0;
+  #looked = { ms: performance.now(), cpuUs: 0, share: 0 };
+  #isEnding = false;
+
+  constructor(start: GeneratorStart) {
+    const { scenario, run, first, count, sourceAddresses } = start;
+    this.#start = start;
+    const channelsOf = chooseChannels(scenario, first, count);
+    this.#ledger = new Ledger(channelsOf);
+    this.#dialect = new ShardcastDialect({
+      channels: scenario.channels,
+      channelsOf,
+      ledger: this.#ledger,
+      run,
+      receivedMs: () => this.#pool.receivedMs,
+      onSubscribed: (client) => this.#backoffs.delete(client),
+    });
+    this.#pool = new SocketPool({
+      urls: scenario.urls,
+      dialect: this.#dialect,
+      sourceAddresses,
+      handshakeTimeoutMs: HANDSHAKE_MS_MAX,
+      onOpen: (_, tookMs) => {
+        this.#handshakes += 1;
+        this.#handshake.add(tookMs * 1000);
+      },
+      onRefused: (client, reason) => {
+        this.#refused[reason] = (this.#refused[reason] ?? 0) + 1;
+        this.#comeBack(client);
+      },
+      onClose: (client, code) => {
+        this.#closes[code] = (this.#closes[code] ?? 0) + 1;
+        this.#comeBack(client);
+      },
+    });
+    const { user, system } = process.cpuUsage();
+    this.#looked.cpuUs = user + system;
+    this.#ramp();
+    this.#disturb();
+  }
+
+  expect(): void {
+    for (let client = 0; client < this.#start.count; client++) this.#ledger.expectFrom(client, 0);
+  }
+
+  storm(share: number): void {
+    for (let client = 0; client < this.#start.count * share; client++) this.#pool.cut(client);
+  }
+
+  audit(published: readonly number[]): void {
+    this.#lost = this.#ledger.lost(published);
+  }
+
+  end(): void {
+    this.#isEnding = true;
+    for (const timer of this.#timers) clearInterval(timer);
+    this.#pool.end();
+  }
+
+  beat(type: GeneratorBeat["type"]): GeneratorBeat {
+    const { subscribed, resumed, deliveries, foreign, gaps, spread, latency } = this.#dialect;
+    const { repeated, repeatedCursors, disordered, unfollowed, strayed } = this.#ledger;
+    const { user, system } = process.cpuUsage();
+    const ms = performance.now();
+    const elapsedMs = ms - this.#looked.ms;
+    // Too short a time would tell of the clock's ticks, not of the load.
+    if (elapsedMs > 500) {
+      const share = (user + system - this.#looked.cpuUs) / 1000 / elapsedMs;
+      this.#looked = { ms, cpuUs: user + system, share };
+    }
+    const beat: GeneratorBeat = {
+      ...{ type, pid: process.pid, connected: this.#pool.size, handshakes: this.#handshakes },
+      ...{ refused: this.#refused, handshake: this.#handshake.toSparse(), subscribed, resumed, deliveries },
+      ...{ foreign, latency: latency.toSparse(), closes: this.#closes, gaps, spread, repeated },
+      ...{ repeatedCursors, disordered, unfollowed, strayed, lost: this.#lost },
+      ...{ cpuUs: user + system, cpuShare: this.#looked.share, rssBytes: process.memoryUsage.rss() },
+    };
+    latency.clear();
+    return beat;
+  }
+
+  #ramp(): void {
+    const startedMs = performance.now();
+    let opened = 0;
+    const timer = setInterval(() => {
+      const due = ((performance.now() - startedMs) / 1000) * this.#start.connectionsPerSecond;
+      while (opened < due && opened < this.#start.count) this.#pool.open(opened++);
+      if (opened >= this.#start.count) clearInterval(timer);
+    }, TURN_MS);
+    this.#timers.push(timer);
+  }
+
+  #disturb(): void {
+    const { scenario, count } = this.#start;
+    const { slow, churnPerSecond, connections } = scenario;
+    const share = (churnPerSecond * count) / connections;
+    if (share > 0) this.#timers.push(setInterval(() => this.#replace(), 1000 / share));
+    if (slow !== undefined) {
+      const clients = Array.from({ length: Math.round(count * slow.share) }, (_, client) => client);
+      this.#timers.push(
+        setInterval(() => {
+          for (const client of clients) this.#pool.read(client, false);
+          setTimeout(() => {
+            for (const client of clients) this.#pool.read(client, true);
+          }, slow.pauseMs);
+        }, slow.everyMs),
+      );
+    }
+  }
+
+  #replace(): void {
+    const client = Math.floor(Math.random() * this.#start.count);
+    this.#pool.close(client);
+    this.#dialect.forget(client);
+    this.#pool.open(client);
+  }
+
+  #comeBack(client: number): void {
+    if (this.#isEnding) return;
+    const backoff = this.#backoffs.get(client) ?? new Backoff({ minMs: 500, maxMs: 10_000 }, Math.random);
+    this.#backoffs.set(client, backoff);
+    setTimeout(() => !this.#isEnding && this.#pool.open(client), backoff.nextDelayMs());
+  }
+}

@@ -1,0 +1,30 @@
+// A process of clients, which its coordinator starts and tells what to do.
+import { Generator } from "./generator.ts";
+import type { ToGenerator } from "./generatorMessages.ts";
+
+const BEAT_MS = 1000;
+let generator: Generator | undefined;
+
+// Ctrl-C reaches the whole group; the coordinator ends this process when the figures are in.
+process.on("SIGINT", () => undefined);
+process.on("SIGTERM", () => undefined);
+process.once("disconnect", () => process.exit(0));
+process.on("message", (message: ToGenerator) => {
+  switch (message.type) {
+    case "start":
+      generator = new Generator(message.start);
+      setInterval(() => process.send?.(generator?.beat("beat")), BEAT_MS);
+      return;
+    case "expect":
+      return generator?.expect();
+    case "storm":
+      return generator?.storm(message.share);
+    case "audit":
+      generator?.audit(message.published);
+      process.send?.(generator?.beat("audited"));
+      return;
+    case "end":
+      generator?.end();
+      process.exit(0);
+  }
+});

@@ -1,0 +1,49 @@
+import type { SparseHistogram } from "./histogram.ts";
+import type { Scenario } from "./scenario.ts";
+
+export interface GeneratorStart {
+  readonly scenario: Scenario;
+  readonly run: number | undefined;
+  readonly first: number;
+  readonly count: number;
+  /** Of all generators together as many connections a second as the scenario says. */
+  readonly connectionsPerSecond: number;
+  readonly sourceAddresses: readonly string[];
+}
+
+export type ToGenerator =
+  | { readonly type: "start"; readonly start: GeneratorStart }
+  /** Publishing begins: from the first message on all is due to those that are subscribed. */
+  | { readonly type: "expect" }
+  | { readonly type: "storm"; readonly share: number }
+  /** Counts what is lost of what was published, by channel. */
+  | { readonly type: "audit"; readonly published: readonly number[] }
+  | { readonly type: "end" };
+
+/** Totals since the start, but for `latency`: since the beat before. */
+export interface GeneratorBeat {
+  readonly type: "beat" | "audited";
+  readonly pid: number;
+  readonly connected: number;
+  readonly handshakes: number;
+  readonly refused: Readonly<Record<string, number>>;
+  readonly handshake: SparseHistogram;
+  readonly subscribed: number;
+  readonly resumed: number;
+  readonly deliveries: number;
+  readonly foreign: number;
+  readonly latency: SparseHistogram;
+  readonly closes: Readonly<Record<string, number>>;
+  readonly gaps: Readonly<Record<string, number>>;
+  readonly spread: Readonly<Record<string, number>>;
+  readonly repeated: number;
+  readonly repeatedCursors: number;
+  readonly disordered: number;
+  readonly unfollowed: number;
+  readonly strayed: number;
+  readonly lost: number;
+  readonly cpuUs: number;
+  /** Of one core, between two beats. */
+  readonly cpuShare: number;
+  readonly rssBytes: number;
+}

@@ -1,0 +1,124 @@
+import { expect, test } from "bun:test";
+import { startInstance } from "../../test/instance.fixture.ts";
+import { type Faults, startBadServer } from "./badServer.fixture.ts";
+import { runLoadTest } from "./coordinator.ts";
+import { Histogram } from "./histogram.ts";
+import { htmlOf } from "./html.ts";
+import type { Report } from "./report.ts";
+import { readScenario } from "./scenario.ts";
+import { compareReports } from "./summary.ts";
+
+const TEST_MS = 120_000;
+const SHORT = {
+  connections: 20,
+  connectionsPerSecond: 1000,
+  holdSeconds: 1.2,
+  messagesPerSecond: 60,
+  channels: ["a.load", "b.load"],
+};
+
+function runOn(
+  { url, admin }: { url: string; admin: string },
+  over: Record<string, unknown> = {},
+  signal = new AbortController().signal,
+): Promise<Report> {
+  const scenario = readScenario("", { ...SHORT, urls: [url], admins: [admin], ...over });
+  return runLoadTest({ scenario, kafka: undefined, signal, onSample: () => undefined });
+}
+
+function brokenIn(report: Report): string[] {
+  return report.checks.filter(({ held }) => !held).map(({ name }) => name);
+}
+
+const CASES: ReadonlyArray<
+  readonly [does: string, faults: Faults, over: Record<string, unknown>, broken: readonly string[]]
+> = [
+  ["loses", { deliver: (n) => (n === 5 ? [] : [n]) }, {}, ["messages lost"]],
+  [
+    "repeats",
+    { deliver: (n) => (n === 5 ? [n, n] : [n]) },
+    {},
+    ["messages repeated", "cursors repeated or out of order"],
+  ],
+  [
+    "reorders",
+    { deliver: (n) => (n === 5 ? [] : n === 6 ? [6, 5] : [n]) },
+    {},
+    ["messages out of order", "cursors repeated or out of order"],
+  ],
+  ["delays", { delayMs: 300 }, { thresholds: { p99MsMax: 200 } }, ["latency p99, ms"]],
+  ["delivers nothing", { deliver: () => [] }, {}, ["deliveries", "latency samples", "messages lost"]],
+  [
+    "takes no publishes",
+    { refusesPublishes: true },
+    {},
+    ["deliveries", "messages published", "publishes that failed", "latency samples"],
+  ],
+  ["has no metrics", { hasNoMetrics: true }, {}, ["figures that could not be read"]],
+];
+
+test.each(CASES)(
+  "of a server that %s it says so, and nothing else",
+  async (_, faults, over, broken) => {
+    const server = startBadServer(faults);
+    expect(brokenIn(await runOn(server, over))).toEqual([...broken]);
+    await server.stop();
+  },
+  TEST_MS,
+);
+
+test(
+  "refused handshakes and closed connections are told by status and code",
+  async () => {
+    const server = startBadServer({ refusesFrom: 20, close: { after: 10, code: 1012 } });
+    const report = await runOn(server);
+    expect(report.closes["1012"]).toBe(20);
+    expect(report.handshakes.refused["http_503"]).toBeGreaterThan(0);
+    const broken = brokenIn(report);
+    for (const name of ["messages lost", "handshakes refused", "disconnects"]) expect(broken).toContain(name);
+    await server.stop();
+  },
+  TEST_MS,
+);
+
+test(
+  "a run that is interrupted has a report, and connections that never opened are a failure",
+  async () => {
+    const ending = new AbortController();
+    const server = startBadServer({ refusesFrom: 5 });
+    setTimeout(() => ending.abort(), 1500);
+    const report = await runOn(server, {}, ending.signal);
+    expect(report.wasInterrupted).toBe(true);
+    expect(brokenIn(report)).toContain("connections open at once");
+    await server.stop();
+  },
+  TEST_MS,
+);
+
+test(
+  "of a real instance whose connections break half-way, every client resumes and misses nothing",
+  async () => {
+    const instance = await startInstance(["--shards", "1"]);
+    const thresholds = { disconnectsMax: 10 };
+    const storm = { atSeconds: 0.5, share: 0.5 };
+    const report = await runOn(instance, { holdSeconds: 3, storm, thresholds });
+    expect(brokenIn(report)).toEqual([]);
+    expect(report.resumed).toBe(10);
+    expect(report.deliveries).toBe(report.published * 20);
+    expect(htmlOf(report)).toContain("<polyline");
+    expect(compareReports(report, report)).toContain("+0.0 %");
+    await instance.end();
+  },
+  TEST_MS,
+);
+
+test("quantiles are within a 64th of what was counted, also after a way as JSON", () => {
+  const first = new Histogram();
+  for (let us = 1; us <= 1_000_000; us += 7) first.add(us);
+  const second = new Histogram();
+  second.merge(JSON.parse(JSON.stringify(first.toSparse())));
+  for (const q of [0.01, 0.5, 0.99, 0.999]) {
+    expect(Math.abs((second.quantileMs(q) ?? 0) / (q * 1000) - 1)).toBeLessThan(1 / 64);
+  }
+  expect(new Histogram().quantileMs(0.5)).toBeUndefined();
+});

@@ -1,0 +1,84 @@
+import type { Report } from "./report.ts";
+
+/** The figures of a report as rows of texts, the same for the terminal, the page and a comparison. */
+export function summaryOf(
+  report: Report,
+): Array<readonly [name: string, value: string, number: number | undefined]> {
+  const { handshakes, latencyMs, cpuUsPerDelivery, samples } = report;
+  const row = (name: string, value: number | undefined) =>
+    [name, value === undefined ? "none" : shown(value), value] as const;
+  const peak = (of: (sample: Report["samples"][number]) => number) => Math.max(0, ...samples.map(of));
+  const refused = Object.values(handshakes.refused).reduce((sum, count) => sum + count, 0);
+  return [
+    row("connections, at most", report.connectionsMax),
+    row("handshakes done", handshakes.done),
+    row("handshakes refused", refused),
+    row("handshake p50, ms", handshakes.ms.p50),
+    row("handshake p99, ms", handshakes.ms.p99),
+    row("messages published", report.published),
+    row("deliveries", report.deliveries),
+    row("deliveries a second", report.deliveriesPerSecond),
+    row("lost", report.lost),
+    row("repeated", report.repeated),
+    row("out of order", report.disordered),
+    row("cursors repeated or out of order", report.repeatedCursors),
+    row("resumed", report.resumed),
+    row("latency p50, ms", latencyMs.p50),
+    row("latency p90, ms", latencyMs.p90),
+    row("latency p99, ms", latencyMs.p99),
+    row("latency p99.9, ms", latencyMs.p999),
+    row("latency at most, ms", latencyMs.max),
+    row("generator CPU, µs a delivery", cpuUsPerDelivery.generator),
+    row("server CPU, µs a delivery", cpuUsPerDelivery.server),
+    row(
+      "busiest generator, share of a core",
+      peak(({ generatorCpuShare }) => generatorCpuShare),
+    ),
+    row(
+      "servers' RSS at most, MiB",
+      peak(({ instances }) => Object.values(instances).reduce((sum, each) => sum + each.rssBytes, 0)) /
+        2 ** 20,
+    ),
+    row("generators' RSS at most, MiB", peak(({ generatorRssBytes }) => generatorRssBytes) / 2 ** 20),
+  ];
+}
+
+/** Counts by name, such as closes by code; the places of the spread too. */
+export function countsOf(report: Report): Array<readonly [name: string, text: string]> {
+  const { handshakes, closes, gaps, spread, scrapeFailures, publishFailures } = report;
+  const text = (counts: Readonly<Record<string, number | string>>) =>
+    Object.entries(counts)
+      .map(([name, count]) => `${name}: ${count}`)
+      .join(", ");
+  return (
+    [
+      ["refused by reason", text(handshakes.refused)],
+      ["disconnects by code", text(closes)],
+      ["gaps by reason", text(gaps)],
+      ["welcomes by instance/shard", text(spread)],
+      ["could not be read", text(scrapeFailures)],
+      ["last publish that failed", publishFailures.last],
+    ] as const
+  ).filter(([, found]) => found !== "");
+}
+
+/** One report beside another: the second in terms of the first. */
+export function compareReports(a: Report, b: Report): string {
+  const right = summaryOf(b);
+  const lines = summaryOf(a).map(([name, value, first], index) => {
+    const [, other = "none", second] = right[index] ?? [];
+    const change =
+      first !== undefined && second !== undefined && first !== 0
+        ? `${second >= first ? "+" : ""}${((second / first - 1) * 100).toFixed(1)} %`
+        : first === second
+          ? "same"
+          : "";
+    return `${name.padEnd(38)}${value.padStart(14)}${other.padStart(14)}  ${change}`;
+  });
+  return `${"".padEnd(38)}${"first".padStart(14)}${"second".padStart(14)}  change\n${lines.join("\n")}\n`;
+}
+
+export function shown(value: number): string {
+  if (Number.isInteger(value)) return value.toLocaleString("en-US");
+  return value >= 1000 ? Math.round(value).toLocaleString("en-US") : value.toFixed(value < 10 ? 3 : 1);
+}
