@@ -5,7 +5,7 @@ import type { Logger } from "pino";
 import { startAdminServer } from "./admin/adminServer.ts";
 import { joinMetrics } from "./admin/joinMetrics.ts";
 import type { Published, PublishItem } from "./admin/publishRequest.ts";
-import { shardMetrics } from "./admin/shardMetrics.ts";
+import { type Figure, shardMetrics } from "./admin/shardMetrics.ts";
 import { AdminGuard } from "./auth/adminGuard.ts";
 import { openBus } from "./bus/open.ts";
 import { type Announcement, agreedSettings } from "./cluster/announcement.ts";
@@ -129,18 +129,13 @@ class Supervisor {
     this.#registry = shardMetrics(undefined, [
       ...this.#local.figures,
       ...this.#cluster.figures,
+      ...this.#tlsFigures(),
       {
         name: "shardcast_reloads_total",
         help: "Files that were read again on SIGHUP.",
         kind: "counter",
         label: "result",
         read: () => this.#reloads,
-      },
-      {
-        name: "shardcast_tls_certificate_end_seconds",
-        help: "When the certificate of the public port ends, in seconds since 1970; NaN without one.",
-        kind: "gauge",
-        read: () => (this.#tls?.endsMs ?? Number.NaN) / 1000,
       },
       {
         name: "shardcast_admin_refusals_total",
@@ -201,6 +196,18 @@ class Supervisor {
       process.off("SIGTERM", onSignal).off("SIGINT", onSignal).off("SIGHUP", onReload);
     }
     return exitCode;
+  }
+
+  #tlsFigures(): Figure[] {
+    if (this.#tls === undefined) return [];
+    return [
+      {
+        name: "shardcast_tls_certificate_end_seconds",
+        help: "When the certificate of the public port ends, in seconds since 1970.",
+        kind: "gauge",
+        read: () => (this.#tls?.endsMs ?? 0) / 1000,
+      },
+    ];
   }
 
   /** What can not be used leaves what was there: a slip of the pen must lock nobody out, and let nobody in. */
