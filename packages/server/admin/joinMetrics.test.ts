@@ -11,6 +11,11 @@ test("the samples of one metric stand together below one head", () => {
   );
 });
 
+test("what is no number yet is written as the format has it", () => {
+  const text = '# HELP a A.\n# TYPE a gauge\na{shard="0"} ';
+  expect(joinMetrics([`${text}Nan\n`])).toBe(`${text}NaN\n`);
+});
+
 test("of the process there is what is right on Bun, and nothing else", async () => {
   const text = await shardMetrics(0, []).metrics();
   expect([...text.matchAll(/^# TYPE (\w+)/gm)].map(([, name]) => name)).toEqual([

@@ -9,7 +9,8 @@ export function joinMetrics(texts: readonly string[]): string {
     for (const line of text.split("\n")) {
       if (line === "") continue;
       if (!line.startsWith("# ")) {
-        family?.samples.push(line);
+        // The library writes `Nan`, which the format does not know: such as the loop's lag before it was measured.
+        family?.samples.push(line.replace(/ Nan$/, " NaN"));
         continue;
       }
       const [, keyword, name = ""] = line.split(" ", 3);
