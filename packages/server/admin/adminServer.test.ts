@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { AdminGuard } from "../auth/adminGuard.ts";
+import { AdminGuard, GUARD_STATUSES } from "../auth/adminGuard.ts";
 import type { HealthReport } from "../health.ts";
 import { startAdminServer } from "./adminServer.ts";
 import { PublishError, type PublishItem, STATUSES } from "./publishRequest.ts";
@@ -113,5 +113,5 @@ test("docs/http-api.md lists every code with its status", async () => {
     Number(status),
   ]);
   const others = { not_found: 404, method_not_allowed: 405 };
-  expect(Object.fromEntries(documented)).toEqual({ ...STATUSES, ...others });
+  expect(Object.fromEntries(documented)).toEqual({ ...STATUSES, ...GUARD_STATUSES, ...others });
 });

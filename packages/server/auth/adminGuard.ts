@@ -10,6 +10,15 @@ export interface AdminGuardOptions {
   readonly insecure: boolean;
 }
 
+/** Why a request is refused, and the status of the answer. docs/http-api.md says what each means. */
+export const GUARD_STATUSES = {
+  key_required: 401,
+  key_invalid: 401,
+  scope_missing: 403,
+  origin_forbidden: 403,
+  host_forbidden: 403,
+} as const;
+
 /** Decides who may ask the admin port for what. */
 export class AdminGuard {
   readonly refused = {
@@ -32,22 +41,18 @@ export class AdminGuard {
     const origin = request.headers.get("origin");
     // A page elsewhere could otherwise publish by way of whoever looks at it and can reach this port.
     if (origin !== null && hostOf(origin) !== url.host) {
-      return this.#refuse(403, "origin_forbidden", "pages of another origin may not ask this port");
+      return this.#refuse("origin_forbidden", "pages of another origin may not ask this port");
     }
     const { keys } = this;
     if (keys === undefined) return this.#checkHost(url);
     const given = keyOf(request);
     if (given === undefined) {
-      return this.#refuse(
-        401,
-        "key_required",
-        "send an API key, as `Authorization: Bearer <key>` or `X-Api-Key`",
-      );
+      return this.#refuse("key_required", "send an API key, as `Authorization: Bearer <key>` or `X-Api-Key`");
     }
     const key = keys.find(given);
-    if (key === undefined) return this.#refuse(401, "key_invalid", "this API key is not known here");
+    if (key === undefined) return this.#refuse("key_invalid", "this API key is not known here");
     if (key.scopes.has(scope) || key.scopes.has("admin")) return undefined;
-    return this.#refuse(403, "scope_missing", `the API key ${key.name} does not have the scope ${scope}`);
+    return this.#refuse("scope_missing", `the API key ${key.name} does not have the scope ${scope}`);
   }
 
   /** Without keys a page could give its own name this machine's address, and then be of the same origin. */
@@ -57,13 +62,13 @@ export class AdminGuard {
     const isKnown = isIP(address) !== 0 || hostname === "localhost" || hostname === host.toLowerCase();
     if (insecure || isKnown) return undefined;
     return this.#refuse(
-      403,
       "host_forbidden",
       "without API keys this port answers to addresses and localhost alone",
     );
   }
 
-  #refuse(status: 401 | 403, code: keyof AdminGuard["refused"], message: string): Response {
+  #refuse(code: keyof typeof GUARD_STATUSES, message: string): Response {
+    const status = GUARD_STATUSES[code];
     this.refused[code] += 1;
     const headers = status === 401 ? { "WWW-Authenticate": "Bearer" } : {};
     return Response.json({ error: { code, message } }, { status, headers });
