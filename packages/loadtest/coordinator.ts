@@ -11,6 +11,8 @@ const CONNECTIONS_PER_GENERATOR = 15_000;
 /** Of a source address, towards one port: the usual range of the kernel has some 28,000. */
 const PORTS_PER_ADDRESS = 20_000;
 const SAMPLE_MS = 1000;
+/** A generator that is too busy to answer in this time is counted in the next sample. */
+const LOOK_MS_MAX = 900;
 /** After the ramp's end for the last handshakes, and after the last publish for the last deliveries. */
 const SETTLE_MS_MAX = 60_000;
 const QUIET_MS = 1500;
@@ -45,6 +47,7 @@ class Run {
   readonly #startedAt = new Date().toISOString();
   #phase = "connecting";
   #audited = 0;
+  #answered = 0;
   #before = { deliveries: 0, ms: performance.now() };
   #isSampling = false;
 
@@ -62,7 +65,7 @@ class Run {
       await this.#until(() => this.#total("subscribed") >= scenario.connections, rampMs + SETTLE_MS_MAX);
       this.#tell({ type: "expect" });
       const publisher = run === undefined ? undefined : new Publisher(scenario, run, kafka);
-      await this.#sample();
+      await this.#fresh();
       const before = {
         deliveries: this.#total("deliveries"),
         sample: this.#samples.at(-1),
@@ -83,7 +86,7 @@ class Run {
       this.#audited = 0;
       this.#tell({ type: "audit", published: publisher?.acknowledged ?? [] });
       await this.#waitFor(() => this.#audited >= this.#children.length, SETTLE_MS_MAX);
-      await this.#sample();
+      await this.#fresh();
       const deliveries = this.#total("deliveries") - before.deliveries;
       const serverSeconds = cpuSeconds(this.#samples.at(-1)) - cpuSeconds(before.sample);
       const perDelivery = (us: number) => (deliveries > 0 && us > 0 ? us / deliveries : undefined);
@@ -129,6 +132,7 @@ class Run {
         this.#latency.merge(beat.latency);
         this.#second.merge(beat.latency);
         if (beat.type === "audited") this.#audited += 1;
+        else this.#answered += 1;
       },
     });
     this.#children.push(child);
@@ -182,6 +186,7 @@ class Run {
   async #sample(): Promise<void> {
     if (this.#isSampling) return;
     this.#isSampling = true;
+    const looking = this.#look();
     const { admins, redis, nats } = this.#options.scenario;
     const reading = async <T>(name: string, work: Promise<T>): Promise<T | undefined> => {
       try {
@@ -196,6 +201,7 @@ class Run {
       redis === undefined ? {} : reading(redis.replace(/\/\/.*@/, "//"), scrapeBus("redis", redis)),
       nats === undefined ? {} : reading(nats, scrapeBus("nats", nats)),
     ]);
+    await looking;
     const instances: Record<string, InstanceSample> = {};
     for (const [admin, sample] of found) if (sample !== undefined) instances[admin] = sample;
     const now = performance.now();
@@ -218,6 +224,19 @@ class Run {
     this.#samples.push(sample);
     this.#isSampling = false;
     this.#options.onSample(sample, this.#phase);
+  }
+
+  /** A sample of now, also where one is under way. */
+  async #fresh(): Promise<void> {
+    while (this.#isSampling) await Bun.sleep(5);
+    await this.#sample();
+  }
+
+  async #look(): Promise<void> {
+    this.#answered = 0;
+    this.#tell({ type: "look" });
+    const deadline = performance.now() + LOOK_MS_MAX;
+    while (this.#answered < this.#children.length && performance.now() < deadline) await Bun.sleep(5);
   }
 
   #report(

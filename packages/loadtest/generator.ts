@@ -19,11 +19,9 @@ export class Generator {
   readonly #backoffs = new Map<number, Backoff>();
   readonly #refused: Record<string, number> = {};
   readonly #closes: Record<string, number> = {};
-  readonly #timers: Timer[] = [];
   #handshakes = 0;
   #lost = 0;
   #looked = { ms: performance.now(), cpuUs: 0, share: 0 };
-  #isEnding = false;
 
   constructor(start: GeneratorStart) {
     const { scenario, run, first, count, sourceAddresses } = start;
@@ -74,12 +72,6 @@ export class Generator {
     this.#lost = this.#ledger.lost(published);
   }
 
-  end(): void {
-    this.#isEnding = true;
-    for (const timer of this.#timers) clearInterval(timer);
-    this.#pool.end();
-  }
-
   beat(type: GeneratorBeat["type"]): GeneratorBeat {
     const { subscribed, resumed, deliveries, foreign, gaps, spread, latency } = this.#dialect;
     const { repeated, repeatedCursors, disordered, unfollowed, strayed } = this.#ledger;
@@ -110,24 +102,21 @@ export class Generator {
       while (opened < due && opened < this.#start.count) this.#pool.open(opened++);
       if (opened >= this.#start.count) clearInterval(timer);
     }, TURN_MS);
-    this.#timers.push(timer);
   }
 
   #disturb(): void {
     const { scenario, count } = this.#start;
     const { slow, churnPerSecond, connections } = scenario;
     const share = (churnPerSecond * count) / connections;
-    if (share > 0) this.#timers.push(setInterval(() => this.#replace(), 1000 / share));
+    if (share > 0) setInterval(() => this.#replace(), 1000 / share);
     if (slow !== undefined) {
       const clients = Array.from({ length: Math.round(count * slow.share) }, (_, client) => client);
-      this.#timers.push(
-        setInterval(() => {
-          for (const client of clients) this.#pool.read(client, false);
-          setTimeout(() => {
-            for (const client of clients) this.#pool.read(client, true);
-          }, slow.pauseMs);
-        }, slow.everyMs),
-      );
+      setInterval(() => {
+        for (const client of clients) this.#pool.read(client, false);
+        setTimeout(() => {
+          for (const client of clients) this.#pool.read(client, true);
+        }, slow.pauseMs);
+      }, slow.everyMs);
     }
   }
 
@@ -139,9 +128,8 @@ export class Generator {
   }
 
   #comeBack(client: number): void {
-    if (this.#isEnding) return;
     const backoff = this.#backoffs.get(client) ?? new Backoff({ minMs: 500, maxMs: 10_000 }, Math.random);
     this.#backoffs.set(client, backoff);
-    setTimeout(() => !this.#isEnding && this.#pool.open(client), backoff.nextDelayMs());
+    setTimeout(() => this.#pool.open(client), backoff.nextDelayMs());
   }
 }

@@ -2,7 +2,6 @@
 import { Generator } from "./generator.ts";
 import type { ToGenerator } from "./generatorMessages.ts";
 
-const BEAT_MS = 1000;
 let generator: Generator | undefined;
 
 // Ctrl-C reaches the whole group; the coordinator ends this process when the figures are in.
@@ -13,7 +12,9 @@ process.on("message", (message: ToGenerator) => {
   switch (message.type) {
     case "start":
       generator = new Generator(message.start);
-      setInterval(() => process.send?.(generator?.beat("beat")), BEAT_MS);
+      return;
+    case "look":
+      if (generator !== undefined) process.send?.(generator.beat("beat"));
       return;
     case "expect":
       return generator?.expect();
@@ -23,8 +24,5 @@ process.on("message", (message: ToGenerator) => {
       generator?.audit(message.published);
       process.send?.(generator?.beat("audited"));
       return;
-    case "end":
-      generator?.end();
-      process.exit(0);
   }
 });

@@ -18,7 +18,8 @@ export type ToGenerator =
   | { readonly type: "storm"; readonly share: number }
   /** Counts what is lost of what was published, by channel. */
   | { readonly type: "audit"; readonly published: readonly number[] }
-  | { readonly type: "end" };
+  /** Answered with a beat. */
+  | { readonly type: "look" };
 
 /** Totals since the start, but for `latency`: since the beat before. */
 export interface GeneratorBeat {

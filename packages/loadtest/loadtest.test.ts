@@ -1,5 +1,8 @@
-import { expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { startInstance } from "../../test/instance.fixture.ts";
+import { kafkaAvailable, sharedKafka } from "../../test/services/kafka.ts";
+import { KafkaFixture } from "../../test/services/kafkaFixture.ts";
+import { startRedis } from "../../test/services/redis.ts";
 import { type Faults, startBadServer } from "./badServer.fixture.ts";
 import { runLoadTest } from "./coordinator.ts";
 import { Histogram } from "./histogram.ts";
@@ -111,6 +114,36 @@ test(
   },
   TEST_MS,
 );
+
+describe.skipIf(!kafkaAvailable())("with a real Kafka and a real Redis", () => {
+  test(
+    "records written to Kafka arrive all at every client, and the figures of the bus are in the report",
+    async () => {
+      const redis = await startRedis();
+      const fixture = new KafkaFixture(await sharedKafka());
+      const topic = await fixture.topic({ partitions: 2 });
+      const { connection } = fixture;
+      const instance = await startInstance([
+        ...["--shards", "2", "--bus", redis.url, "--kafka-topics", topic],
+        ...["--kafka-brokers", connection.brokers.join(",")],
+      ]);
+      const scenario = readScenario("", {
+        ...{ ...SHORT, urls: [instance.url], admins: [instance.admin], redis: redis.url, holdSeconds: 3 },
+        ...{ publish: "kafka", topic, channels: [`a.${topic}`, `b.${topic}`, `c.${topic}`] },
+      });
+      const signal = new AbortController().signal;
+      const report = await runLoadTest({ scenario, kafka: connection, signal, onSample: () => undefined });
+      expect(brokenIn(report)).toEqual([]);
+      expect(report.deliveries).toBe(report.published * 20);
+      expect(Object.values(report.spread).reduce((sum, count) => sum + count, 0)).toBe(20);
+      expect(report.samples.at(-1)?.bus["used_memory"]).toBeGreaterThan(0);
+      await instance.end();
+      await fixture.close();
+      await redis.stop();
+    },
+    TEST_MS,
+  );
+});
 
 test("quantiles are within a 64th of what was counted, also after a way as JSON", () => {
   const first = new Histogram();

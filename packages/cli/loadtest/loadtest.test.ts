@@ -1,0 +1,38 @@
+import { expect, test } from "bun:test";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { startBadServer } from "../../loadtest/badServer.fixture.ts";
+import { readScenario } from "../../loadtest/scenario.ts";
+import { shardcast } from "../cli.fixture.ts";
+
+test("exit code 1, a table, a JSON file and a page where a message is lost, and the two compare", async () => {
+  const server = startBadServer({ deliver: (n) => (n === 3 ? [] : [n]) });
+  const directory = mkdtempSync(join(tmpdir(), "loadtest-"));
+  const json = join(directory, "report.json");
+  const flags = ["--urls", server.url, "--admins", server.admin, "--json", json, "--connections", "10"];
+  const { exitCode, stdout } = await shardcast(["loadtest", ...flags, "--hold-seconds", "1.5"]);
+  expect(exitCode).toBe(1);
+  expect(stdout).toMatch(/BROKEN messages lost +30 +≤ 0/);
+  expect(readFileSync(join(directory, "report.html"), "utf8")).toContain("FAILED");
+  const compared = await shardcast(["loadtest", "compare", json, json]);
+  expect(compared.exitCode).toBe(0);
+  expect(compared.stdout).toMatch(/deliveries .*\+0\.0 %/);
+  rmSync(directory, { recursive: true });
+  await server.stop();
+}, 60_000);
+
+test("what cannot be meant is refused with exit code 2", async () => {
+  const { exitCode, stderr } = await shardcast(["loadtest", "--publish", "kafka"]);
+  expect(exitCode).toBe(2);
+  expect(stderr).toContain("--kafka-brokers");
+  expect((await shardcast(["loadtest", "compare", "/nowhere.json", "/nowhere.json"])).exitCode).toBe(2);
+});
+
+test.each(["smoke", "12k", "50k", "100k", "spike", "churn", "reconnect-storm", "slow-clients", "soak"])(
+  "the scenario %s can be read",
+  (name) => {
+    const file = new URL(`../../../loadtests/${name}.yaml`, import.meta.url).pathname;
+    expect(readScenario(readFileSync(file, "utf8"), {}).connections).toBeGreaterThan(0);
+  },
+);
