@@ -57,11 +57,11 @@ export class Generator {
     const { user, system } = process.cpuUsage();
     this.#looked.cpuUs = user + system;
     this.#ramp();
-    this.#disturb();
   }
 
   expect(): void {
     for (let client = 0; client < this.#start.count; client++) this.#ledger.expectFrom(client, 0);
+    this.#disturb();
   }
 
   storm(share: number): void {
@@ -122,7 +122,8 @@ export class Generator {
 
   #replace(): void {
     const client = Math.floor(Math.random() * this.#start.count);
-    this.#pool.close(client);
+    // One that is on its way would be there twice.
+    if (!this.#pool.close(client)) return;
     this.#dialect.forget(client);
     this.#pool.open(client);
   }

@@ -145,6 +145,18 @@ describe.skipIf(!kafkaAvailable())("with a real Kafka and a real Redis", () => {
   );
 });
 
+test(
+  "clients that come and go are no fault of the server, and none is there twice",
+  async () => {
+    const server = startBadServer({});
+    const report = await runOn(server, { churnPerSecond: 20 });
+    expect(brokenIn(report)).toEqual([]);
+    expect(report.handshakes.done).toBeGreaterThan(20);
+    await server.stop();
+  },
+  TEST_MS,
+);
+
 test("quantiles are within a 64th of what was counted, also after a way as JSON", () => {
   const first = new Histogram();
   for (let us = 1; us <= 1_000_000; us += 7) first.add(us);

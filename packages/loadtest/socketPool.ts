@@ -95,14 +95,15 @@ export class SocketPool {
     else socket?.pause();
   }
 
-  /** Ends one connection from this side, in order. */
-  close(client: number): void {
+  /** Ends one connection from this side, in order. Returns whether there was one. */
+  close(client: number): boolean {
     const socket = this.#sockets.get(client);
-    if (socket === undefined) return;
+    if (socket === undefined) return false;
     this.#sockets.delete(client);
     socket.data.isOver = true;
     socket.write(clientFrame(OPCODE.close, new Uint8Array([3, 232])));
     socket.end();
+    return true;
   }
 
   /** Cuts one connection as a network would, and tells of it. */
