@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { appendFileSync } from "node:fs";
+import { appendFileSync, existsSync } from "node:fs";
+import { dirname } from "node:path";
 import { createInterface } from "node:readline";
 
 export interface GuardedProcess {
@@ -84,7 +85,10 @@ function signalQuietly(pid: number, signal: NodeJS.Signals): void {
 }
 
 async function firstLine(shell: ChildProcess, exited: Promise<void>, logFile: string): Promise<number> {
-  const append = (chunk: Buffer | string) => appendFileSync(logFile, chunk);
+  const append = (chunk: Buffer | string) => {
+    // What a service says last may come after `stop`, when its folder is gone; nobody looks for it any more.
+    if (existsSync(dirname(logFile))) appendFileSync(logFile, chunk);
+  };
   shell.stderr?.on("data", append);
   const stdout = shell.stdout;
   if (stdout === null) throw new Error("the guard has no output");

@@ -13,32 +13,41 @@ export interface TestRedisSentinels {
 
 const NAME = "main";
 
-/** Starts a master, a replica and three sentinels that fail over within about a second. */
+/** Starts a master, a replica that has all of it, and three sentinels that fail over within about three seconds. */
 export async function startRedisSentinels(
   options: { readonly masterPassword?: string; readonly sentinelPassword?: string } = {},
 ): Promise<TestRedisSentinels> {
   const { masterPassword, sentinelPassword } = options;
   const server: TestRedisOptions = {
     config:
-      masterPassword === undefined ? [] : [`requirepass ${masterPassword}`, `masterauth ${masterPassword}`],
+      masterPassword === undefined
+        ? ["repl-diskless-sync-delay 0"]
+        : ["repl-diskless-sync-delay 0", `requirepass ${masterPassword}`, `masterauth ${masterPassword}`],
   };
   const master = await startRedis(server);
   const replica = await startRedis({
     config: [...(server.config ?? []), `replicaof 127.0.0.1 ${master.port}`],
   });
+  // One that is killed before its replica has begun to follow leaves sentinels nothing to choose.
+  const login = masterPassword === undefined ? "" : `AUTH ${masterPassword}\r\n`;
+  await until(async () => ((await askRedis(replica.port, `${login}ROLE`)) ?? "").includes("connected"));
   const config = [
     `sentinel monitor ${NAME} 127.0.0.1 ${master.port} 2`,
-    `sentinel down-after-milliseconds ${NAME} 500`,
-    `sentinel failover-timeout ${NAME} 2000`,
+    // Sentinels ping once a second: with less than two of these they take a master that they have just connected to for
+    // dead, and fail over back and forth.
+    `sentinel down-after-milliseconds ${NAME} 2000`,
+    `sentinel failover-timeout ${NAME} 4000`,
     ...(masterPassword === undefined ? [] : [`sentinel auth-pass ${NAME} ${masterPassword}`]),
     ...(sentinelPassword === undefined
       ? []
       : [`requirepass ${sentinelPassword}`, `sentinel sentinel-pass ${sentinelPassword}`]),
   ];
   const sentinels = await Promise.all([1, 2, 3].map(() => startRedis({ isSentinel: true, config })));
-  const login = sentinelPassword === undefined ? "" : `AUTH ${sentinelPassword}\r\n`;
+  const sentinelLogin = sentinelPassword === undefined ? "" : `AUTH ${sentinelPassword}\r\n`;
   for (const { port } of sentinels) {
-    await until(async () => knowsAll((await askRedis(port, `${login}SENTINEL MASTER ${NAME}`)) ?? ""));
+    await until(async () =>
+      knowsAll((await askRedis(port, `${sentinelLogin}SENTINEL MASTER ${NAME}`)) ?? ""),
+    );
   }
   const hosts = sentinels.map(({ port }) => `127.0.0.1:${port}`).join(",");
   return {
