@@ -1,4 +1,5 @@
 import type { KafkaConnectionOptions } from "@shardcast/server/kafka/options";
+import { FILES_RESERVED_PER_SHARD, openFilesMax } from "@shardcast/server/supervisor/hostLimits";
 import { judge } from "./checks.ts";
 import type { GeneratorBeat, GeneratorStart, ToGenerator } from "./generatorMessages.ts";
 import { Histogram } from "./histogram.ts";
@@ -113,7 +114,8 @@ class Run {
     const addresses = Math.ceil(connections / PORTS_PER_ADDRESS);
     const sourceAddresses =
       isLoopback && addresses > 1 ? Array.from({ length: addresses }, (_, at) => `127.0.0.${at + 2}`) : [];
-    const count = Math.ceil(connections / CONNECTIONS_PER_GENERATOR);
+    const files = Math.max(1, openFilesMax() - FILES_RESERVED_PER_SHARD);
+    const count = Math.ceil(connections / Math.min(CONNECTIONS_PER_GENERATOR, files));
     for (let index = 0; index < count; index++) {
       const first = Math.floor((connections * index) / count);
       const own = Math.floor((connections * (index + 1)) / count) - first;
