@@ -105,6 +105,7 @@ describe("what is derived", () => {
   test("the group contains prefix and region, so that clusters do not share one by accident", () => {
     const group = (...argv: string[]) => loaded({ argv: [...KAFKA, ...argv] }).config.kafka?.groupId;
     expect(group()).toBe("shardcast.default");
+    expect(group("--bus=nats://n", "--bus-scope=global", "--region=eu")).toBe("shardcast.global");
     expect(group("--bus-prefix", "prod", "--region", "eu")).toBe("prod.eu");
     expect(group("--kafka-group", "mine")).toBe("mine");
   });

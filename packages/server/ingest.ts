@@ -260,9 +260,9 @@ function isOfTheRecord(error: unknown): boolean {
  * are left out: instances may reach the same servers by different ones.
  */
 function busName({ bus, instance }: Config, boot: string): string {
-  return isSharedBus(bus.url)
-    ? `${bus.url.split(/[+:]/, 1)[0]?.replace(/^rediss$/, "redis")}/${bus.prefix}/${instance.region}`
-    : `local/${boot}`;
+  if (!isSharedBus(bus.url)) return `local/${boot}`;
+  const driver = bus.url.split(/[+:]/, 1)[0]?.replace(/^rediss$/, "redis");
+  return `${driver}/${bus.prefix}/${bus.scope === "global" ? "global" : instance.region}`;
 }
 
 function counter(name: string, help: string, read: () => number): Figure {

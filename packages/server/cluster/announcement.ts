@@ -57,6 +57,7 @@ export function agreedSettings({ bus, routing, kafka }: Config): Record<string, 
   const topics = kafka === undefined ? [] : [...kafka.topics].sort();
   return {
     "bus-prefix": fingerprint(bus.prefix),
+    "bus-scope": fingerprint(bus.scope),
     "channel-template": fingerprint(routing.channelTemplate),
     "topic-templates": fingerprint(Object.entries(routing.topicTemplates).sort()),
     "kafka-topics": fingerprint(topics),

@@ -33,6 +33,7 @@ export function composeConfig(values: ResolvedValues): Config {
     bus: {
       url: values.bus,
       prefix: values.busPrefix,
+      scope: values.busScope,
       ...(values.busCa !== undefined && { ca: values.busCa }),
       ...(values.busUsername !== undefined && { username: values.busUsername }),
       ...(values.busPassword !== undefined && { password: values.busPassword }),

@@ -17,6 +17,7 @@ const RULES: readonly Rule[] = [
   { compares: ["tlsCert", "tlsKey"], find: halfOfAnIdentity },
   { compares: ["adminHost", "apiKeysFile", "adminInsecure"], find: adminBeyondThisMachine },
   { compares: ["role", "bus"], find: lonelyRole },
+  { compares: ["busScope", "bus"], find: lonelyScope },
   { compares: ["role"], find: ingestWithoutKafka },
   { compares: ["bus", "busCa", "busUsername", "busPassword"], find: busConnection },
   { compares: ["bus", "busUsername", "busPassword", "busToken", "busNatsCreds"], find: busLogins },
@@ -59,6 +60,12 @@ function lonelyRole({ values: { role, bus }, origins }: Found): Problem[] {
     return [problemAt(origins.role, message, advice)];
   }
   return [];
+}
+
+function lonelyScope({ values: { busScope, bus }, origins }: Found): Problem[] {
+  if (busScope === "region" || isSharedBus(bus)) return [];
+  const advice = "Set --bus to the one of all regions, or leave --bus-scope out.";
+  return [problemAt(origins.busScope, "the local bus reaches no other region", advice)];
 }
 
 function ingestWithoutKafka({ values: { role }, origins }: Found): Problem[] {

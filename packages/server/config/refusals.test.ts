@@ -123,6 +123,11 @@ test.each<[string, string[], string[]]>([
     ],
   ],
   [
+    "a bus of all regions that reaches none",
+    ["--bus-scope=global"],
+    ["--bus-scope: the local bus reaches no other region"],
+  ],
+  [
     "a gateway alone on its bus",
     ["--role=gateway", ...KAFKA],
     ["--role: a gateway does not consume, and the local bus brings nothing from other instances"],

@@ -27,8 +27,13 @@ export function resolveValues(given: GivenValues, machine: Machine): ResolvedVal
       given.maxConnections === "auto" ? connectionsThatFit(shards, machine) : given.maxConnections,
     logFormat: given.logFormat ?? (machine.isTerminal ? "pretty" : "json"),
     // Prefix and region are in it, so that two clusters, or two regions, never share a group by accident.
-    kafkaGroup: given.kafkaBrokers && (given.kafkaGroup ?? `${given.busPrefix}.${given.region}`),
+    kafkaGroup: given.kafkaBrokers && (given.kafkaGroup ?? `${given.busPrefix}.${reachOfBus(given)}`),
   };
+}
+
+/** All who read one bus must read Kafka as one group, or each record is published there once for each group. */
+function reachOfBus({ busScope, region }: GivenValues): string {
+  return busScope === "global" ? "global" : region;
 }
 
 /** At least one, so that a limit that holds none is refused at start and told, not rounded away. */

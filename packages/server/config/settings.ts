@@ -134,7 +134,7 @@ export const SETTINGS = {
     name: "region",
     kind: text("up to 63 letters, digits, dashes and underscores", NAME, "<name>"),
     group: "instance",
-    doc: "Region of this instance. Each region has a bus and a consumer group of its own on the same Kafka.",
+    doc: "Region of this instance. Each region has a bus and a consumer group of its own on the same Kafka, unless `bus-scope` is `global`.",
     default: "default",
   },
   role: {
@@ -319,6 +319,15 @@ export const SETTINGS = {
     doc: "Begins all names that this cluster uses on the bus and in Kafka. Two clusters need two.",
     default: "shardcast",
   },
+  busScope: {
+    name: "bus-scope",
+    kind: choice(["region", "global"]),
+    group: "bus",
+    doc:
+      "Whose bus it is. `region`: this region's own; each region has a consumer group, too. `global`: one bus of all regions, " +
+      "such as a NATS super-cluster; they share one consumer group, so that each record crosses it once.",
+    default: "region",
+  },
   busCa: {
     name: "bus-ca",
     kind: fileContents(),
@@ -364,7 +373,8 @@ export const SETTINGS = {
     kind: text("up to 249 printable characters without spaces", /^[!-~]{1,249}$/, "<id>"),
     group: "kafka",
     doc: "Consumer group of this cluster. Two clusters in one group would each get only a part.",
-    derived: "`<bus-prefix>.<region>`, such as `shardcast.default`",
+    derived:
+      "`<bus-prefix>.<region>`, such as `shardcast.default`; `<bus-prefix>.global` where `bus-scope` is `global`",
   },
   kafkaFrom: {
     name: "kafka-from",

@@ -46,6 +46,8 @@ export interface Config {
     readonly url: string;
     /** Begins every name that this cluster uses on the bus. */
     readonly prefix: string;
+    /** Of this region alone, or one of all regions, which then read Kafka as one group. */
+    readonly scope: "region" | "global";
     /** PEM. */
     readonly ca?: string;
     /** Both are instead of a login in the URL. */
