@@ -1,4 +1,5 @@
 import { afterAll, describe, expect, test } from "bun:test";
+import { DASHBOARDS, metricsOf } from "../deploy/grafana/dashboards.ts";
 import { startInstance } from "./instance.fixture.ts";
 import { kafkaAvailable, sharedKafka } from "./services/kafka.ts";
 import { KafkaFixture } from "./services/kafkaFixture.ts";
@@ -29,6 +30,7 @@ describe.skipIf(promtool === undefined || !kafkaAvailable())("/metrics", () => {
         expect(metrics).toContain("shardcast_source_records_total");
         expect(metrics).toContain("shardcast_shards_ready");
         expect(await check(metrics)).toEqual({ complaints: "", exitCode: 0 });
+        expect(await unknownTo(metrics)).toEqual([]);
       } finally {
         await instance.end();
       }
@@ -36,6 +38,18 @@ describe.skipIf(promtool === undefined || !kafkaAvailable())("/metrics", () => {
     TEST_MS,
   );
 });
+
+/** What a rule or a panel asks for and this page does not have. */
+async function unknownTo(metrics: string): Promise<string[]> {
+  const exported = new Set([...metrics.matchAll(/^# TYPE (\S+)/gm)].map(([, name = ""]) => name));
+  const rules = await Bun.file(`${import.meta.dir}/../deploy/prometheus/rules/shardcast.yml`).text();
+  const queries = [...rules.matchAll(/expr: (.*)/g)].map(([, query = ""]) => query);
+  const panels = DASHBOARDS.flatMap((dashboard) => dashboard.panels);
+  queries.push(...panels.flatMap((panel) => Object.values(panel.queries)));
+  const named = new Set(queries.flatMap(metricsOf));
+  expect(named.size).toBeGreaterThan(25);
+  return [...named].filter((name) => !exported.has(name));
+}
 
 async function check(metrics: string): Promise<{ complaints: string; exitCode: number }> {
   const child = Bun.spawn([promtool ?? "", "check", "metrics"], {

@@ -8,4 +8,5 @@ export const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   publish: async () => (await import("./publish.ts")).publish,
   loadtest: async () => (await import("./loadtest/loadtest.ts")).loadtest,
   tail: async () => (await import("./tail.ts")).tail,
+  health: async () => (await import("./health.ts")).health,
 };

@@ -180,3 +180,46 @@ test("a publish to where nobody listens fails with the next step", async () => {
 test("data from outside cannot steer the terminal", () => {
   expect(printable(JSON.stringify("\x1b[2J\x9b2J\u2028\x7f"))).toBe('"\\u001b[2J\\u009b2J\\u2028\\u007f"');
 });
+
+describe("health", () => {
+  const answering = (path: string, status: number, body: unknown) =>
+    Bun.serve({
+      port: 0,
+      hostname: "127.0.0.1",
+      fetch: ({ url }) =>
+        new URL(url).pathname === path
+          ? Response.json(body, { status })
+          : new Response("no", { status: 404 }),
+    });
+
+  test("says what is not well, and fails only where the instance should get no clients", async () => {
+    const checks = {
+      bus: { status: "degraded", value: "disconnected", message: "no bus" },
+      log: { status: "ok", value: 1 },
+    };
+    using degraded = answering("/health", 200, { status: "degraded", checks });
+    using draining = answering("/health", 503, { status: "unhealthy", checks: {} });
+    const ask = (server: { readonly url: URL }) => shardcast(["health", "--url", server.url.origin]);
+    expect(await ask(degraded)).toEqual({
+      exitCode: 0,
+      stdout: "degraded\n  bus: degraded, no bus\n",
+      stderr: "",
+    });
+    expect(await ask(draining)).toEqual({ exitCode: 1, stdout: "unhealthy\n", stderr: "" });
+  });
+
+  test("--live asks only whether the process turns", async () => {
+    using live = answering("/live", 200, { status: "ok" });
+    const answer = await shardcast(["health", "--live", "--json", "--url", live.url.origin]);
+    expect(answer).toEqual({ exitCode: 0, stdout: '{"status":"ok","checks":{}}\n', stderr: "" });
+  });
+
+  test("where nothing answers, or something else does, it says what to do", async () => {
+    using other = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: () => new Response("hello") });
+    for (const url of ["http://127.0.0.1:1", other.url.origin]) {
+      const { exitCode, stderr } = await shardcast(["health", "--url", url]);
+      expect(exitCode).toBe(1);
+      expect(stderr).toContain("→");
+    }
+  });
+});

@@ -1,0 +1,75 @@
+// What stands in deploy/ and in the compose files is held to what the server really exports and to what must not be open.
+import { describe, expect, test } from "bun:test";
+import { parse } from "yaml";
+import { DASHBOARDS, grafanaFile } from "../deploy/grafana/dashboards.ts";
+import { promtoolProgram } from "./services/promtool.ts";
+
+const ROOT = `${import.meta.dir}/..`;
+const promtool = promtoolProgram();
+const text = (path: string) => Bun.file(`${ROOT}/${path}`).text();
+
+interface ComposeFile {
+  readonly services: Readonly<Record<string, ComposeService>>;
+}
+
+interface ComposeService {
+  readonly image: string;
+  readonly ports?: readonly string[];
+  readonly environment?: Readonly<Record<string, string>>;
+}
+
+const composeFiles = ["docker-compose.multi.yml", "docker-compose.horizontal.yml"];
+const composeFile = async (path: string) => parse(await text(path), { merge: true }) as ComposeFile;
+
+describe.each(composeFiles)("%s", (path) => {
+  test("names no image without a version of its own", async () => {
+    const images = Object.values((await composeFile(path)).services).map(({ image }) => image);
+    const foreign = images.filter((image) => !image.includes("shardcast"));
+    expect(foreign.length).toBeGreaterThan(2);
+    for (const image of foreign) expect(image).toMatch(/:-docker\.io\/[^:]+:v?\d+\.\d+\.\d+[a-z-]*\}$/);
+  });
+
+  test("lets nobody from outside reach what publishes, stores or measures", async () => {
+    const { services } = await composeFile(path);
+    const open = Object.values(services).flatMap(({ ports = [] }) =>
+      ports.filter((port) => !port.startsWith("127.0.0.1:")),
+    );
+    expect(open.map((port) => port.split(":")[0])).toEqual(["${SHARDCAST_PORT"]);
+  });
+});
+
+test.skipIf(promtool === undefined)(
+  "Prometheus takes the configuration and the rules, and each alert does what it is for",
+  async () => {
+    for (const args of [
+      ["check", "config", "deploy/prometheus/prometheus.yml"],
+      ["check", "rules", "deploy/prometheus/rules/shardcast.yml"],
+      ["test", "rules", "deploy/prometheus/rules.test.yml"],
+    ]) {
+      const child = Bun.spawn([promtool ?? "", ...args], { cwd: ROOT, stdout: "pipe", stderr: "pipe" });
+      const output = (await new Response(child.stdout).text()) + (await new Response(child.stderr).text());
+      expect({ args, output, exitCode: await child.exited }).toMatchObject({ exitCode: 0 });
+    }
+  },
+);
+
+test("every alert is tested, and is explained where its annotation says so", async () => {
+  const rules = parse(await text("deploy/prometheus/rules/shardcast.yml")) as {
+    groups: Array<{ rules: Array<{ alert?: string }> }>;
+  };
+  const alerts = rules.groups.flatMap(({ rules }) => rules.flatMap(({ alert }) => alert ?? []));
+  const [tests, page] = await Promise.all([
+    text("deploy/prometheus/rules.test.yml"),
+    text("docs/operations/alerts.md"),
+  ]);
+  expect(alerts.length).toBeGreaterThan(10);
+  expect(alerts.filter((alert) => !tests.includes(alert))).toEqual([]);
+  expect(alerts.filter((alert) => !page.includes(`## ${alert}\n`))).toEqual([]);
+});
+
+test("the dashboards that Grafana reads are those that are written down", async () => {
+  for (const dashboard of DASHBOARDS) {
+    const file = await text(`deploy/grafana/dashboards/${dashboard.uid}.json`);
+    expect(JSON.parse(file)).toEqual(JSON.parse(JSON.stringify(grafanaFile(dashboard))));
+  }
+});
