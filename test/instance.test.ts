@@ -30,6 +30,12 @@ describe("an instance that runs", () => {
     });
   });
 
+  test("the default host serves IPv4 and IPv6", async () => {
+    for (const host of ["127.0.0.1", "[::1]"]) {
+      expect((await fetch(`http://${host}:${portOf(instance)}/live`)).status).toBe(200);
+    }
+  });
+
   test("no line of the log names a field twice, and a shard's start names its process", () => {
     for (const line of instance.log) expect(JSON.stringify(JSON.parse(line))).toBe(line);
     const started = instance.log

@@ -26,6 +26,8 @@ const UNPUBLISHABLE_MS_MAX = 5000;
 /** Before it asks for partitions again, and then only once the bus is connected. */
 const COME_BACK_MS = 5000;
 const LOOK_MS = 500;
+/** Commits of a partition wait so long for a dead letter, in ms, before its topic counts as missing, or it is tried again. */
+const DEAD_LETTER_MS_MAX = 10_000;
 /** One poisoned topic must not fill the disk: of refused dead letters one is logged in this time. */
 const REFUSAL_LOG_MS = 10_000;
 
@@ -46,7 +48,10 @@ export class IngestHalf {
     this.#options = options;
     const { config, kafka, shard, boot, bus, route, logger } = options;
     const { deadLetterTopic } = kafka;
-    if (deadLetterTopic !== undefined) this.#deadLetters = createProducer({ connection: kafka.connection });
+    if (deadLetterTopic !== undefined) {
+      const deliveryTimeoutMs = DEAD_LETTER_MS_MAX;
+      this.#deadLetters = createProducer({ connection: kafka.connection, deliveryTimeoutMs });
+    }
     this.#publisher = new Publisher({
       bus,
       publisher: `${config.instance.id}/${shard}`,
@@ -235,7 +240,7 @@ export class IngestHalf {
       await this.#deadLetters?.send([{ topic, key, value, headers, timestampMs }]);
       return "kept";
     } catch (error) {
-      if (!isOfTheRecord(error)) throw error;
+      if (!isFinal(error)) throw error;
       // Tried for ever it would hold back all commits of its partition, and in the end the partition.
       if (performance.now() - this.#refusalLoggedMs >= REFUSAL_LOG_MS) {
         this.#refusalLoggedMs = performance.now();
@@ -247,12 +252,15 @@ export class IngestHalf {
   }
 }
 
-/** Whether Kafka refuses a record for what it is, so that it will do so again. */
-function isOfTheRecord(error: unknown): boolean {
-  return (
-    error instanceof KafkaError &&
-    (error.code === "kafka_record_too_large" || error.code === "kafka_record_invalid")
-  );
+/** Refused for what the record is, or for a topic that is not there although it was tried for long: waiting blocks all. */
+const FINAL_REFUSALS: ReadonlySet<string> = new Set([
+  "kafka_record_too_large",
+  "kafka_record_invalid",
+  "kafka_unknown_topic",
+]);
+
+function isFinal(error: unknown): boolean {
+  return error instanceof KafkaError && FINAL_REFUSALS.has(error.code);
 }
 
 /**

@@ -63,7 +63,8 @@ async function startProblem(config: Config, logger: Logger): Promise<string | un
   if (taken !== undefined) return taken;
   if (kafka === undefined) return undefined;
   try {
-    await checkKafka(kafka.connection, kafka.topics);
+    const { connection, topics, deadLetterTopic } = kafka;
+    await checkKafka(connection, deadLetterTopic === undefined ? topics : [...topics, deadLetterTopic]);
     return undefined;
   } catch (error) {
     if (!(error instanceof KafkaError)) throw error;

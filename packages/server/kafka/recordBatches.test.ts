@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { decodeRecords } from "./recordBatches.ts";
+import { DECOMPRESSED_BYTES_MAX, decodeRecords } from "./recordBatches.ts";
 import { encodeBatch, type RecordToEncode } from "./recordEncoder.ts";
 
 const WANTED = { topic: "t", partition: 0, offset: 0 };
@@ -55,6 +55,19 @@ test("a batch that was cut is left for the next fetch", () => {
     expect(decoded.records).toHaveLength(1);
   }
 });
+
+test.each(["gzip", "zstd"] as const)(
+  "a %s batch that would fill the memory is named, and left out",
+  (codec) => {
+    const value = new Uint8Array(DECOMPRESSED_BYTES_MAX + 1);
+    const record: RecordToEncode = { key: null, value, headers: [], timestampMs: 0 };
+    const bomb = encodeBatch([record], IDENTITY, codec);
+    expect(bomb.length).toBeLessThan(1024 * 1024);
+    const decoded = decodeRecords({ bytes: bomb, aborted: [] }, WANTED);
+    expect(decoded.records).toEqual([]);
+    expect(decoded.unreadable).toBeDefined();
+  },
+);
 
 test("a damaged batch is named, and what comes before it is kept", () => {
   const damaged = batch(1, ["b", "c"]);

@@ -1,3 +1,4 @@
+import { gunzipSync, zstdDecompressSync } from "node:zlib";
 import { compressionsAlgorithmsByBitmask, crc32c } from "@platformatic/kafka";
 import type { SourceRecord } from "../publication.ts";
 import type { AbortedTransaction } from "./fetch.ts";
@@ -175,11 +176,19 @@ function decodeBatch(batch: Buffer, first: number, attributes: number, sink: Sin
 }
 
 const NOTHING = new Uint8Array(0);
+const GZIP = 1;
+const ZSTD = 4;
+/** A batch of a few KiB may become gigabytes, here and in every shard that reads it again: beyond this it is unreadable. */
+export const DECOMPRESSED_BYTES_MAX = 128 * 1024 * 1024;
+const DECOMPRESSION = { maxOutputLength: DECOMPRESSED_BYTES_MAX } as const;
 
 function decompress(bytes: Buffer, codec: number): Buffer {
   if (codec === 0) return bytes;
   const algorithm = compressionsAlgorithmsByBitmask[codec];
   if (algorithm === undefined) throw new Error(`compression ${codec} is not known`);
+  // The other two can not grow so far: at most 255 times (lz4) and about 21 times (snappy).
+  if (codec === GZIP) return gunzipSync(bytes, DECOMPRESSION);
+  if (codec === ZSTD) return zstdDecompressSync(bytes, DECOMPRESSION);
   return algorithm.decompressSync(bytes);
 }
 

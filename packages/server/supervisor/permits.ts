@@ -15,6 +15,9 @@ export interface Permits {
   readonly clients: number;
 }
 
+/** Words to one shard that are remembered one by one. */
+const UNHEARD_MAX = 64;
+
 /** What a shard has told last. */
 export interface PermitUse {
   readonly connections: number;
@@ -54,6 +57,13 @@ export class PermitBook {
       const clients = wanted <= now ? wanted : now + Math.max(0, Math.min(wanted - now, free));
       free -= Math.max(0, clients - now);
       const permits = { number: this.#number, clients };
+      // A shard that says nothing for long has more and more that it may not have heard of; of those in between only the
+      // greatest counts.
+      if (sent.length >= UNHEARD_MAX) {
+        const [first, second] = sent.splice(0, 2);
+        if (first !== undefined && second !== undefined)
+          sent.unshift({ number: second.number, clients: Math.max(first.clients, second.clients) });
+      }
       sent.push(permits);
       return permits;
     });
