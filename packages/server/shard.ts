@@ -1,6 +1,5 @@
-import { MARK_TOO_LONG } from "@shardcast/protocol/mark";
 import type { Logger } from "pino";
-import { type Figure, shardMetrics } from "./admin/shardMetrics.ts";
+import { shardMetrics } from "./admin/shardMetrics.ts";
 import { type Authentication, openAuthentication } from "./auth/open.ts";
 import type { BroadcastBus } from "./bus/bus.ts";
 import { FrameError } from "./bus/frame.ts";
@@ -19,6 +18,7 @@ import { Hub } from "./hub/hub.ts";
 import { IngestHalf } from "./ingest.ts";
 import type { CompositeLog } from "./log/composite.ts";
 import { openLog } from "./log/open.ts";
+import { shardFigures } from "./shardFigures.ts";
 import { createRouter, isUnroutable } from "./source/route.ts";
 import { Assembler } from "./stream/assemble.ts";
 import { BoundedReads } from "./stream/boundedReads.ts";
@@ -204,7 +204,22 @@ export class Shard {
         logger,
       });
     }
-    this.#registry = shardMetrics(shard, this.#figures());
+    this.#registry = shardMetrics(shard, [
+      ...shardFigures({
+        hub: this.#hub,
+        gateway: this.#gateway,
+        admission: this.#admission,
+        authentication: this.#authentication,
+        resumeReads: this.#resumeReads,
+        nearbyReads: this.#nearbyReads,
+        bus: this.#bus,
+        assembler: this.#assembler,
+        watch: this.#watch,
+        counters: this.#counters,
+        malformedFrames: () => this.#malformedFrames,
+      }),
+      ...(this.#ingest?.figures ?? []),
+    ]);
   }
 
   /** Resolves with the public port once this shard is warm and takes clients, or tells them that it takes none. */
@@ -354,35 +369,6 @@ export class Shard {
     };
   }
 
-  #tokenFigures(): Figure[] {
-    const { access, verifier, jwks } = this.#authentication;
-    const total = (name: string, help: string, read: Figure["read"], label?: string): Figure => ({
-      ...{ name: `shardcast_${name}_total`, help, kind: "counter", read },
-      ...(label !== undefined && { label }),
-    });
-    const figures: Figure[] = [
-      total("tokens_expired", "Clients sent away because their token had expired.", () => access.expired),
-      total("tokens_refreshed", "Tokens replaced over a connection.", () => access.refreshed),
-    ];
-    if (verifier !== undefined)
-      figures.push(total("tokens_checked", "Tokens checked.", () => verifier.results, "result"));
-    if (jwks !== undefined) {
-      figures.push(
-        total(
-          "key_set",
-          "Fetches of the key set, and tokens with keys that it did not hold.",
-          () => ({ ...jwks.counters }),
-          "event",
-        ),
-        {
-          ...{ name: "shardcast_key_set_age_seconds", help: "Age of the keys.", kind: "gauge" },
-          read: () => jwks.ageMs / 1000,
-        },
-      );
-    }
-    return figures;
-  }
-
   #channels(): ChannelInfo[] {
     const infos = new Map<string, ChannelInfo>();
     for (const { name, count } of this.#hub.history.channels()) {
@@ -398,158 +384,5 @@ export class Shard {
       if (!infos.has(name)) infos.set(name, { channel: name, subscribers, messages: 0 });
     }
     return [...infos.values()];
-  }
-
-  #figures(): Figure[] {
-    const hub = this.#hub.counters;
-    const history = () => this.#hub.history.stats();
-    const assembly = () => this.#assembler.stats;
-    const counter = (name: string, help: string, read: Figure["read"], label?: string): Figure =>
-      label === undefined
-        ? { name: `shardcast_${name}_total`, help, kind: "counter", read }
-        : { name: `shardcast_${name}_total`, help, kind: "counter", read, label };
-    const gauge = (name: string, help: string, read: () => number): Figure => ({
-      name: `shardcast_${name}`,
-      help,
-      kind: "gauge",
-      read,
-    });
-    return [
-      gauge("connections", "Clients connected.", () => this.#gateway.connections),
-      gauge("topics", "Names that clients subscribe to.", () => this.#hub.topics.size),
-      gauge("mark_too_long", "1 while the position in all streams is too long to be told to clients.", () =>
-        this.#hub.mark() === MARK_TOO_LONG ? 1 : 0,
-      ),
-      gauge("bus_connected", "1 while the bus is connected.", () =>
-        this.#bus.state === "connected" ? 1 : 0,
-      ),
-      gauge("bus_lag_seconds", "How far this shard is behind its bus.", () => this.#bus.probe.lagMs / 1000),
-      gauge(
-        "bus_round_trip_seconds",
-        "Of the last heartbeat through the bus; NaN before the first.",
-        () => (this.#bus.probe.roundTripMs ?? Number.NaN) / 1000,
-      ),
-      counter(
-        "bus_stale",
-        "How often the bus delivered nothing although it looked connected.",
-        () => this.#bus.probe.stale,
-      ),
-      counter("publications", "Publications handed to the hub.", () => hub.publications),
-      counter("publication_bytes", "Bytes of their envelopes.", () => hub.payloadBytes),
-      counter("deliveries", "Messages handed to clients, replays not counted.", () => hub.deliveries),
-      counter("gaps", "Stretches of a stream that were lost for good.", () => assembly().gaps, "reason"),
-      counter("requests", "Requests of clients.", () => this.#counters.requests),
-      counter("request_refusals", "Requests answered with an error.", () => this.#counters.refusals),
-      counter(
-        "handshake_refusals",
-        "Handshakes refused.",
-        () => ({ ...this.#admission.refused, ...this.#authentication.access.refused }),
-        "reason",
-      ),
-      ...this.#tokenFigures(),
-      counter("resumes", "Resumes that recovered everything.", () => this.#counters.resumed),
-      counter("resumes_not_recovered", "Resumes that could not.", () => this.#counters.notRecovered),
-      gauge(
-        "resumes_queued",
-        "Resumes and last values that have a next step.",
-        () => this.#gateway.replays.waiting,
-      ),
-      gauge("resume_cursors", "Places in history that resumes hold.", () => this.#gateway.replays.cursors),
-      gauge(
-        "resumes_ahead",
-        "Resumes that wait because their clients have seen more than this shard.",
-        () => this.#gateway.waits.waiting,
-      ),
-      counter(
-        "resumes_ahead_given_up",
-        "Such waits that ended before the shard was there.",
-        () => this.#gateway.waits.givenUp,
-      ),
-      gauge(
-        "ahead_listeners",
-        "Clients that joined from ahead of this shard, counted for each such stream.",
-        () => this.#hub.ahead.size,
-      ),
-      counter(
-        "ahead_listeners_refused",
-        "Resumes that were not recovered because there were too many of these.",
-        () => this.#hub.ahead.refused,
-      ),
-      gauge("resume_reads", "Reads of the log for resumes under way.", () => this.#resumeReads.active),
-      gauge(
-        "resume_reads_waiting",
-        "Reads of the log for resumes that wait for their turn.",
-        () => this.#resumeReads.waiting,
-      ),
-      counter(
-        "resume_reads_refused",
-        "Reads for resumes that found no place to wait: those clients have not recovered.",
-        () => this.#resumeReads.refused,
-      ),
-      counter(
-        "resume_reads_shared",
-        "Reads for resumes that were answered by another's.",
-        () => this.#nearbyReads.shared,
-      ),
-      counter("replayed_messages", "Messages sent by resumes.", () => this.#counters.replayedMessages),
-      counter(
-        "closes",
-        "Ended connections; 1006: broken, or cut off for slowness.",
-        () => this.#gateway.closes,
-        "code",
-      ),
-      gauge("history_channels", "Channels in history.", () => history().channels),
-      gauge("history_capacity_bytes", "Bytes that history's segments take.", () => history().capacityBytes),
-      gauge(
-        "history_last_value_bytes",
-        "Bytes of last values kept beyond it.",
-        () => history().retainedBytes,
-      ),
-      counter(
-        "history_last_values_dropped",
-        "Last values dropped for room.",
-        () => history().droppedLastValues,
-      ),
-      counter("bus_frames", "Range frames received.", () => assembly().frames),
-      counter(
-        "bus_frames_malformed",
-        "Frames that were none.",
-        () => assembly().malformed + this.#malformedFrames,
-      ),
-      counter("bus_repeats", "Frames with nothing new.", () => assembly().repeats),
-      counter("holes", "Holes seen in streams.", () => assembly().holes),
-      counter("repairs", "Holes read from the log.", () => assembly().repairs),
-      counter("log_reads", "Reads of the log for repairs and warm starts.", () => assembly().logReads),
-      counter("log_unavailable", "Reads that found no log.", () => assembly().logUnavailable),
-      counter(
-        "held_dropped",
-        "Held frames dropped for room: the log has them.",
-        () => assembly().heldDropped,
-      ),
-      gauge("held_bytes", "Frames held back behind holes.", () => assembly().heldBytes),
-      gauge("oldest_hold_seconds", "Age of the oldest hole.", () => assembly().oldestHoldMs / 1000),
-      gauge("streams", "Streams followed.", () => assembly().streams),
-      gauge(
-        "streams_unfollowed",
-        "Streams that are not followed because there are too many: nobody gets their messages.",
-        () => this.#watch.unfollowed,
-      ),
-      gauge(
-        "streams_unplaced",
-        "Streams there since the start that nobody can follow: their partitions have no leader.",
-        () => this.#watch.unplaced,
-      ),
-      gauge(
-        "streams_waiting_for_log",
-        "Streams whose reads of the log fail.",
-        () => assembly().streamsWaitingForLog,
-      ),
-      gauge(
-        "streams_read_forward",
-        "Streams read from the log because the bus does not serve them.",
-        () => assembly().streamsReadForward,
-      ),
-      ...(this.#ingest?.figures ?? []),
-    ];
   }
 }

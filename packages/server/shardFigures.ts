@@ -1,0 +1,184 @@
+import { MARK_TOO_LONG } from "@shardcast/protocol/mark";
+import type { Figure } from "./admin/shardMetrics.ts";
+import type { Authentication } from "./auth/open.ts";
+import type { ProbedBus } from "./bus/probed.ts";
+import type { Admission } from "./gateway/admission.ts";
+import type { ConnectionCounters } from "./gateway/connection.ts";
+import type { Gateway } from "./gateway/websocket.ts";
+import type { Hub } from "./hub/hub.ts";
+import type { Assembler } from "./stream/assemble.ts";
+import type { BoundedReads } from "./stream/boundedReads.ts";
+import type { NearbyReads } from "./stream/nearbyReads.ts";
+import type { StreamWatch } from "./stream/watch.ts";
+
+/** The parts of a shard that count something. */
+export interface CountingParts {
+  readonly hub: Hub;
+  readonly gateway: Gateway;
+  readonly admission: Admission;
+  readonly authentication: Authentication;
+  readonly resumeReads: BoundedReads;
+  readonly nearbyReads: NearbyReads;
+  readonly bus: ProbedBus;
+  readonly assembler: Assembler;
+  readonly watch: StreamWatch;
+  readonly counters: ConnectionCounters;
+  readonly malformedFrames: () => number;
+}
+
+/** What a shard tells at `/metrics`, of all its parts but the one that reads Kafka. */
+export function shardFigures(parts: CountingParts): Figure[] {
+  const { hub, gateway, admission, authentication, resumeReads, nearbyReads, bus, assembler, watch } = parts;
+  const { counters, malformedFrames } = parts;
+  const published = hub.counters;
+  const history = () => hub.history.stats();
+  const assembly = () => assembler.stats;
+  return [
+    gauge("connections", "Clients connected.", () => gateway.connections),
+    gauge("topics", "Names that clients subscribe to.", () => hub.topics.size),
+    gauge("mark_too_long", "1 while the position in all streams is too long to be told to clients.", () =>
+      hub.mark() === MARK_TOO_LONG ? 1 : 0,
+    ),
+    gauge("bus_connected", "1 while the bus is connected.", () => (bus.state === "connected" ? 1 : 0)),
+    gauge("bus_lag_seconds", "How far this shard is behind its bus.", () => bus.probe.lagMs / 1000),
+    gauge(
+      "bus_round_trip_seconds",
+      "Of the last heartbeat through the bus; NaN before the first.",
+      () => (bus.probe.roundTripMs ?? Number.NaN) / 1000,
+    ),
+    counter(
+      "bus_stale",
+      "How often the bus delivered nothing although it looked connected.",
+      () => bus.probe.stale,
+    ),
+    counter("publications", "Publications handed to the hub.", () => published.publications),
+    counter("publication_bytes", "Bytes of their envelopes.", () => published.payloadBytes),
+    counter("deliveries", "Messages handed to clients, replays not counted.", () => published.deliveries),
+    counter("gaps", "Stretches of a stream that were lost for good.", () => assembly().gaps, "reason"),
+    counter("requests", "Requests of clients.", () => counters.requests),
+    counter("request_refusals", "Requests answered with an error.", () => counters.refusals),
+    counter(
+      "handshake_refusals",
+      "Handshakes refused.",
+      () => ({ ...admission.refused, ...authentication.access.refused }),
+      "reason",
+    ),
+    ...tokenFigures(authentication),
+    counter("resumes", "Resumes that recovered everything.", () => counters.resumed),
+    counter("resumes_not_recovered", "Resumes that could not.", () => counters.notRecovered),
+    gauge("resumes_queued", "Resumes and last values that have a next step.", () => gateway.replays.waiting),
+    gauge("resume_cursors", "Places in history that resumes hold.", () => gateway.replays.cursors),
+    gauge(
+      "resumes_ahead",
+      "Resumes that wait because their clients have seen more than this shard.",
+      () => gateway.waits.waiting,
+    ),
+    counter(
+      "resumes_ahead_given_up",
+      "Such waits that ended before the shard was there.",
+      () => gateway.waits.givenUp,
+    ),
+    gauge(
+      "ahead_listeners",
+      "Clients that joined from ahead of this shard, counted for each such stream.",
+      () => hub.ahead.size,
+    ),
+    counter(
+      "ahead_listeners_refused",
+      "Resumes that were not recovered because there were too many of these.",
+      () => hub.ahead.refused,
+    ),
+    gauge("resume_reads", "Reads of the log for resumes under way.", () => resumeReads.active),
+    gauge(
+      "resume_reads_waiting",
+      "Reads of the log for resumes that wait for their turn.",
+      () => resumeReads.waiting,
+    ),
+    counter(
+      "resume_reads_refused",
+      "Reads for resumes that found no place to wait: those clients have not recovered.",
+      () => resumeReads.refused,
+    ),
+    counter(
+      "resume_reads_shared",
+      "Reads for resumes that were answered by another's.",
+      () => nearbyReads.shared,
+    ),
+    counter("replayed_messages", "Messages sent by resumes.", () => counters.replayedMessages),
+    counter(
+      "closes",
+      "Ended connections; 1006: broken, or cut off for slowness.",
+      () => gateway.closes,
+      "code",
+    ),
+    gauge("history_channels", "Channels in history.", () => history().channels),
+    gauge("history_capacity_bytes", "Bytes that history's segments take.", () => history().capacityBytes),
+    gauge("history_last_value_bytes", "Bytes of last values kept beyond it.", () => history().retainedBytes),
+    counter(
+      "history_last_values_dropped",
+      "Last values dropped for room.",
+      () => history().droppedLastValues,
+    ),
+    counter("bus_frames", "Range frames received.", () => assembly().frames),
+    counter("bus_frames_malformed", "Frames that were none.", () => assembly().malformed + malformedFrames()),
+    counter("bus_repeats", "Frames with nothing new.", () => assembly().repeats),
+    counter("holes", "Holes seen in streams.", () => assembly().holes),
+    counter("repairs", "Holes read from the log.", () => assembly().repairs),
+    counter("log_reads", "Reads of the log for repairs and warm starts.", () => assembly().logReads),
+    counter("log_unavailable", "Reads that found no log.", () => assembly().logUnavailable),
+    counter("held_dropped", "Held frames dropped for room: the log has them.", () => assembly().heldDropped),
+    gauge("held_bytes", "Frames held back behind holes.", () => assembly().heldBytes),
+    gauge("oldest_hold_seconds", "Age of the oldest hole.", () => assembly().oldestHoldMs / 1000),
+    gauge("streams", "Streams followed.", () => assembly().streams),
+    gauge(
+      "streams_unfollowed",
+      "Streams that are not followed because there are too many: nobody gets their messages.",
+      () => watch.unfollowed,
+    ),
+    gauge(
+      "streams_unplaced",
+      "Streams there since the start that nobody can follow: their partitions have no leader.",
+      () => watch.unplaced,
+    ),
+    gauge(
+      "streams_waiting_for_log",
+      "Streams whose reads of the log fail.",
+      () => assembly().streamsWaitingForLog,
+    ),
+    gauge(
+      "streams_read_forward",
+      "Streams read from the log because the bus does not serve them.",
+      () => assembly().streamsReadForward,
+    ),
+  ];
+}
+
+function tokenFigures({ access, verifier, jwks }: Authentication): Figure[] {
+  const figures: Figure[] = [
+    counter("tokens_expired", "Clients sent away because their token had expired.", () => access.expired),
+    counter("tokens_refreshed", "Tokens replaced over a connection.", () => access.refreshed),
+  ];
+  if (verifier !== undefined)
+    figures.push(counter("tokens_checked", "Tokens checked.", () => verifier.results, "result"));
+  if (jwks !== undefined) {
+    figures.push(
+      counter(
+        "key_set",
+        "Fetches of the key set, and tokens with keys that it did not hold.",
+        () => ({ ...jwks.counters }),
+        "event",
+      ),
+      gauge("key_set_age_seconds", "Age of the keys.", () => jwks.ageMs / 1000),
+    );
+  }
+  return figures;
+}
+
+function counter(name: string, help: string, read: Figure["read"], label?: string): Figure {
+  const figure = { name: `shardcast_${name}_total`, help, kind: "counter", read } as const;
+  return label === undefined ? figure : { ...figure, label };
+}
+
+function gauge(name: string, help: string, read: () => number): Figure {
+  return { name: `shardcast_${name}`, help, kind: "gauge", read };
+}
