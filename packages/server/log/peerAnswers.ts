@@ -33,8 +33,12 @@ export class PeerAnswers {
       return undefined;
     }
     this.#inWindow++;
+    const windowMs = this.#windowMs;
+    // Many questions come in one turn, and none of them is answered before it ends: each counts from here on.
+    const bytesMax = Math.min(ask.bytesMax, frameBytesMax);
+    this.#bytesInWindow += bytesMax;
     const message = await this.#read(ask, frameBytesMax - PEER_OVERHEAD_BYTES);
-    this.#bytesInWindow += message.length;
+    if (windowMs === this.#windowMs) this.#bytesInWindow += message.length - bytesMax;
     this.answered++;
     return message;
   }

@@ -1,3 +1,4 @@
+import { STREAM_ID_LENGTH } from "@shardcast/protocol/cursor";
 import { z } from "zod";
 
 /** The first byte: neither a frame's nor a heartbeat's, which travel beside these. */
@@ -10,18 +11,20 @@ const HEADER_BYTES_MAX = 4 * 1024;
 export const PEER_OVERHEAD_BYTES = PREAMBLE_BYTES + HEADER_BYTES_MAX;
 
 const text = z.string().max(256);
+/** What marks can hold: they would take anything else for a number without end. */
+const id = z.string().regex(new RegExp(`^[0-9a-z]{${STREAM_ID_LENGTH}}$`));
 const offset = z.number().int().min(-1).max(Number.MAX_SAFE_INTEGER);
 
 const SCHEMA = z.discriminatedUnion("type", [
   /** Says what the sender's stream holds: sent once a second, and when somebody asks who is there. */
-  z.object({ type: z.literal("stream"), streamId: text, name: text, earliest: offset, next: offset }),
+  z.object({ type: z.literal("stream"), streamId: id, name: text, earliest: offset, next: offset }),
   /** An instance that has just connected asks for the streams of all. */
   z.object({ type: z.literal("who") }),
   /** Asks the owner of a stream for (after, through]. */
   z.object({
     type: z.literal("ask"),
     id: text,
-    streamId: text,
+    streamId: id,
     after: offset,
     through: offset,
     bytesMax: z.number().int().positive(),
@@ -30,7 +33,7 @@ const SCHEMA = z.discriminatedUnion("type", [
   z.object({
     type: z.literal("answer"),
     id: text,
-    streamId: text,
+    streamId: id,
     result: z.discriminatedUnion("kind", [
       z.object({ kind: z.literal("read") }),
       z.object({

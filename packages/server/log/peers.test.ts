@@ -4,7 +4,7 @@ import { seededRandom } from "../../../test/chaos/random.ts";
 import { buildEnvelope } from "../source/envelope.ts";
 import { EmbeddedLog } from "./local.ts";
 import type { RangeResult } from "./log.ts";
-import { ANSWERS_PER_SECOND_MAX, PeerAnswers } from "./peerAnswers.ts";
+import { ANSWER_BYTES_PER_SECOND_MAX, ANSWERS_PER_SECOND_MAX, PeerAnswers } from "./peerAnswers.ts";
 import {
   decodePeerMessage,
   encodePeerMessage,
@@ -161,6 +161,17 @@ test("an owner answers so much in a second, and more in the next", async () => {
   expect(await ask()).toBeDefined();
 });
 
+test("questions that come all at once are answered within the bytes of a second", async () => {
+  const { answers, log } = pair({ bytesMax: 8 * 1024 * 1024 });
+  append(log, 4, 1_000_000);
+  const bytesMax = 4 * 1024 * 1024;
+  const ask = { type: "ask", id: "1", streamId: log.streamId, after: -1, through: 3, bytesMax } as const;
+  const asked = Array.from({ length: ANSWERS_PER_SECOND_MAX }, () => answers.answer(ask, bytesMax));
+  const bytes = (await Promise.all(asked)).reduce((sum, answer) => sum + (answer?.length ?? 0), 0);
+  expect(bytes).toBeGreaterThan(0);
+  expect(bytes).toBeLessThanOrEqual(ANSWER_BYTES_PER_SECOND_MAX);
+});
+
 test("whatever a lossy bus does to questions and answers, asking on brings each message once and in order", async () => {
   for (let seed = 1; seed <= 100; seed++) {
     const { clock, listen, tell, read, log } = pair({ seed, loss: 0.5 });
@@ -193,10 +204,17 @@ test("foreign bytes are no message", () => {
   for (const bytes of bad) expect(decodePeerMessage(bytes)).toBeUndefined();
   const huge = encodePeerMessage({
     type: "stream",
-    streamId: "x",
+    streamId: "aaaaaaa",
     name: "y".repeat(257),
     earliest: 0,
     next: 0,
   });
   expect(decodePeerMessage(huge)).toBeUndefined();
+});
+
+test("what is told of a stream whose id no mark can hold is no message", () => {
+  for (const streamId of ["x", "?", "AAAAAAA", "z".repeat(256), "aaaaaaa\n"]) {
+    const message = { type: "stream", streamId, name: "foreign", earliest: 0, next: 1 } as const;
+    expect(decodePeerMessage(encodePeerMessage(message))).toBeUndefined();
+  }
 });
