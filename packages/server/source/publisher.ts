@@ -264,8 +264,9 @@ export class Publisher implements SourceSink {
       for (const frame of splitHeads({ kind: "heads", publisher, heads }, bus.maxFrameBytes)) {
         await bus.publish(encodeFrame(frame));
       }
-    } catch {
-      // Counted; that the bus refuses is seen, and said, where frames are published.
+    } catch (error) {
+      // A defect of ours ends the shard. That the bus refuses is counted here, and said where frames are published.
+      if (!(error instanceof BusError)) throw error;
       this.#headsMissed++;
     } finally {
       this.#headsUnderWay = false;
