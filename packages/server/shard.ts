@@ -213,6 +213,7 @@ export class Shard {
         resumeReads: this.#resumeReads,
         nearbyReads: this.#nearbyReads,
         bus: this.#bus,
+        log: this.#log,
         assembler: this.#assembler,
         watch: this.#watch,
         counters: this.#counters,

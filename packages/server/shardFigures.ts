@@ -6,6 +6,7 @@ import type { Admission } from "./gateway/admission.ts";
 import type { ConnectionCounters } from "./gateway/connection.ts";
 import type { Gateway } from "./gateway/websocket.ts";
 import type { Hub } from "./hub/hub.ts";
+import type { CompositeLog } from "./log/composite.ts";
 import type { Assembler } from "./stream/assemble.ts";
 import type { BoundedReads } from "./stream/boundedReads.ts";
 import type { NearbyReads } from "./stream/nearbyReads.ts";
@@ -20,6 +21,7 @@ export interface CountingParts {
   readonly resumeReads: BoundedReads;
   readonly nearbyReads: NearbyReads;
   readonly bus: ProbedBus;
+  readonly log: CompositeLog;
   readonly assembler: Assembler;
   readonly watch: StreamWatch;
   readonly counters: ConnectionCounters;
@@ -29,7 +31,7 @@ export interface CountingParts {
 /** What a shard tells at `/metrics`, of all its parts but the one that reads Kafka. */
 export function shardFigures(parts: CountingParts): Figure[] {
   const { hub, gateway, admission, authentication, resumeReads, nearbyReads, bus, assembler, watch } = parts;
-  const { counters, malformedFrames } = parts;
+  const { log, counters, malformedFrames } = parts;
   const published = hub.counters;
   const history = () => hub.history.stats();
   const assembly = () => assembler.stats;
@@ -139,6 +141,11 @@ export function shardFigures(parts: CountingParts): Figure[] {
       "streams_unplaced",
       "Streams there since the start that nobody can follow: their partitions have no leader.",
       () => watch.unplaced,
+    ),
+    gauge(
+      "streams_left_out",
+      "Streams told over the bus whose id another log's stream has: a forgery, or a rare chance.",
+      () => log.leftOut,
     ),
     gauge(
       "streams_waiting_for_log",

@@ -43,6 +43,28 @@ test("two streams with the same id are refused", async () => {
   await expect(new CompositeLog([one, one]).streams()).rejects.toBeInstanceOf(StreamCollisionError);
 });
 
+test("what is told over the bus of a stream that another log has is left out, and ends nobody", async () => {
+  const one = logWith("one");
+  const [mine] = await one.streams();
+  const read = () => Promise.reject(new Error("whose stream it is was not kept"));
+  const forged = { id: one.streamId, name: "forged", earliest: 500, next: 1000 };
+  const told: StreamLog = {
+    isHearsay: true,
+    streams: () => Promise.resolve([forged, { ...forged, id: "aaaaaaa" }]),
+    read,
+    close: () => Promise.resolve(),
+  };
+  for (const logs of [
+    [told, one],
+    [one, told],
+  ]) {
+    const both = new CompositeLog(logs);
+    expect((await both.list(1000)).streams).toEqual([mine, { ...forged, id: "aaaaaaa" }] as LogStream[]);
+    expect(both.leftOut).toBe(1);
+    expect(await both.read(range(one.streamId))).toMatchObject({ publications: [{ channel: "one" }] });
+  }
+});
+
 test("a list tells the streams of those that answer, and that some do not", async () => {
   const one = logWith("one");
   const both = new CompositeLog([unavailable, one]);

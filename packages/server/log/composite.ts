@@ -18,6 +18,8 @@ export class CompositeLog implements StreamLog {
   readonly #owners = new Map<string, StreamLog>();
   /** Questions under way: a log that hangs is not asked a second time. */
   readonly #asking = new Map<StreamLog, Promise<LogStream[]>>();
+  /** Streams of the last listing that were left out, because a log that knows better has one of the same id. */
+  leftOut = 0;
 
   constructor(logs: readonly StreamLog[]) {
     this.#logs = logs;
@@ -87,9 +89,16 @@ export class CompositeLog implements StreamLog {
   /** What each log tells, in their order; undefined where it does not answer. */
   #join(found: ReadonlyArray<readonly LogStream[] | undefined>): LogStream[] {
     const streams = new Map<string, LogStream>();
-    for (const [index, log] of this.#logs.entries()) {
+    this.leftOut = 0;
+    // Whoever may publish on the bus may name any stream there, and must not end every instance by it.
+    const logs = [...this.#logs.entries()].sort(([, a], [, b]) => rank(a) - rank(b));
+    for (const [index, log] of logs) {
       for (const stream of found[index] ?? []) {
         const other = streams.get(stream.id);
+        if (other !== undefined && log.isHearsay === true) {
+          this.leftOut++;
+          continue;
+        }
         if (other !== undefined) throw new StreamCollisionError(stream.id, other.name, stream.name);
         streams.set(stream.id, stream);
         this.#own(stream.id, log);
@@ -126,4 +135,8 @@ export class CompositeLog implements StreamLog {
     if (failure !== undefined) throw failure;
     return undefined;
   }
+}
+
+function rank({ isHearsay }: StreamLog): number {
+  return isHearsay === true ? 1 : 0;
 }

@@ -9,6 +9,8 @@ export interface LocalLogReaderOptions {
   readonly path: string;
   /** The supervisor answers from memory, so whoever takes longer is hung. */
   readonly timeoutMs?: number;
+  /** As `StreamLog` has it. */
+  readonly isHearsay?: boolean;
 }
 
 const TIMEOUT_MS = 5_000;
@@ -34,11 +36,13 @@ const REFUSAL = z.object({ code: z.enum(["log_unavailable", "log_unreadable"]), 
 
 /** The supervisor's log, read in a shard. A supervisor that is gone or hung is `log_unavailable`. */
 export class LocalLogReader implements StreamLog {
+  readonly isHearsay: boolean;
   readonly #path: string;
   readonly #timeoutMs: number;
   readonly #closing = new AbortController();
 
   constructor(options: LocalLogReaderOptions) {
+    this.isHearsay = options.isHearsay ?? false;
     this.#path = options.path;
     this.#timeoutMs = options.timeoutMs ?? TIMEOUT_MS;
   }

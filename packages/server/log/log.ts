@@ -10,6 +10,8 @@ export interface StreamLog {
    * partitions have no leader, or its broker is away. Absent where a log always knows.
    */
   readonly unplaced?: readonly NamedStream[];
+  /** What it tells is hearsay: a stream of the same id in another log is that one, and no collision. Default: it is not. */
+  readonly isHearsay?: boolean;
   /**
    * Reads on from `after`, at most to `through`, and returns at least one step of progress or says why there is
    * none. One call may return less than was asked for; the caller goes on from the result's `through`.

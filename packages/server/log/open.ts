@@ -17,7 +17,7 @@ export function openLog(
 ): CompositeLog {
   const logs: StreamLog[] = [];
   logs.push(new LocalLogReader({ path: paths.own }));
-  if (isSharedBus(bus.url)) logs.push(new LocalLogReader({ path: paths.peers }));
+  if (isSharedBus(bus.url)) logs.push(new LocalLogReader({ path: paths.peers, isHearsay: true }));
   if (kafka !== undefined && kafka.topics.length > 0) {
     logs.push(new KafkaLog({ connection: kafka.connection, topics: kafka.topics, route }));
   }
