@@ -33,8 +33,8 @@ export async function startRedisSentinels(
   await until(async () => ((await askRedis(replica.port, `${login}ROLE`)) ?? "").includes("connected"));
   const config = [
     `sentinel monitor ${NAME} 127.0.0.1 ${master.port} 2`,
-    // Sentinels ping once a second: with less than two of these they take a master that they have just connected to for
-    // dead, and fail over back and forth.
+    // Sentinels ping as often as this, at most once a second. With 500 ms they took a master that they had just connected to
+    // for dead, and failed over back and forth, as long as the old one did not know that it was none any more.
     `sentinel down-after-milliseconds ${NAME} 2000`,
     `sentinel failover-timeout ${NAME} 4000`,
     ...(masterPassword === undefined ? [] : [`sentinel auth-pass ${NAME} ${masterPassword}`]),
