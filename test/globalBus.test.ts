@@ -7,7 +7,7 @@ import { kafkaAvailable } from "./services/kafka.ts";
 import { natsAvailable, startNats, type TestNats } from "./services/nats.ts";
 import { freePorts } from "./services/ports.ts";
 import { startTcpProxy, type TcpProxy } from "./services/tcpProxy.ts";
-import { clusterOf, healthOf, until } from "./status.fixture.ts";
+import { clusterOf, healthOf, metricOf, until } from "./status.fixture.ts";
 
 const CLIENTS = 20;
 const TEST_MS = 120_000;
@@ -82,13 +82,8 @@ for (const [layout, startOcean] of Object.entries({ gateways, "a leaf node": lea
       await Promise.all(ocean?.links.map((link) => link.close()) ?? []);
     }, TEST_MS);
 
-    const metric = async (member: ClusterMember, name: string): Promise<number> => {
-      const text = await (await fetch(`http://127.0.0.1:${member.adminPort}/metrics`)).text();
-      const values = [...text.matchAll(new RegExp(`^${name}\\{[^}]*\\} ([0-9.e+]+)$`, "gm"))];
-      return values.reduce((sum, [, value]) => sum + Number(value), 0);
-    };
     const sum = async (name: string): Promise<number> =>
-      (await Promise.all(members.map((member) => metric(member, name)))).reduce((all, one) => all + one, 0);
+      (await Promise.all(members.map((member) => metricOf(member, name)))).reduce((all, one) => all + one, 0);
 
     test(
       "both see one another, read Kafka as one group, and find nothing wrong",

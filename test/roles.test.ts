@@ -4,7 +4,7 @@ import { Ledgers, Numbers, TOPIC } from "./numbers.fixture.ts";
 import { haproxyAvailable } from "./services/haproxy.ts";
 import { kafkaAvailable } from "./services/kafka.ts";
 import { redisAvailable } from "./services/redis.ts";
-import { clusterOf, healthOf, until } from "./status.fixture.ts";
+import { clusterOf, healthOf, metricOf, until } from "./status.fixture.ts";
 
 const CLIENTS = 30;
 const TEST_MS = 120_000;
@@ -150,15 +150,4 @@ describe.skipIf(!isThere)("one instance that ingests, and gateways before it", (
 /** The generations of the consumer group that an instance's shards have joined since it started, as it logged them. */
 function joins(member: ClusterMember | undefined): string[] {
   return (member?.instance?.log ?? []).flatMap((line) => /"generation":(\d+)/.exec(line)?.[1] ?? []);
-}
-
-/** The sum of a metric over an instance's shards; `labels` must be among its labels. Fails where there is none. */
-async function metricOf(member: ClusterMember, name: string, labels = ""): Promise<number> {
-  const text = await (await fetch(`http://127.0.0.1:${member.adminPort}/metrics`)).text();
-  const values = text
-    .split("\n")
-    .filter((line) => line.startsWith(`${name}{`) && line.includes(labels))
-    .map((line) => Number(line.slice(line.lastIndexOf(" "))));
-  if (values.length === 0) throw new Error(`no metric ${name}{${labels}}`);
-  return values.reduce((sum, value) => sum + value, 0);
 }

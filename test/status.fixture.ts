@@ -26,6 +26,17 @@ export async function healthOf(
   return { status: response.status, checks: ((await response.json()) as { checks: Checks }).checks };
 }
 
+/** The sum of a metric over an instance's shards; `labels` must be among its labels. Fails where there is none. */
+export async function metricOf(member: ClusterMember, name: string, labels = ""): Promise<number> {
+  const text = await (await fetch(`http://127.0.0.1:${member.adminPort}/metrics`)).text();
+  const values = text
+    .split("\n")
+    .filter((line) => line.startsWith(`${name}{`) && line.includes(labels))
+    .map((line) => Number(line.slice(line.lastIndexOf(" "))));
+  if (values.length === 0) throw new Error(`no metric ${name}{${labels}}`);
+  return values.reduce((sum, value) => sum + value, 0);
+}
+
 /** Waits for a condition of real processes, and fails after 40 s. */
 export async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
   const deadline = Date.now() + 40_000;
