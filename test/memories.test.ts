@@ -181,6 +181,33 @@ for (const { bus, isThere, start } of BUSES) {
     );
 
     test(
+      "an instance that starts while the bus is away brings its clients nothing that was there before them",
+      async () => {
+        await server.kill();
+        const late = await startInstance(["--instance", "e", "--shards", "1", "--bus", server.url]);
+        const { client, seen, ready } = follow(late, 3);
+        try {
+          await ready;
+          await server.restart();
+          const fresh = [...sent];
+          const peers = async () =>
+            (await (await fetch(`${late.admin}/metrics`)).text()).match(/^shardcast_streams\{.*\} (\d+)$/m);
+          await until("it follows the others", async () => Number((await peers())?.[1]) >= 4);
+          await publishEverywhere(5);
+          await until("it has what is new", async () => seen.every((own) => own.length >= 5));
+          seen.forEach((own, at) => {
+            expect(own).toEqual([0, 1, 2, 3, 4].map((number) => number + (fresh[at] ?? 0)));
+          });
+          await expectAll();
+        } finally {
+          await client.close();
+          await late.end();
+        }
+      },
+      TEST_MS,
+    );
+
+    test(
       "what died with its instance is told as a gap, and is never passed over in silence",
       async () => {
         // Nothing leaves or reaches it any more, so the others can not have seen what it accepts now.

@@ -19,7 +19,13 @@ const TIMEOUT_MS = 5_000;
 const ANSWER_BYTES_MAX = 64 * 1024 * 1024;
 
 const STREAMS = z.array(
-  z.object({ id: z.string(), name: z.string(), earliest: z.number(), next: z.number() }),
+  z.object({
+    id: z.string(),
+    name: z.string(),
+    earliest: z.number(),
+    next: z.number(),
+    isOlder: z.boolean().optional(),
+  }),
 );
 
 const NOT_READ = z.discriminatedUnion("kind", [

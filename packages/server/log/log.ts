@@ -43,6 +43,11 @@ export interface LogStream extends NamedStream {
   readonly earliest: number;
   /** The offset after the last one that may be read: Kafka's last stable offset. */
   readonly next: number;
+  /**
+   * It began before this instance did: where it is heard of late, nobody here has waited for what was in it before. Absent
+   * where a log does not know.
+   */
+  readonly isOlder?: boolean | undefined;
 }
 
 export interface RangeRequest {

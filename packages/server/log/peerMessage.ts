@@ -17,7 +17,15 @@ const offset = z.number().int().min(-1).max(Number.MAX_SAFE_INTEGER);
 
 const SCHEMA = z.discriminatedUnion("type", [
   /** Says what the sender's stream holds: sent once a second, and when somebody asks who is there. */
-  z.object({ type: z.literal("stream"), streamId: id, name: text, earliest: offset, next: offset }),
+  z.object({
+    type: z.literal("stream"),
+    streamId: id,
+    name: text,
+    earliest: offset,
+    next: offset,
+    /** How long ago the stream began. */
+    ageMs: z.number().nonnegative(),
+  }),
   /** An instance that has just connected asks for the streams of all. */
   z.object({ type: z.literal("who") }),
   /** Asks the owner of a stream for (after, through]. */

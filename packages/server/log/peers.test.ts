@@ -78,7 +78,7 @@ function pair(options: { readonly seed?: number; readonly bytesMax?: number; rea
   });
   const tell = () => {
     const { streamId, earliest, next } = log;
-    const message: PeerMessage = { type: "stream", streamId, name: "embedded/a", earliest, next };
+    const message: PeerMessage = { type: "stream", streamId, name: "embedded/a", earliest, next, ageMs: 0 };
     peers.heard({ message, frame: new Uint8Array(0) });
   };
   const read = (after: number, through: number) =>
@@ -101,7 +101,27 @@ test("until the owners had time to speak, nobody knows what there is", async () 
   await expect(read(-1, 5)).rejects.toMatchObject({ code: "log_unavailable" });
   append(log, 3);
   await listen();
-  expect(await peers.streams()).toEqual([{ id: log.streamId, name: "embedded/a", earliest: 0, next: 3 }]);
+  expect(await peers.streams()).toEqual([
+    { id: log.streamId, name: "embedded/a", earliest: 0, next: 3, isOlder: false },
+  ]);
+});
+
+test("a stream that is older than this instance is told as such, whenever it is heard of", async () => {
+  const { peers, clock, listen } = pair();
+  await listen();
+  const tell = (streamId: string, ageMs: number) => {
+    const message = { type: "stream", streamId, name: "embedded/a", earliest: 0, next: 3, ageMs } as const;
+    peers.heard({ message, frame: new Uint8Array(0) });
+  };
+  await clock.pass(5_000);
+  const ownAgeMs = clock.nowMs;
+  tell("older00", ownAgeMs + 1_000);
+  tell("younger", ownAgeMs - 1_000);
+  await clock.pass(1_000);
+  // Said again, nothing has changed: both have grown older as this instance has.
+  tell("younger", ownAgeMs);
+  const told = new Map((await peers.streams()).map(({ id, isOlder }) => [id, isOlder]));
+  expect([told.get("older00"), told.get("younger")]).toEqual([true, false]);
 });
 
 test("equal questions are one, and their number is bounded", async () => {
@@ -208,13 +228,14 @@ test("foreign bytes are no message", () => {
     name: "y".repeat(257),
     earliest: 0,
     next: 0,
+    ageMs: 0,
   });
   expect(decodePeerMessage(huge)).toBeUndefined();
 });
 
 test("what is told of a stream whose id no mark can hold is no message", () => {
   for (const streamId of ["x", "?", "AAAAAAA", "z".repeat(256), "aaaaaaa\n"]) {
-    const message = { type: "stream", streamId, name: "foreign", earliest: 0, next: 1 } as const;
+    const message = { type: "stream", streamId, name: "foreign", earliest: 0, next: 1, ageMs: 0 } as const;
     expect(decodePeerMessage(encodePeerMessage(message))).toBeUndefined();
   }
 });

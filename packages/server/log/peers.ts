@@ -36,6 +36,8 @@ interface PeerStream {
   readonly name: string;
   earliest: number;
   next: number;
+  /** It began before this instance did. */
+  readonly isOlder: boolean;
   /** Ms of silence in which the bus delivered. */
   silentMs: number;
 }
@@ -58,6 +60,7 @@ export class PeerLog implements StreamLog {
   readonly #questions = new Map<string, Question>();
   /** Equal questions of this instance's shards are one. */
   readonly #shared = new Map<string, Promise<RangeResult>>();
+  readonly #beganMs: number;
   #cancelTick: () => void;
   /** Ms since this instance's bus delivers; it is asked who is there when that begins. */
   #listenedMs = -1;
@@ -72,6 +75,7 @@ export class PeerLog implements StreamLog {
 
   constructor(options: PeerLogOptions) {
     this.#options = options;
+    this.#beganMs = options.timing.now();
     this.#cancelTick = options.timing.schedule(TICK_MS, () => this.#tick());
   }
 
@@ -99,7 +103,9 @@ export class PeerLog implements StreamLog {
     if (!this.#hasListened && !goesWithout)
       return Promise.reject(unavailable("the other instances have not been heard yet"));
     const there = [...this.#streams].filter(([, stream]) => isThere(stream));
-    return Promise.resolve(there.map(([id, { name, earliest, next }]) => ({ id, name, earliest, next })));
+    return Promise.resolve(
+      there.map(([id, { name, earliest, next, isOlder }]) => ({ id, name, earliest, next, isOlder })),
+    );
   }
 
   async read(request: RangeRequest): Promise<RangeResult> {
@@ -168,13 +174,19 @@ export class PeerLog implements StreamLog {
     }
   }
 
-  #heardOf({ streamId, name, earliest, next }: Extract<PeerMessage, { type: "stream" }>): void {
+  #heardOf({ streamId, name, earliest, next, ageMs }: Extract<PeerMessage, { type: "stream" }>): void {
     const known = this.#streams.get(streamId);
     if (known === undefined && this.#streams.size >= STREAMS_MAX) {
       this.refused++;
       return;
     }
-    this.#streams.set(streamId, { name, earliest, next: Math.max(next, known?.next ?? 0), silentMs: 0 });
+    this.#streams.set(streamId, {
+      name,
+      earliest,
+      next: Math.max(next, known?.next ?? 0),
+      isOlder: known?.isOlder ?? ageMs > this.#options.timing.now() - this.#beganMs,
+      silentMs: 0,
+    });
   }
 
   /** Ticks and not the clock measure silence: neither a bus that is away nor a process that was stopped makes one. */

@@ -8,21 +8,21 @@ class ScriptedLog implements StreamLog {
   /** Streams of which it can tell no more than the name. */
   leaderless: readonly string[] = [];
   asked = 0;
-  readonly #streams: readonly LogStream[];
+  streamsNow: readonly LogStream[];
 
   constructor(...streams: readonly LogStream[]) {
-    this.#streams = streams;
+    this.streamsNow = streams;
   }
 
   streams(): Promise<LogStream[]> {
     this.asked++;
     if (this.answer === "hangs") return new Promise(() => {});
     if (this.answer === "away") return Promise.reject(new LogError("log_unavailable", "away"));
-    return Promise.resolve(this.#streams.filter(({ id }) => !this.leaderless.includes(id)));
+    return Promise.resolve(this.streamsNow.filter(({ id }) => !this.leaderless.includes(id)));
   }
 
   get unplaced(): readonly LogStream[] {
-    return this.#streams.filter(({ id }) => this.leaderless.includes(id));
+    return this.streamsNow.filter(({ id }) => this.leaderless.includes(id));
   }
 
   read(): Promise<never> {
@@ -114,6 +114,26 @@ test("what nobody remembers of a log that comes back is read from a recent offse
     ["near", 0],
     ["far1", 900],
   ]);
+  watch.close();
+});
+
+test("what is found late and is older than this instance is followed from where it is, for nobody asked for what was before", async () => {
+  const older = { id: "far1", name: "embedded/b", earliest: 10, next: 1000, isOlder: true };
+  for (const isAwayAtFirst of [true, false]) {
+    const { far, found, watch } = stage();
+    far.streamsNow = isAwayAtFirst ? [older] : [];
+    far.answer = isAwayAtFirst ? "away" : "streams";
+    await watch.begin();
+    far.answer = "streams";
+    far.streamsNow = [older];
+    expect(await watch.find("far1")).toMatchObject({ earliest: 1000, next: 1000 });
+    expect(found).toEqual([["near", 0], ...(isAwayAtFirst ? [["far1", 1000] as const] : [])]);
+    watch.close();
+  }
+  const { far, found, watch } = stage();
+  far.streamsNow = [older];
+  await watch.begin();
+  expect(found[1]).toEqual(["far1", 900]);
   watch.close();
 });
 

@@ -31,7 +31,9 @@ const VANISHED_LISTINGS = 12;
 /**
  * Knows the log's streams: those of the start are read from a recent offset, later ones from their beginning. What
  * belongs to a log that was away at the start, or to a partition without a leader then, counts as of the start,
- * whenever it is found: it is read from a recent offset, or from where this instance had read to.
+ * whenever it is found: it is read from a recent offset, or from where this instance had read to. One that is found
+ * later although it is older than this instance is followed from where it is: clients are there that did not ask for
+ * what was before.
  */
 export class StreamWatch {
   readonly #options: StreamWatchOptions;
@@ -50,6 +52,8 @@ export class StreamWatch {
   #unfollowed = 0;
   /** Not every log has told its streams so far. */
   #incomplete = true;
+  /** Nothing was followed so far, so no client is there. */
+  #isFirst = true;
   #failuresInRow = 0;
 
   constructor(options: StreamWatchOptions) {
@@ -108,8 +112,9 @@ export class StreamWatch {
     if (this.#incomplete || this.#unplaced.size > 0) void Promise.all(this.#take(listing));
     const found = listing.streams.find((stream) => stream.id === streamId);
     if (found === undefined && listing.failure !== undefined) throw listing.failure;
-    if (found !== undefined) this.#known.add(streamId);
-    return found;
+    if (found === undefined) return undefined;
+    this.#known.add(streamId);
+    return found.isOlder === true ? { ...found, earliest: found.next } : found;
   }
 
   close(): void {
@@ -150,16 +155,17 @@ export class StreamWatch {
     if (failure === undefined) this.#missVanished(new Set([...streams, ...unplaced].map(({ id }) => id)));
     const share = Math.floor(this.#options.warmRecordsMax / Math.max(1, streams.length));
     const ofTheStart = this.#incomplete;
+    const isFirst = this.#isFirst;
+    this.#isFirst = false;
     this.#incomplete &&= failure !== undefined;
     this.#unfollowed = 0;
     return streams
       .filter(({ id }) => !this.#known.has(id))
       .map((stream) => {
         const isRecent = ofTheStart || this.#unplaced.delete(stream.id);
-        return this.#follow(
-          stream,
-          isRecent ? Math.max(stream.earliest, stream.next - share) : stream.earliest,
-        );
+        const recent = Math.max(stream.earliest, stream.next - share);
+        if (stream.isOlder === true && !isFirst) return this.#follow(stream, stream.next);
+        return this.#follow(stream, isRecent ? recent : stream.earliest);
       });
   }
 

@@ -34,6 +34,7 @@ export class PeerExchange {
   readonly #bus: ProbedBus;
   readonly #answers: PeerAnswers;
   #telling: Timer | undefined;
+  readonly #beganMs = performance.now();
   #toldMs = Number.NEGATIVE_INFINITY;
   #malformed = 0;
   #refused = 0;
@@ -127,7 +128,8 @@ export class PeerExchange {
     const { streamId, earliest, next } = log;
     if (next === 0 && !tellsEmpty) return;
     this.#toldMs = performance.now();
-    this.publish(encodePeerMessage({ type: "stream", streamId, name, earliest, next }));
+    const ageMs = performance.now() - this.#beganMs;
+    this.publish(encodePeerMessage({ type: "stream", streamId, name, earliest, next, ageMs }));
   }
 
   #heard(bytes: Uint8Array): void {
