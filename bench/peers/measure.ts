@@ -1,0 +1,137 @@
+import { Histogram } from "../../packages/loadtest/histogram.ts";
+import { startRedis, type TestRedis } from "../../test/services/redis.ts";
+import { cpuMs, rssBytes } from "../processes.ts";
+import { ClientProcess } from "./clientProcess.ts";
+import type { Peer, RunningPeer } from "./peer.ts";
+import { Publishing } from "./publishing.ts";
+
+const CLIENT_PROCESSES = 2;
+const SETTLE_MS = 2000;
+const DRAIN_MS = 1000;
+/** Beyond this a peer lags: its clients wait, and it would only get worse. */
+const LAG_P99_MS = 500;
+const COMPLETE_MIN = 0.995;
+const RATE_GROWTH = 1.4;
+const STEPS_MAX = 14;
+
+export interface Load {
+  readonly clients: number;
+  /** Messages a second of the step in which all peers are compared, each to all clients. */
+  readonly rate: number;
+  readonly seconds: number;
+  readonly batch: number;
+}
+
+export interface Step {
+  readonly rate: number;
+  readonly deliveriesPerSecond: number;
+  /** Delivered once and in order, of what was due. */
+  readonly complete: number;
+  readonly late: number;
+  readonly cpuUsPerDelivery: number;
+  /** Of Redis, per message published. */
+  readonly brokerUsPerMessage: number | undefined;
+  readonly clientsUsPerDelivery: number;
+  readonly frameBytes: number;
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+}
+
+export interface Figures {
+  readonly peer: string;
+  readonly instances: number;
+  readonly rssBytesPerClient: number;
+  readonly equal: Step;
+  /** The last step that did not lag; undefined where even the equal one did. */
+  readonly saturated: Step | undefined;
+  readonly steps: readonly Step[];
+}
+
+/** Measures one peer: idle connections, then the equal rate, then rates that grow until it lags. */
+export async function measure(peer: Peer, instances: number, load: Load): Promise<Figures> {
+  const redis = instances > 1 ? await startRedis() : undefined;
+  const running = await peer.start({ instances, redis, clients: load.clients });
+  let processes: ClientProcess[] = [];
+  try {
+    await Bun.sleep(DRAIN_MS);
+    const bareBytes = rssBytes(running.pids);
+    processes = Array.from(
+      { length: CLIENT_PROCESSES },
+      () => new ClientProcess(peer.name, running.ports, load.clients / CLIENT_PROCESSES),
+    );
+    await Promise.all(processes.map(({ ready }) => ready));
+    await Bun.sleep(SETTLE_MS);
+    const rssBytesPerClient = (rssBytes(running.pids) - bareBytes) / load.clients;
+    const steps = await measureSteps({ running, redis, processes, load });
+    const [equal] = steps;
+    if (equal === undefined) throw new Error("nothing was measured");
+    const saturated = steps.filter(carries).at(-1);
+    return { peer: peer.name, instances, rssBytesPerClient, equal, saturated, steps };
+  } finally {
+    await Promise.all(processes.map((each) => each.end()));
+    await running.stop();
+    await redis?.stop();
+  }
+}
+
+interface Setting {
+  readonly running: RunningPeer;
+  readonly redis: TestRedis | undefined;
+  readonly processes: readonly ClientProcess[];
+  readonly load: Load;
+}
+
+async function measureSteps(setting: Setting): Promise<readonly Step[]> {
+  const { running, load } = setting;
+  const publishing = new Publishing(running, load.batch);
+  // Code that is compiled while it runs is slow at first.
+  await publishing.run(load.rate, 1);
+  await Bun.sleep(DRAIN_MS);
+  const steps: Step[] = [];
+  for (let rate = load.rate; steps.length < STEPS_MAX; rate = Math.round(rate * RATE_GROWTH)) {
+    const step = await measureStep(setting, publishing, rate);
+    steps.push(step);
+    if (!carries(step)) break;
+  }
+  return steps;
+}
+
+function carries({ complete, p99Ms }: Step): boolean {
+  return complete >= COMPLETE_MIN && p99Ms <= LAG_P99_MS;
+}
+
+async function measureStep(
+  { running, redis, processes, load }: Setting,
+  publishing: Publishing,
+  rate: number,
+): Promise<Step> {
+  const before = await Promise.all(processes.map((each) => each.take()));
+  const cpuBefore = cpuMs(running.pids);
+  const brokerBefore = redis === undefined ? 0 : cpuMs([redis.pid]);
+  const started = performance.now();
+  const published = await publishing.run(rate, load.seconds);
+  const seconds = (performance.now() - started) / 1000;
+  await Bun.sleep(DRAIN_MS);
+  const after = await Promise.all(processes.map((each) => each.take()));
+  const sum = (of: (counts: (typeof after)[number]) => number) =>
+    after.reduce((all, counts) => all + of(counts), 0);
+  const latency = new Histogram();
+  for (const counts of after) latency.merge(counts.latency);
+  const deliveries = sum((counts) => counts.deliveries);
+  const late = sum((counts) => counts.late);
+  const cpuUs = (cpuMs(running.pids) - cpuBefore) * 1000;
+  return {
+    rate,
+    deliveriesPerSecond: deliveries / seconds,
+    complete: (deliveries - late) / (published * load.clients),
+    late,
+    cpuUsPerDelivery: cpuUs / deliveries,
+    brokerUsPerMessage:
+      redis === undefined ? undefined : ((cpuMs([redis.pid]) - brokerBefore) * 1000) / published,
+    clientsUsPerDelivery:
+      after.reduce((all, { cpuUs: own }, at) => all + own - (before[at]?.cpuUs ?? 0), 0) / deliveries,
+    frameBytes: sum((counts) => counts.frameBytes) / deliveries,
+    p50Ms: latency.quantileMs(0.5) ?? Number.NaN,
+    p99Ms: latency.quantileMs(0.99) ?? Number.NaN,
+  };
+}
