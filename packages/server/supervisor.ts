@@ -1,6 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { rmSync } from "node:fs";
 import type { Logger } from "pino";
 import { startAdminServer } from "./admin/adminServer.ts";
 import { joinMetrics } from "./admin/joinMetrics.ts";
@@ -27,6 +25,7 @@ import { LocalServices } from "./supervisor/localServices.ts";
 import { PermitBook } from "./supervisor/permits.ts";
 import { probePort } from "./supervisor/portProbe.ts";
 import { LOOK_MS, ShardProcess } from "./supervisor/shardProcess.ts";
+import { makeSocketDirectory, sweepSocketDirectories } from "./supervisor/socketDirectory.ts";
 import { TlsFiles } from "./supervisor/tlsFiles.ts";
 import { TopicPublisher } from "./supervisor/topicPublisher.ts";
 import { VERSION } from "./version.ts";
@@ -114,8 +113,7 @@ class Supervisor {
       insecure: config.admin.insecure,
     });
     if (config.gateway.tls !== undefined) this.#tls = new TlsFiles(config.gateway.tls);
-    // Unix sockets of this instance's processes; only their owner may reach them.
-    this.#directory = mkdtempSync(join(tmpdir(), "shardcast-"));
+    this.#directory = makeSocketDirectory();
     this.#local = new LocalServices(config, this.#directory, logger);
     const { kafka } = config;
     if (kafka?.publishTopic !== undefined)
@@ -183,6 +181,7 @@ class Supervisor {
     const ticking = setInterval(() => this.#tick(), TICK_MS);
     try {
       this.#local.start();
+      void this.#sweep();
       this.#cluster.start();
       admin = this.#startAdmin();
       // With port 0 the first shard chooses and the others follow it.
@@ -197,6 +196,17 @@ class Supervisor {
       process.off("SIGTERM", onSignal).off("SIGINT", onSignal).off("SIGHUP", onReload);
     }
     return exitCode;
+  }
+
+  /** Costs no start: who can not tidy up can still serve. */
+  async #sweep(): Promise<void> {
+    try {
+      const directories = await sweepSocketDirectories();
+      if (directories > 0)
+        this.#logger.info({ directories }, "removed the sockets of instances that were killed");
+    } catch (error) {
+      this.#logger.warn({ err: error }, "the sockets of instances that were killed could not be removed");
+    }
   }
 
   #tlsFigures(): Figure[] {

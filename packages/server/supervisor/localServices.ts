@@ -14,6 +14,7 @@ import { DemoFeed } from "../source/demo.ts";
 import { type EmbeddedMessage, EmbeddedSource } from "../source/embedded.ts";
 import { buildEnvelope } from "../source/envelope.ts";
 import { PeerExchange } from "./peerExchange.ts";
+import { BUS_SOCKET } from "./socketDirectory.ts";
 
 /** What the supervisor is to its shards: their bus, and the log of what was published at this instance. */
 export class LocalServices {
@@ -35,7 +36,7 @@ export class LocalServices {
   constructor(config: Config, directory: string, logger: Logger) {
     this.#config = config;
     this.#logger = logger;
-    this.busPath = join(directory, "bus.sock");
+    this.busPath = join(directory, BUS_SOCKET);
     this.logPath = join(directory, "log.sock");
     this.peerLogPath = join(directory, "peers.sock");
     const isShared = isSharedBus(config.bus.url);
