@@ -303,6 +303,18 @@ describe("an instance that ends", () => {
   }
 
   test(
+    "one Ctrl-C that comes twice, as through npm, is one request, and cuts no shard's end short",
+    async () => {
+      const instance = await startInstance([...TWO_SHARDS, "--demo"]);
+      process.kill(instance.pid, "SIGINT");
+      // A second signal of one kind would be lost while the first one waits.
+      expect(await instance.end("SIGTERM")).toBe(0);
+      expect(instance.log.filter((line) => line.includes("asked twice"))).toEqual([]);
+    },
+    TEST_MS,
+  );
+
+  test(
     "a supervisor killed with -9 leaves no orphans, and its port is free again",
     async () => {
       const instance = await startInstance([...TWO_SHARDS, "--demo"]);

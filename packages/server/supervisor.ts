@@ -32,6 +32,8 @@ import { VERSION } from "./version.ts";
 
 /** Health reaches the shards, and permits are shared out anew, this often. */
 const TICK_MS = LOOK_MS;
+/** One Ctrl-C comes several times: from the terminal to every process, and passed on by npm and the launcher. */
+const SAME_REQUEST_MS = 500;
 
 /** Runs one instance until it is told to end. Resolves with the exit code. `command` runs `shardcast` as people do. */
 export async function runSupervisor(config: Config, command: string): Promise<number> {
@@ -164,12 +166,15 @@ class Supervisor {
     });
     let exitCode = 1;
     let admin: Bun.Server<undefined> | undefined;
+    let askedMs = Number.NEGATIVE_INFINITY;
     const onSignal = (signal: NodeJS.Signals) => {
+      if (performance.now() - askedMs < SAME_REQUEST_MS) return;
       if (this.#draining) {
         this.#logger.warn({ signal }, "ending at once: asked twice");
         for (const shard of this.#shards) shard.kill();
         return;
       }
+      askedMs = performance.now();
       this.#logger.info({ signal }, "ending");
       this.#end(0);
     };
