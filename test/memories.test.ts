@@ -208,6 +208,34 @@ for (const { bus, isThere, start } of BUSES) {
     );
 
     test(
+      "an instance that ends in order leaves no gap, and its cursors are good elsewhere",
+      async () => {
+        const followed = async () => await figure(0, "shardcast_streams");
+        const leaving = await startInstance(["--instance", "f", "--shards", "1", "--bus", server.url]);
+        const others = clients.map(({ cursors }) => cursors);
+        const counts = others.map(({ length }) => length);
+        const body = JSON.stringify({ channel: CHANNEL, data: { at: 9, number: 0 } });
+        const response = await fetch(`${leaving.admin}/api/publish`, { method: "POST", body });
+        const last = /"cursor":"([^"]+)"/.exec(await response.text())?.[1] ?? "";
+        await until("all have it", async () =>
+          others.every(({ length }, index) => length > (counts[index] ?? 0)),
+        );
+        expect(await followed()).toBeGreaterThan(instances.length);
+        await leaving.end();
+        await until("its stream has ended", async () => (await followed()) === instances.length);
+        expect(clients.map(({ client }) => client.stats.gaps)).toEqual(clients.map(() => 0));
+        const resumed = connect(instances[0]?.url ?? "");
+        try {
+          const { ready } = resumed.subscribe(CHANNEL, () => undefined, { since: last });
+          expect(await ready).toMatchObject({ recovered: true });
+        } finally {
+          await resumed.close();
+        }
+      },
+      TEST_MS,
+    );
+
+    test(
       "what died with its instance is told as a gap, and is never passed over in silence",
       async () => {
         // Nothing leaves or reaches it any more, so the others can not have seen what it accepts now.

@@ -177,6 +177,7 @@ export class Shard {
         logger.warn({ streamId, after, through, reason }, "gap: this stretch can not be had any more");
         this.#hub.gap(streamId, after, through, reason, isEndUnknown);
       },
+      ended: (streamId) => this.#hub.ended(streamId),
       forget: (streamId) => {
         this.#hub.forget(streamId);
         this.#watch.forget(streamId);

@@ -123,6 +123,13 @@ export class Hub {
     this.#mark = undefined;
   }
 
+  /** The stream has ended where it stands: whoever has seen it so far has seen all of it. */
+  ended(streamId: string): void {
+    this.#slotOf(streamId).gone = true;
+    this.#goneAtMs.set(streamId, this.#now());
+    this.#mark = undefined;
+  }
+
   slots(): Iterable<StreamSlot> {
     return this.#slots.values();
   }

@@ -35,7 +35,11 @@ const NOT_READ = z.discriminatedUnion("kind", [
     reason: z.enum(["retention", "truncated", "unreadable", "gone"]),
   }),
   z.object({ kind: z.literal("truncated"), next: z.number() }),
-  z.object({ kind: z.literal("gone"), isEndUnknown: z.boolean().optional() }),
+  z.object({
+    kind: z.literal("gone"),
+    isEndUnknown: z.boolean().optional(),
+    isComplete: z.boolean().optional(),
+  }),
 ]);
 
 const REFUSAL = z.object({ code: z.enum(["log_unavailable", "log_unreadable"]), message: z.string() });

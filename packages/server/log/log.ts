@@ -86,9 +86,14 @@ export type RangeResult =
   | { readonly kind: "truncated"; readonly next: number }
   /**
    * The log knows no such stream (any more). With `isEndUnknown` more may have been in it than anybody has heard of,
-   * and it may come back: its owner was cut off, or has died.
+   * and it may come back: its owner was cut off, or has died. With `isComplete` it has ended where the read began, and
+   * nothing of it is missing: its owner has said so before it ended.
    */
-  | { readonly kind: "gone"; readonly isEndUnknown?: boolean | undefined };
+  | {
+      readonly kind: "gone";
+      readonly isEndUnknown?: boolean | undefined;
+      readonly isComplete?: boolean | undefined;
+    };
 
 export class LogError extends Error {
   override readonly name = "LogError";

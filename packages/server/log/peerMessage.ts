@@ -25,6 +25,8 @@ const SCHEMA = z.discriminatedUnion("type", [
     next: offset,
     /** How long ago the stream began. */
     ageMs: z.number().nonnegative(),
+    /** Nothing will be added any more: its owner is ending. */
+    isEnded: z.boolean(),
   }),
   /** An instance that has just connected asks for the streams of all. */
   z.object({ type: z.literal("who") }),

@@ -76,9 +76,10 @@ function pair(options: { readonly seed?: number; readonly bytesMax?: number; rea
       return Promise.resolve();
     },
   });
-  const tell = () => {
+  const tell = (isEnded = false) => {
+    const said = { ageMs: 0, isEnded };
     const { streamId, earliest, next } = log;
-    const message: PeerMessage = { type: "stream", streamId, name: "embedded/a", earliest, next, ageMs: 0 };
+    const message: PeerMessage = { type: "stream", streamId, name: "embedded/a", earliest, next, ...said };
     peers.heard({ message, frame: new Uint8Array(0) });
   };
   const read = (after: number, through: number) =>
@@ -110,7 +111,15 @@ test("a stream that is older than this instance is told as such, whenever it is 
   const { peers, clock, listen } = pair();
   await listen();
   const tell = (streamId: string, ageMs: number) => {
-    const message = { type: "stream", streamId, name: "embedded/a", earliest: 0, next: 3, ageMs } as const;
+    const message = {
+      type: "stream",
+      streamId,
+      name: "embedded/a",
+      earliest: 0,
+      next: 3,
+      ageMs,
+      isEnded: false,
+    } as const;
     peers.heard({ message, frame: new Uint8Array(0) });
   };
   await clock.pass(5_000);
@@ -168,6 +177,20 @@ test("an owner is gone after a silence in which the bus delivered, and comes bac
   state.isOwnerAlive = true;
   tell();
   expect(await read(0, 2)).toMatchObject({ kind: "read", through: 2 });
+});
+
+test("a stream that ended in order is complete for those who have it, and its owner answers the others until it is gone", async () => {
+  const { listen, read, log, state, clock, peers, tell } = pair();
+  append(log, 3);
+  await listen();
+  tell(true);
+  expect(await read(0, 2)).toMatchObject({ kind: "read", through: 2 });
+  expect(await read(2, 5)).toEqual({ kind: "gone", isComplete: true });
+  state.isOwnerAlive = false;
+  await clock.pass(OWNER_GONE_MS + 2 * TICK_MS);
+  expect(await read(2, 5)).toEqual({ kind: "gone", isComplete: true });
+  expect(await read(1, 5)).toEqual({ kind: "gone", isEndUnknown: true });
+  expect(peers.gone).toBe(0);
 });
 
 test("an owner answers so much in a second, and more in the next", async () => {
@@ -229,13 +252,22 @@ test("foreign bytes are no message", () => {
     earliest: 0,
     next: 0,
     ageMs: 0,
+    isEnded: false,
   });
   expect(decodePeerMessage(huge)).toBeUndefined();
 });
 
 test("what is told of a stream whose id no mark can hold is no message", () => {
   for (const streamId of ["x", "?", "AAAAAAA", "z".repeat(256), "aaaaaaa\n"]) {
-    const message = { type: "stream", streamId, name: "foreign", earliest: 0, next: 1, ageMs: 0 } as const;
+    const message = {
+      type: "stream",
+      streamId,
+      name: "foreign",
+      earliest: 0,
+      next: 1,
+      ageMs: 0,
+      isEnded: false,
+    } as const;
     expect(decodePeerMessage(encodePeerMessage(message))).toBeUndefined();
   }
 });

@@ -38,6 +38,8 @@ interface PeerStream {
   next: number;
   /** It began before this instance did. */
   readonly isOlder: boolean;
+  /** Its owner has said that nothing will be added. */
+  readonly isEnded: boolean;
   /** Ms of silence in which the bus delivered. */
   silentMs: number;
 }
@@ -112,6 +114,7 @@ export class PeerLog implements StreamLog {
     const { streamId, after, through } = request;
     if (!this.#hasListened) throw unavailable("the other instances have not been heard yet");
     const stream = this.#streams.get(streamId);
+    if (stream?.isEnded === true && after >= stream.next - 1) return { kind: "gone", isComplete: true };
     if (stream === undefined || !isThere(stream)) return { kind: "gone", isEndUnknown: true };
     // The next head tells, once a second: nobody needs to be asked for what is not there.
     if (after === stream.next - 1) return { kind: "read", publications: [], through: after };
@@ -174,7 +177,14 @@ export class PeerLog implements StreamLog {
     }
   }
 
-  #heardOf({ streamId, name, earliest, next, ageMs }: Extract<PeerMessage, { type: "stream" }>): void {
+  #heardOf({
+    streamId,
+    name,
+    earliest,
+    next,
+    ageMs,
+    isEnded,
+  }: Extract<PeerMessage, { type: "stream" }>): void {
     const known = this.#streams.get(streamId);
     if (known === undefined && this.#streams.size >= STREAMS_MAX) {
       this.refused++;
@@ -185,6 +195,7 @@ export class PeerLog implements StreamLog {
       earliest,
       next: Math.max(next, known?.next ?? 0),
       isOlder: known?.isOlder ?? ageMs > this.#options.timing.now() - this.#beganMs,
+      isEnded: isEnded || known?.isEnded === true,
       silentMs: 0,
     });
   }
@@ -211,7 +222,7 @@ export class PeerLog implements StreamLog {
     for (const [streamId, stream] of this.#streams) {
       const wasThere = isThere(stream);
       stream.silentMs += TICK_MS;
-      if (wasThere && !isThere(stream)) this.gone++;
+      if (wasThere && !isThere(stream) && !stream.isEnded) this.gone++;
       if (stream.silentMs >= REMEMBER_GONE_MS) this.#streams.delete(streamId);
     }
   }

@@ -314,6 +314,17 @@ describe("the log is not as it should be", () => {
     expect([...fixture.assembler.positions()]).toEqual([]);
   });
 
+  test("a stream that has ended where it stands ends without a gap, after what was missing of it", async () => {
+    const fixture = followed();
+    fixture.logNext = 6;
+    fixture.range(-1, 3);
+    fixture.state = "complete";
+    await fixture.pass(7_000);
+    expect(fixture.seen).toEqual(["0 1 2 3", "4 5", "s ended"]);
+    expect(fixture.assembler.position("s")).toBeUndefined();
+    expect(fixture.assembler.stats.gaps.gone).toBe(0);
+  });
+
   test("a stream that comes back goes on where it was, repeating nothing", async () => {
     const fixture = followed({ discover: async () => ({ earliest: 0, next: 6 }) });
     fixture.logNext = 4;

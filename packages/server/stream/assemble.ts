@@ -29,6 +29,8 @@ export interface AssemblerOptions {
     reason: GapReason,
     isEndUnknown: boolean,
   ) => void;
+  /** The stream has ended where it stands, and nothing is missing. Absent where no log can say that. */
+  readonly ended?: (streamId: string) => void;
   /** A stream that is gone is forgotten: were it there again it would be a new one. */
   readonly forget: (streamId: string) => void;
   /** Asks the log about a stream that only the bus has named; undefined where it knows none. Rejects with `LogError`. */
@@ -485,7 +487,7 @@ export class Assembler {
         else this.#truncated(stream, result.next);
         return;
       case "gone":
-        this.#gone(stream, result.isEndUnknown);
+        this.#gone(stream, result.isEndUnknown, result.isComplete === true && stream.delivered === after);
     }
   }
 
@@ -538,7 +540,7 @@ export class Assembler {
     this.#gap(stream, last, "truncated");
   }
 
-  #gone(stream: StreamState, isEndUnknown = false): void {
+  #gone(stream: StreamState, isEndUnknown = false, isComplete = false): void {
     stream.held.clear();
     stream.mode = "gone";
     stream.calm = false;
@@ -548,6 +550,12 @@ export class Assembler {
     stream.known = Math.max(stream.known, stream.delivered);
     this.#goneIds.add(stream.id);
     const after = stream.delivered;
+    if (isComplete && this.#options.ended !== undefined) {
+      stream.known = after;
+      this.#options.ended(stream.id);
+      this.#forgetGone(this.#limits.goneMax);
+      return;
+    }
     // What nobody has heard of may be missing as well. Comes its owner back, the stream goes on where it was.
     this.#gap(stream, isEndUnknown ? stream.known + 1 : stream.known, "gone", isEndUnknown);
     if (isEndUnknown) stream.delivered = after;

@@ -24,7 +24,7 @@ export class AssemblerFixture {
   logNext = 0;
   earliest = 0;
   readonly unreadable = new Set<number>();
-  state: "available" | "unavailable" | "gone" = "available";
+  state: "available" | "unavailable" | "gone" | "complete" = "available";
   /** Set, an answer waits for `answer()`. */
   slow = false;
   #waiting: (() => void)[] = [];
@@ -38,6 +38,7 @@ export class AssemblerFixture {
         onDeliver?.(this, offsets);
       },
       gap: (_streamId, after, through, reason) => this.seen.push(`gap ${after}-${through} ${reason}`),
+      ended: (streamId) => this.seen.push(`${streamId} ended`),
       forget: (streamId) => this.forgotten.push(streamId),
       discover: discover ?? (async () => undefined),
       schedule: (delayMs, fn) => this.clock.schedule(delayMs, fn),
@@ -97,6 +98,7 @@ export class AssemblerFixture {
 
   #look(after: number, through: number): RangeResult | LogError {
     if (this.state === "gone") return { kind: "gone" };
+    if (this.state === "complete" && after + 1 >= this.logNext) return { kind: "gone", isComplete: true };
     if (this.state === "unavailable") return new LogError("log_unavailable", "no answer");
     if (after >= this.logNext) return { kind: "truncated", next: this.logNext };
     if (after + 1 < this.earliest) return { kind: "lost", through: this.earliest - 1, reason: "retention" };

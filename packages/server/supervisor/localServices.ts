@@ -152,6 +152,7 @@ export class LocalServices {
     this.#demo?.close();
     this.#source?.close();
     this.#source = undefined;
+    this.#exchange?.end();
   }
 
   async close(): Promise<void> {

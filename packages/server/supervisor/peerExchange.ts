@@ -33,6 +33,7 @@ export class PeerExchange {
   readonly #options: PeerExchangeOptions;
   readonly #bus: ProbedBus;
   readonly #answers: PeerAnswers;
+  #isEnded = false;
   #telling: Timer | undefined;
   readonly #beganMs = performance.now();
   #toldMs = Number.NEGATIVE_INFINITY;
@@ -117,6 +118,12 @@ export class PeerExchange {
     });
   }
 
+  /** Nothing is added any more. Others need not take the silence that follows for a loss, and have until `close` to ask. */
+  end(): void {
+    this.#isEnded = true;
+    this.#tell();
+  }
+
   async close(): Promise<void> {
     clearInterval(this.#telling);
     await this.peers.close();
@@ -129,7 +136,9 @@ export class PeerExchange {
     if (next === 0 && !tellsEmpty) return;
     this.#toldMs = performance.now();
     const ageMs = performance.now() - this.#beganMs;
-    this.publish(encodePeerMessage({ type: "stream", streamId, name, earliest, next, ageMs }));
+    this.publish(
+      encodePeerMessage({ type: "stream", streamId, name, earliest, next, ageMs, isEnded: this.#isEnded }),
+    );
   }
 
   #heard(bytes: Uint8Array): void {
