@@ -1,9 +1,9 @@
 // `npm run cluster -- [--instances N] [--shards N] [--bus redis|nats] [--port N] [--rate N]`: a whole cluster of real
 // parts on this machine, with records to look at, until Ctrl-C.
-import { parseArgs } from "node:util";
 import { createProducer, type KafkaProducer } from "@shardcast/server/kafka/producer";
 import { DemoFeed } from "@shardcast/server/source/demo";
 import { startCluster, type TestCluster } from "../test/cluster.fixture.ts";
+import { scriptFlags } from "./scriptFlags.ts";
 
 const USAGE = `npm run cluster -- [--instances N] [--shards N] [--bus redis|nats] [--port N] [--rate N]
 
@@ -15,7 +15,7 @@ const USAGE = `npm run cluster -- [--instances N] [--shards N] [--bus redis|nats
 const TOPICS = ["trade", "quote"];
 const PARTITIONS = 6;
 
-const { values } = parseArgs({
+const { values } = scriptFlags(USAGE, {
   options: {
     instances: { type: "string", default: "3" },
     shards: { type: "string", default: "1" },

@@ -1,11 +1,21 @@
 // A Kafka to try things with, where there are no containers: the broker of the tests, on a port that is known. It needs
 // Java 17 and Maven, with which it fetches Kafka from Maven Central once. Its data goes when it ends.
-import { parseArgs } from "node:util";
 import { probePort } from "../packages/server/supervisor/portProbe.ts";
 import { kafkaAvailable, startKafka } from "../test/services/kafka.ts";
 import { KAFKA_VERSION } from "../test/services/kafkaDistribution.ts";
+import { scriptFlags } from "./scriptFlags.ts";
 
-const { values } = parseArgs({ options: { port: { type: "string", default: "9092" } } });
+const USAGE = `npm run kafka -- [--port N]
+
+  --port  of this machine that it listens on (9092)`;
+
+const { values } = scriptFlags(USAGE, {
+  options: { port: { type: "string", default: "9092" }, help: { type: "boolean", default: false } },
+});
+if (values.help) {
+  console.log(USAGE);
+  process.exit(0);
+}
 const port = Number(values.port);
 if (!Number.isInteger(port) || port < 1 || port > 65_535)
   fail("--port: expected a whole number from 1 to 65535");
