@@ -14,7 +14,7 @@ const { values: flags } = parseArgs({
   allowPositionals: true,
   options: {
     clients: { type: "string", default: "1000" },
-    rate: { type: "string", default: "40" },
+    rate: { type: "string", default: "80" },
     seconds: { type: "string", default: "5" },
     batch: { type: "string", default: "4" },
     /** A part of a peer's name. */

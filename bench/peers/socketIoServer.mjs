@@ -1,6 +1,7 @@
-// Socket.IO with WebSocket alone, so that no client begins with polling; with a Redis, over its adapter.
+// Socket.IO with WebSocket alone, so that no client begins with polling; with a Redis, over the adapter
+// that its documentation recommends for new developments.
 import { createServer } from "node:http";
-import { createAdapter } from "@socket.io/redis-adapter";
+import { createShardedAdapter } from "@socket.io/redis-adapter";
 import { createClient } from "redis";
 import { Server } from "socket.io";
 import { answerPublish } from "./publishPort.mjs";
@@ -15,7 +16,7 @@ function publish(texts) {
 
 if (redisUrl !== "") {
   const publisher = await createClient({ url: redisUrl }).connect();
-  server.adapter(createAdapter(publisher, await publisher.duplicate().connect()));
+  server.adapter(createShardedAdapter(publisher, await publisher.duplicate().connect()));
 }
 server.on("connection", (socket) => void socket.join("all"));
 http.listen(Number(port), "127.0.0.1", 4096);

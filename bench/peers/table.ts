@@ -16,7 +16,7 @@ export interface Results {
 /** The section of docs/benchmarks.md, without its markers. */
 export function peersTable({ load, figures, missing, versions, loadAverages }: Results): string {
   const lines = [
-    `${load.clients} clients of one channel; equal rate ${load.rate} messages/s, ${load.batch} at once, ${load.seconds} s per step; ` +
+    `${load.clients} clients of one channel; equal rate ${load.rate} messages/s, ${load.batch} at once, for ${3 * load.seconds} s, then steps of ${load.seconds} s; ` +
       `${navigator.hardwareConcurrency} cores for servers, Redis, publisher and clients. Load average of the last minute ${loadAverages[0].toFixed(1)} before and ${loadAverages[1].toFixed(1)} after. ` +
       `${versions.join(", ")}.`,
     "",
