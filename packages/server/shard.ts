@@ -255,7 +255,7 @@ export class Shard {
 
   get stats(): ShardStats {
     const { publications, deliveries, gaps } = this.#hub.counters;
-    const { repairs, oldestHoldMs, streamsReadForward, streamsWaitingForLog } = this.#assembler.stats;
+    const { repairs, oldestHoldMs, streamsReadForward } = this.#assembler.stats;
     return {
       connections: this.#gateway.connections,
       permitsNumber: this.#permitsNumber,
@@ -272,11 +272,21 @@ export class Shard {
       streamsUnfollowed: this.#watch.unfollowed,
       // A log that has not told its streams yet is waited for as well.
       streamsWaitingForLog:
-        streamsWaitingForLog + this.#watch.unplaced + (this.#servesClients && this.#watch.incomplete ? 1 : 0),
+        this.#waitingForLog + this.#watch.unplaced + (this.#servesClients && this.#watch.incomplete ? 1 : 0),
       sourceState: this.#ingest?.state ?? "none",
       tokenKeys: this.#authentication.jwks?.state ?? "none",
       groupStrangers: this.#ingest?.strangers ?? 0,
     };
+  }
+
+  /**
+   * Beside Kafka, what is in other instances' memories is away with the bus, for every instance at once: it must not make
+   * one look cut off from a Kafka that answers.
+   */
+  get #waitingForLog(): number {
+    const waiting = [...this.#assembler.waitingForLog()];
+    if (this.#start.config.kafka === undefined) return waiting.length;
+    return waiting.filter((streamId) => !this.#log.isOfPeer(streamId)).length;
   }
 
   /** The offset that comes next in each stream that this shard follows. */

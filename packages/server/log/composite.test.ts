@@ -61,6 +61,7 @@ test("what is told over the bus of a stream that another log has is left out, an
     const both = new CompositeLog(logs);
     expect((await both.list(1000)).streams).toEqual([mine, { ...forged, id: "aaaaaaa" }] as LogStream[]);
     expect(both.leftOut).toBe(1);
+    expect([both.isOfPeer("aaaaaaa"), both.isOfPeer(one.streamId)]).toEqual([true, false]);
     expect(await both.read(range(one.streamId))).toMatchObject({ publications: [{ channel: "one" }] });
   }
 });

@@ -58,6 +58,11 @@ export class CompositeLog implements StreamLog {
     return gone;
   }
 
+  /** Whether the stream is in the memory of another instance, which is away together with the bus. */
+  isOfPeer(streamId: string): boolean {
+    return this.#owners.get(streamId)?.isHearsay === true;
+  }
+
   async close(): Promise<void> {
     await Promise.all(this.#logs.map((log) => log.close()));
   }

@@ -114,6 +114,11 @@ export class Assembler {
     }
   }
 
+  /** The streams whose reads of the log fail. */
+  *waitingForLog(): Generator<string> {
+    for (const stream of this.#streams.values()) if (stream.unavailableTries > 0) yield stream.id;
+  }
+
   /** How often the stream was truncated since it was opened. */
   epoch(streamId: string): number | undefined {
     return this.#streams.get(streamId)?.epoch;
