@@ -137,7 +137,7 @@ const MUTANTS: readonly Mutant[] = [
   {
     defect: "a stream's end is not told",
     file: "assemble.ts",
-    from: "this.#gone(stream, result.isEndUnknown);\n    }\n  }",
+    from: "this.#gone(stream, result.isEndUnknown, result.isComplete === true && stream.delivered === after);\n    }\n  }",
     to: "}\n  }",
   },
   {
