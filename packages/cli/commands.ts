@@ -7,6 +7,7 @@ export const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   produce: async () => (await import("./produce/produce.ts")).produce,
   publish: async () => (await import("./publish.ts")).publish,
   loadtest: async () => (await import("./loadtest/loadtest.ts")).loadtest,
+  plan: async () => (await import("./plan/plan.ts")).plan,
   tail: async () => (await import("./tail.ts")).tail,
   health: async () => (await import("./health.ts")).health,
 };
