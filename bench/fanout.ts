@@ -76,6 +76,8 @@ async function shardcast(): Promise<Target> {
     "1",
     "--max-connections",
     `${CLIENTS + 100}`,
+    "--max-accepts-per-second",
+    `${CLIENTS + 100}`,
     "--log-level",
     "warn",
   ]);

@@ -12,7 +12,9 @@ export const shardcast: Peer = {
   },
   missing: () => undefined,
   async start({ instances, redis, clients }) {
-    const flags = ["--shards", "1", "--max-connections", `${clients + 100}`, "--log-level", "warn"];
+    const room = `${clients + 100}`;
+    const flags = ["--shards", "1", "--max-connections", room, "--max-accepts-per-second", room];
+    flags.push("--log-level", "warn");
     const bus = redis === undefined ? [] : ["--bus", redis.url];
     const started = await Promise.all(
       Array.from({ length: instances }, (_, at) =>

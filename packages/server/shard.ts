@@ -9,7 +9,9 @@ import { ProbedBus } from "./bus/probed.ts";
 import { isSharedBus } from "./config/busSchemes.ts";
 import type { Config } from "./config/shape.ts";
 import { CpuShare } from "./cpuShare.ts";
+import { AcceptRate } from "./gateway/acceptRate.ts";
 import { Admission } from "./gateway/admission.ts";
+import { ClientAddresses } from "./gateway/clientAddress.ts";
 import type { ConnectionContext, ConnectionCounters } from "./gateway/connection.ts";
 import { RateLimit } from "./gateway/rateLimit.ts";
 import { Gateway, type TlsIdentity } from "./gateway/websocket.ts";
@@ -93,11 +95,18 @@ export class Shard {
       topicTemplates: topicTemplates(config),
     });
     this.#servesClients = config.instance.role !== "ingest";
-    this.#admission = new Admission(
-      config.gateway.allowedOrigins,
-      start.permits.clients,
-      this.#servesClients,
-    );
+    this.#admission = new Admission({
+      allowedOrigins: config.gateway.allowedOrigins,
+      permits: start.permits.clients,
+      servesClients: this.#servesClients,
+      rate: new AcceptRate({
+        perSecond: config.admission.acceptsPerSecond,
+        perSecondPerAddress: config.admission.acceptsPerSecondPerAddress,
+        shard,
+        shards: config.instance.shards,
+      }),
+      addresses: new ClientAddresses(config.admission.addresses),
+    });
     this.#authentication = openAuthentication(config.auth, (why) =>
       logger.warn({ why }, "the keys of tokens can not be fetched; it is tried again"),
     );

@@ -65,6 +65,18 @@ export function shardFigures(parts: CountingParts): Figure[] {
       () => ({ ...admission.refused, ...authentication.access.refused }),
       "reason",
     ),
+    counter("accepts", "Handshakes let in, before their tokens are looked at.", () => admission.admitted),
+    gauge("addresses", "Addresses whose rate of handshakes is watched.", () => admission.rate.addresses),
+    counter(
+      "addresses_forgotten",
+      "Addresses that began anew because too many were watched.",
+      () => admission.rate.forgotten,
+    ),
+    counter(
+      "addresses_unnamed",
+      "Handshakes by a trusted proxy that did not say for whom: not limited by address.",
+      () => admission.addresses.unnamed,
+    ),
     ...tokenFigures(authentication),
     counter("resumes", "Resumes that recovered everything.", () => counters.resumed),
     counter("resumes_not_recovered", "Resumes that could not.", () => counters.notRecovered),

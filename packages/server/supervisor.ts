@@ -54,6 +54,9 @@ async function startProblem(config: Config, logger: Logger): Promise<string | un
   const { gateway, admin, instance, kafka } = config;
   const files = connectionsProblem(gateway.connectionsMax, instance.shards, openFilesMax());
   if (files !== undefined) return files;
+  const { acceptsPerSecond } = config.admission;
+  if (acceptsPerSecond < instance.shards)
+    return `--max-accepts-per-second ${acceptsPerSecond} leaves some of ${instance.shards} shards nothing: let it be at least one for each.`;
   const keysFault = admin.apiKeysFile === undefined ? undefined : new ApiKeysFile(admin.apiKeysFile).fault;
   if (keysFault !== undefined) return keysFault;
   const tlsFault = gateway.tls === undefined ? undefined : new TlsFiles(gateway.tls).fault;
@@ -337,6 +340,7 @@ class Supervisor {
       instance: this.#config.instance.id,
       draining: this.#draining,
       connectionsMax: this.#config.gateway.connectionsMax,
+      admission: this.#config.admission,
       shards: this.#shards.map((shard) => shard.health),
       stats: this.#shards.map((shard) => shard.stats),
       nowMs: performance.now(),

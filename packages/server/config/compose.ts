@@ -23,6 +23,11 @@ export function composeConfig(values: ResolvedValues): Config {
       connectionsMax: values.maxConnections,
       allowedOrigins: values.allowedOrigins,
     },
+    admission: {
+      acceptsPerSecond: values.maxAcceptsPerSecond,
+      acceptsPerSecondPerAddress: values.maxAcceptsPerSecondPerAddress,
+      addresses: { trustedProxies: values.trustedProxies ?? [], hidden: values.hiddenAddresses },
+    },
     auth: authConfig(values),
     admin: {
       host: values.adminHost,

@@ -26,6 +26,10 @@ const RULES: readonly Rule[] = [
   { compares: ["kafkaDeadLetterTopic", "kafkaTopics", "publishTopic"], find: deadLettersInCircles },
   { compares: ["topicTemplates", "kafkaTopics", "publishTopic"], find: templatesOfOtherTopics },
   { compares: ["idleTimeoutMs", "pingIntervalMs"], find: idleBeforePing },
+  {
+    compares: ["hiddenAddresses", "trustedProxies", "maxAcceptsPerSecondPerAddress"],
+    find: limitsOfHiddenAddresses,
+  },
 ];
 
 /** Finds what cannot hold at once, among values each of which is right by itself. */
@@ -145,6 +149,19 @@ function templatesOfOtherTopics({ values, origins }: Found): Problem[] {
 
 function topicsRead({ kafkaTopics = [], publishTopic }: GivenValues): readonly string[] {
   return publishTopic === undefined ? kafkaTopics : [...kafkaTopics, publishTopic];
+}
+
+function limitsOfHiddenAddresses({ values, origins }: Found): Problem[] {
+  if (!values.hiddenAddresses) return [];
+  const perAddress = values.maxAcceptsPerSecondPerAddress;
+  const useless = [
+    ...(isGiven(origins.trustedProxies) ? [origins.trustedProxies] : []),
+    ...(perAddress === "auto" || perAddress === 0 ? [] : [origins.maxAcceptsPerSecondPerAddress]),
+  ];
+  const advice = "Leave it out, or --hidden-addresses.";
+  return useless.map((origin) =>
+    problemAt(origin, "has no effect where clients' addresses are hidden", advice),
+  );
 }
 
 function idleBeforePing({ values: { idleTimeoutMs, pingIntervalMs }, origins }: Found): Problem[] {

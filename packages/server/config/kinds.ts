@@ -132,12 +132,13 @@ export function flag(): Kind<boolean> {
 /** Entries separated by commas; a flag may also be repeated. A config file has a list, or the same text. */
 export function list(
   expects: string,
-  pattern: RegExp,
+  /** Its grammar, or what finds the fault in it. */
+  entry: RegExp | ((value: string) => string | undefined),
   placeholder: string,
   max: number,
 ): Kind<readonly string[]> {
   const entries = z
-    .array(z.string().regex(pattern))
+    .array(entry instanceof RegExp ? z.string().regex(entry) : checked(entry))
     .min(1)
     .max(max)
     .refine((all) => new Set(all).size === all.length, "names the same entry twice");

@@ -92,6 +92,14 @@ test("a config file that is not there is refused", () => {
 
 test.each<[string, string[], string[]]>([
   ["topics without brokers", ["--kafka-topics=a"], ["--kafka-topics: has no effect without brokers"]],
+  [
+    "limits of addresses that are hidden",
+    ["--hidden-addresses", "--trusted-proxies=10.0.0.1", "--max-accepts-per-second-per-address=5"],
+    [
+      "--trusted-proxies: has no effect where clients' addresses are hidden",
+      "--max-accepts-per-second-per-address: has no effect where clients' addresses are hidden",
+    ],
+  ],
   ["brokers without topics", BROKERS, ["--kafka-brokers: there is no topic to read"]],
   [
     "a password alone",

@@ -6,16 +6,20 @@ import type { SETTINGS } from "./settings.ts";
 export type GivenValues = SettingValues<typeof SETTINGS>;
 
 /** The values with everything filled in that is derived from others or from the machine. */
-export interface ResolvedValues extends Omit<GivenValues, "shards" | "maxConnections"> {
+export interface ResolvedValues
+  extends Omit<GivenValues, "shards" | "maxConnections" | "maxAcceptsPerSecond"> {
   readonly instance: string;
   readonly shards: number;
   readonly maxConnections: number;
+  readonly maxAcceptsPerSecond: number;
   readonly logFormat: "json" | "pretty";
   readonly kafkaGroup: string | undefined;
 }
 
 const INSTANCE_LENGTH_MAX = 63;
 const CONNECTIONS_AUTO_MAX = 50_000;
+/** One core does more, but then has little time left for the clients that it has. */
+const ACCEPTS_PER_SHARD_AUTO = 2000;
 
 export function resolveValues(given: GivenValues, machine: Machine): ResolvedValues {
   const shards = given.shards === "auto" ? Math.min(256, Math.max(1, machine.cores - 1)) : given.shards;
@@ -25,6 +29,8 @@ export function resolveValues(given: GivenValues, machine: Machine): ResolvedVal
     shards,
     maxConnections:
       given.maxConnections === "auto" ? connectionsThatFit(shards, machine) : given.maxConnections,
+    maxAcceptsPerSecond:
+      given.maxAcceptsPerSecond === "auto" ? shards * ACCEPTS_PER_SHARD_AUTO : given.maxAcceptsPerSecond,
     logFormat: given.logFormat ?? (machine.isTerminal ? "pretty" : "json"),
     // Prefix and region are in it, so that two clusters, or two regions, never share a group by accident.
     kafkaGroup: given.kafkaBrokers && (given.kafkaGroup ?? `${given.busPrefix}.${reachOfBus(given)}`),

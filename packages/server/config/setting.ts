@@ -3,6 +3,7 @@ import { formatBytes, type Kind } from "./kinds.ts";
 export const GROUPS = {
   instance: "Instance",
   gateway: "Clients' side",
+  admission: "Admission",
   auth: "Who may",
   admin: "Admin port",
   bus: "Bus",

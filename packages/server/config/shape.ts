@@ -28,6 +28,19 @@ export interface Config {
     /** `*`, or origins such as `https://example.com` and `https://*.example.com`. */
     readonly allowedOrigins: readonly string[];
   };
+  /** Who is let in, and how fast. */
+  readonly admission: {
+    /** Of the whole instance. */
+    readonly acceptsPerSecond: number;
+    /** The same for one address. `auto`: only for addresses of the internet. 0: no limit. */
+    readonly acceptsPerSecondPerAddress: number | "auto";
+    readonly addresses: {
+      /** Networks of the proxies whose X-Forwarded-For is believed. */
+      readonly trustedProxies: readonly string[];
+      /** What stands in front passes bytes on, so that clients' addresses are not known. */
+      readonly hidden: boolean;
+    };
+  };
   readonly auth: {
     /** Absent: tokens are not looked at. */
     readonly tokens?: TokenConfig;

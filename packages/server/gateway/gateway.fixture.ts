@@ -5,7 +5,9 @@ import { Hub } from "../hub/hub.ts";
 import type { RangeRequest, RangeResult } from "../log/log.ts";
 import type { Publication } from "../publication.ts";
 import { buildEnvelope } from "../source/envelope.ts";
+import { AcceptRate, type AcceptRateOptions } from "./acceptRate.ts";
 import { Admission } from "./admission.ts";
+import { type AddressOptions, ClientAddresses } from "./clientAddress.ts";
 import type { ConnectionCounters, ConnectionLimits } from "./connection.ts";
 import { RateLimit } from "./rateLimit.ts";
 import type { ReplayLimits } from "./replay.ts";
@@ -21,6 +23,8 @@ export interface GatewayFixtureOptions {
   readonly permits?: number;
   readonly allowedOrigins?: readonly string[];
   readonly requestsPerSecond?: number;
+  readonly rate?: Partial<AcceptRateOptions>;
+  readonly addresses?: Partial<AddressOptions>;
 }
 
 /** A real gateway on a port of its own, over a hub that a test feeds; the log is what the test has fed. */
@@ -49,7 +53,16 @@ export function gatewayFixture(options: GatewayFixtureOptions = {}) {
       return { kind: "read", publications, through: Math.min(request.through, nextInLog() - 1) };
     },
   };
-  const admission = new Admission(options.allowedOrigins ?? ["*"], options.permits ?? 100);
+  const admission = new Admission({
+    allowedOrigins: options.allowedOrigins ?? ["*"],
+    permits: options.permits ?? 100,
+    servesClients: true,
+    rate: new AcceptRate({
+      ...{ perSecond: 10_000, perSecondPerAddress: 0, shard: 0, shards: 1 },
+      ...options.rate,
+    }),
+    addresses: new ClientAddresses({ trustedProxies: [], hidden: false, ...options.addresses }),
+  });
   const gateway = new Gateway({
     host: "127.0.0.1",
     port: 0,

@@ -5,8 +5,9 @@ import { Access, type AccessControl, type AccessRefusal } from "../auth/access.t
 import type { HealthReport } from "../health.ts";
 import { answerByMethod } from "../httpMethods.ts";
 import type { Broadcast } from "../hub/hub.ts";
-import { type Admission, refusalResponse } from "./admission.ts";
+import type { Admission } from "./admission.ts";
 import { Connection, type ConnectionContext, type SharedContext } from "./connection.ts";
+import { refusalResponse } from "./refusals.ts";
 import { ReplayQueue } from "./replayQueue.ts";
 import { StreamWaits } from "./streamWaits.ts";
 
@@ -194,13 +195,13 @@ export class Gateway {
   #upgrade(request: Request, url: URL, server: Server<Connection>): Response | undefined | Promise<Response> {
     const { admission, access } = this.#options;
     // Before the token, because to look at that costs more.
-    const refusal = admission.check(request, this.connections);
+    const refusal = admission.check(request, server.requestIP(request)?.address, this.connections);
     if (refusal !== undefined) return refusalResponse(refusal);
     const admitted = access.admit(request, url);
     if (!(admitted instanceof Promise)) return this.#open(request, server, admitted);
     return admitted.then((found) => {
       // Others came meanwhile.
-      const late = admission.check(request, this.connections);
+      const late = admission.checkAgain(this.connections);
       if (late !== undefined) return refusalResponse(late);
       // After an upgrade the transport looks at no answer, but its type wants one of a promise.
       return this.#open(request, server, found) ?? new Response(null);

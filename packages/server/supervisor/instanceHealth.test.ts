@@ -46,6 +46,10 @@ function judge(
   ];
   return health.judge({
     ...{ instance: "a", draining: false, connectionsMax: 100, shards, stats, nowMs },
+    admission: {
+      ...{ acceptsPerSecond: 1000, acceptsPerSecondPerAddress: "auto" },
+      addresses: { trustedProxies: [], hidden: false },
+    },
     ...{ clusterBus: "none", clusterProblems: [], log: "kafka" },
     ...state,
   });

@@ -1,3 +1,4 @@
+import type { Config } from "../config/shape.ts";
 import {
   type HealthCheck,
   type HealthReport,
@@ -5,12 +6,14 @@ import {
   type ShardHealth,
   worst,
 } from "../health.ts";
+import { addressesCheck } from "./addressesCheck.ts";
 import type { ShardStats } from "./ipc.ts";
 
 export interface InstanceState {
   readonly instance: string;
   readonly draining: boolean;
   readonly connectionsMax: number;
+  readonly admission: Config["admission"];
   readonly shards: readonly ShardHealth[];
   readonly stats: readonly (ShardStats | undefined)[];
   /** In ms, of any origin; never goes back. */
@@ -56,6 +59,7 @@ export class InstanceHealth {
         ? { status: "unhealthy", value: "yes", message: "this instance is being taken out" }
         : { status: "ok", value: "no" },
       connections: connectionsCheck(state),
+      addresses: addressesCheck(state.admission),
       saturation: this.#saturationCheck(state),
       bus: namesCheck(state.stats, (stats) => stats.busState, ["connected"], BUS_MESSAGE),
       log: this.#logCheck(state),

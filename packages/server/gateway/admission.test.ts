@@ -1,0 +1,84 @@
+// Who is let in, over real sockets.
+import { afterEach, expect, test } from "bun:test";
+import { type GatewayFixtureOptions, gatewayFixture, RawClient } from "./gateway.fixture.ts";
+
+const open: Array<{ close(): unknown }> = [];
+afterEach(async () => {
+  for (const each of open.splice(0).reverse()) await each.close();
+});
+
+function start(options: GatewayFixtureOptions) {
+  const fixture = gatewayFixture(options);
+  open.push(fixture);
+  return fixture;
+}
+
+async function join(url: string, headers: Record<string, string> = {}): Promise<RawClient> {
+  const client = await RawClient.open(url, { headers });
+  open.push(client);
+  return client;
+}
+
+const HANDSHAKE = {
+  Connection: "Upgrade",
+  Upgrade: "websocket",
+  "Sec-WebSocket-Version": "13",
+  "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+};
+
+async function refusal(url: string, headers: Record<string, string> = {}) {
+  const response = await fetch(url.replace(/^ws/, "http"), { headers: { ...HANDSHAKE, ...headers } });
+  const { error } = (await response.json()) as { error: { code: string; message: string } };
+  return { status: response.status, code: error.code, retryAfter: response.headers.get("retry-after") };
+}
+
+test("beyond the rate new clients are sent away for a while, and those who are in do not notice", async () => {
+  const clock = { ms: 0 };
+  const { url, admission, publish } = start({ rate: { perSecond: 2, now: () => clock.ms } });
+  const [first, second] = [await join(url), await join(url)];
+  const later: number[] = [];
+  for (let attempt = 0; attempt < 20; attempt++) {
+    const { status, code, retryAfter } = await refusal(url);
+    expect([status, code]).toEqual([503, "accept_rate"]);
+    later.push(Number(retryAfter));
+  }
+  expect(Math.min(...later)).toBeGreaterThanOrEqual(2);
+  // They are not all told the same, or they would all come back at once.
+  expect(new Set(later).size).toBeGreaterThan(1);
+  await first.ask({ type: "subscribe", id: 1, channels: ["x"] });
+  publish("x", 1);
+  expect(await first.ask({ type: "ping", id: 2 })).toMatchObject({ type: "pong" });
+  expect(first.data).toEqual([1]);
+  expect(second.closeCode).toBeUndefined();
+  clock.ms = 1000;
+  await join(url);
+  expect([admission.admitted, admission.refused.accept_rate]).toEqual([3, 20]);
+});
+
+test("one address gets 429 beyond its own rate, while others come in", async () => {
+  const { url, admission } = start({
+    rate: { perSecondPerAddress: 2, now: () => 0 },
+    addresses: { trustedProxies: ["127.0.0.1"] },
+  });
+  const from = (address: string) => ({ "X-Forwarded-For": `8.8.8.8, ${address}` });
+  await join(url, from("203.0.113.9"));
+  await join(url, from("203.0.113.9"));
+  expect(await refusal(url, from("203.0.113.9"))).toMatchObject({ status: 429, code: "address_rate" });
+  await join(url, from("203.0.113.10"));
+  expect([admission.admitted, admission.refused.address_rate]).toEqual([3, 1]);
+});
+
+test("without trusted proxies the socket's address is limited, whatever a client says of itself", async () => {
+  const { url } = start({ rate: { perSecondPerAddress: 1, now: () => 0 } });
+  await join(url, { "X-Forwarded-For": "203.0.113.9" });
+  expect(await refusal(url, { "X-Forwarded-For": "203.0.113.10" })).toMatchObject({ status: 429 });
+});
+
+test("where a proxy hides addresses, no limit is taken for one address's", async () => {
+  const { url, gateway } = start({
+    rate: { perSecondPerAddress: 1, now: () => 0 },
+    addresses: { hidden: true },
+  });
+  for (let count = 0; count < 5; count++) await join(url);
+  expect(gateway.connections).toBe(5);
+});

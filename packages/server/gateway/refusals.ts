@@ -1,0 +1,31 @@
+/** Why a handshake is refused: 429 for what this client does, 503 for what another instance, or a later time, can do better. */
+const REFUSALS = {
+  origin_forbidden: { status: 403, message: "pages of this origin may not connect here" },
+  no_clients: {
+    status: 503,
+    message: "this instance only ingests (--role ingest): connect to one that serves clients",
+  },
+  draining: { status: 503, message: "this instance is being taken out" },
+  instance_full: { status: 503, message: "this instance holds as many clients as it may" },
+  accept_rate: { status: 503, message: "more clients come at once than this instance lets in" },
+  address_rate: { status: 429, message: "more connections come from this address than may" },
+} as const;
+
+export type RefusalCode = keyof typeof REFUSALS;
+
+/** A count for each reason. */
+export function noRefusals(): Record<RefusalCode, number> {
+  return Object.fromEntries(Object.keys(REFUSALS).map((code) => [code, 0])) as Record<RefusalCode, number>;
+}
+
+/** Seconds; jittered, so that everybody who was refused at once does not come back at once. */
+const RETRY_AFTER_S = { min: 2, max: 10 };
+
+/** Where waiting helps, the answer says how long. */
+export function refusalResponse(code: RefusalCode, random = Math.random): Response {
+  const { status, message } = REFUSALS[code];
+  const body = { error: { code, message } };
+  if (status === 403) return Response.json(body, { status });
+  const retryAfter = Math.round(RETRY_AFTER_S.min + random() * (RETRY_AFTER_S.max - RETRY_AFTER_S.min));
+  return Response.json(body, { status, headers: { "Retry-After": String(retryAfter) } });
+}
