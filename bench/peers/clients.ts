@@ -46,7 +46,8 @@ export class Clients {
           else this.#control(wire, client, Buffer.from(bytes.subarray(start, end)).toString(), send);
         },
       },
-      sourceAddresses: [],
+      sourcePorts: undefined,
+      handshakesMax: AT_ONCE,
       handshakeTimeoutMs: HANDSHAKE_MS_MAX,
       onOpen: (client) => {
         if (wire.subscribed === undefined) this.#isSubscribed(client);

@@ -7,6 +7,10 @@ export interface Faults {
   readonly refusesFrom?: number;
   /** Closes with this code after the message with this number. */
   readonly close?: { readonly after: number; readonly code: number };
+  /** After the message with this number, asks all clients to come back later; then closes those that are still there. */
+  readonly moves?: { readonly after: number; readonly afterMs: number; readonly closesAfterMs?: number };
+  /** Sends nothing again to clients that come back. */
+  readonly forgets?: boolean;
   readonly hasNoMetrics?: boolean;
   /** Answers publishes with a 500. */
   readonly refusesPublishes?: boolean;
@@ -37,15 +41,19 @@ export function startBadServer(faults: Faults) {
         return Response.json({ published: [] });
       }
       if (handshakes++ >= (faults.refusesFrom ?? Number.POSITIVE_INFINITY)) {
-        return new Response("full", { status: 503 });
+        const body = { error: { code: "instance_full", message: "full" } };
+        return Response.json(body, { status: 503, headers: { "Retry-After": "1" } });
       }
       return own.upgrade(request) ? undefined : new Response("no", { status: 400 });
     },
     websocket: {
       open: (socket) => void socket.send('{"type":"welcome","instance":"bad","shard":0}'),
       message: (socket, text) => {
-        const { channels } = JSON.parse(String(text)) as { channels: string[] };
-        for (const channel of channels) socket.subscribe(channel);
+        const { channels, since } = JSON.parse(String(text)) as { channels: string[]; since?: string[] };
+        for (const channel of channels) {
+          if (since !== undefined && faults.forgets !== true) resend(socket, channel, since);
+          socket.subscribe(channel);
+        }
         socket.send(
           JSON.stringify({
             type: "subscribed",
@@ -61,14 +69,39 @@ export function startBadServer(faults: Faults) {
   });
   const sockets = new Set<Bun.ServerWebSocket<unknown>>();
 
+  const sent: Array<{ readonly channel: string; readonly n: number; readonly text: string }> = [];
+
+  function resend(socket: Bun.ServerWebSocket<unknown>, channel: string, since: readonly string[]): void {
+    const cursor = since.find((each) => each.startsWith(`${streamOf(channel)}:`));
+    const seen = cursor === undefined ? -1 : Number(cursor.split(":")[1]);
+    for (const each of sent) if (each.channel === channel && each.n > seen) socket.send(each.text);
+  }
+
   function publish(channel: string, data: PublishedData): void {
     for (const n of faults.deliver?.(data.n) ?? [data.n]) {
       // Its cursors follow its numbers, so that both ledgers see the same fault.
       const text = `{"type":"message","channel":"${channel}","cursor":"${streamOf(channel)}:${n}","ts":1,"data":${JSON.stringify({ ...data, n })}}`;
+      sent.push({ channel, n, text });
       if (faults.delayMs === undefined) server.publish(channel, text);
       else setTimeout(() => server.publish(channel, text), faults.delayMs);
     }
+    if (data.n === faults.moves?.after) move(faults.moves);
     if (data.n === faults.close?.after) for (const socket of sockets) socket.close(faults.close.code);
+  }
+
+  let isMoving = false;
+
+  /** Once, though there are several channels. */
+  function move({ afterMs, closesAfterMs }: NonNullable<Faults["moves"]>): void {
+    if (isMoving) return;
+    isMoving = true;
+    for (const socket of sockets)
+      socket.send(`{"type":"reconnect","afterMs":${afterMs},"reason":"draining"}`);
+    const first = [...sockets];
+    if (closesAfterMs !== undefined)
+      setTimeout(() => {
+        for (const socket of first) socket.close(1001);
+      }, closesAfterMs);
   }
 
   return {

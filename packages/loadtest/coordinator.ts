@@ -7,10 +7,9 @@ import { Publisher } from "./publisher.ts";
 import { type Quantiles, REPORT_VERSION, type Report, type Sample } from "./report.ts";
 import type { Scenario } from "./scenario.ts";
 import { type InstanceSample, scrapeBus, scrapeInstance } from "./scrape.ts";
+import { loopbackAddresses } from "./sourcePorts.ts";
 
 const CONNECTIONS_PER_GENERATOR = 15_000;
-/** Of a source address, towards one port: the usual range of the kernel has some 28,000. */
-const PORTS_PER_ADDRESS = 20_000;
 const SAMPLE_MS = 1000;
 /** A generator that is too busy to answer in this time is counted in the next sample. */
 const LOOK_MS_MAX = 900;
@@ -109,19 +108,18 @@ class Run {
 
   #startGenerators(run: number | undefined): void {
     const { scenario } = this.#options;
-    const { connections, connectionsPerSecond, urls } = scenario;
-    const isLoopback = urls.every((url) => /^(127\.|localhost$)/.test(new URL(url).hostname));
-    const addresses = Math.ceil(connections / PORTS_PER_ADDRESS);
-    const sourceAddresses =
-      isLoopback && addresses > 1 ? Array.from({ length: addresses }, (_, at) => `127.0.0.${at + 2}`) : [];
+    const { connections, connectionsPerSecond, handshakesAtOnce, urls } = scenario;
+    const isLoopback = urls.every((url) => /^127\./.test(new URL(url).hostname));
+    const addresses = loopbackAddresses(Math.random);
     const files = Math.max(1, openFilesMax() - FILES_RESERVED_PER_SHARD);
     const count = Math.ceil(connections / Math.min(CONNECTIONS_PER_GENERATOR, files));
     for (let index = 0; index < count; index++) {
       const first = Math.floor((connections * index) / count);
       const own = Math.floor((connections * (index + 1)) / count) - first;
       this.#spawn({
-        ...{ scenario, run, first, count: own, sourceAddresses },
+        ...{ scenario, run, first, count: own, sourceAddresses: isLoopback ? addresses(index) : [] },
         connectionsPerSecond: connectionsPerSecond / count,
+        handshakesMax: Math.max(1, Math.floor(handshakesAtOnce / count)),
       });
     }
   }
@@ -151,7 +149,7 @@ class Run {
     return [...this.#beats.values()].reduce((sum, beat) => sum + beat[key], 0);
   }
 
-  #counts(key: "refused" | "closes" | "gaps" | "spread"): Record<string, number> {
+  #counts(key: "refused" | "closes" | "moves" | "gaps" | "spread"): Record<string, number> {
     const sums: Record<string, number> = {};
     for (const beat of this.#beats.values())
       for (const [name, count] of Object.entries(beat[key])) sums[name] = (sums[name] ?? 0) + count;
@@ -247,8 +245,11 @@ class Run {
     rates: Pick<Report, "deliveriesPerSecond" | "cpuUsPerDelivery">,
   ): Report {
     const { scenario } = this.#options;
-    const handshake = new Histogram();
-    for (const beat of this.#beats.values()) handshake.merge(beat.handshake);
+    const [handshake, sinceDue] = [new Histogram(), new Histogram()];
+    for (const beat of this.#beats.values()) {
+      handshake.merge(beat.handshake);
+      sinceDue.merge(beat.handshakeSinceDue);
+    }
     const report: Omit<Report, "checks"> = {
       version: REPORT_VERSION,
       startedAt: this.#startedAt,
@@ -263,6 +264,7 @@ class Run {
         done: this.#total("handshakes"),
         refused: this.#counts("refused"),
         ms: quantilesOf(handshake),
+        sinceDueMs: quantilesOf(sinceDue),
       },
       connectionsMax: Math.max(0, ...this.#samples.map(({ connected }) => connected)),
       published: publisher?.acknowledged.reduce((sum, count) => sum + count, 0) ?? 0,
@@ -279,6 +281,7 @@ class Run {
       gaps: this.#counts("gaps"),
       resumed: this.#total("resumed"),
       closes: this.#counts("closes"),
+      moves: this.#counts("moves"),
       spread: this.#counts("spread"),
       latencyMs: quantilesOf(this.#latency),
       scrapeFailures: this.#scrapeFailures,

@@ -1,10 +1,12 @@
 import { Backoff } from "@shardcast/client/backoff";
 import { chooseChannels } from "./channelChoice.ts";
+import { Departures } from "./departures.ts";
 import type { GeneratorBeat, GeneratorStart } from "./generatorMessages.ts";
 import { Histogram } from "./histogram.ts";
 import { Ledger } from "./ledger.ts";
 import { ShardcastDialect } from "./shardcastDialect.ts";
 import { SocketPool } from "./socketPool.ts";
+import { SourcePorts } from "./sourcePorts.ts";
 
 const TURN_MS = 10;
 const HANDSHAKE_MS_MAX = 20_000;
@@ -16,6 +18,8 @@ export class Generator {
   readonly #dialect: ShardcastDialect;
   readonly #pool: SocketPool;
   readonly #handshake = new Histogram();
+  readonly #handshakeSinceDue = new Histogram();
+  readonly #departures = new Departures((client) => this.#move(client));
   readonly #backoffs = new Map<number, Backoff>();
   readonly #refused: Record<string, number> = {};
   readonly #closes: Record<string, number> = {};
@@ -24,7 +28,7 @@ export class Generator {
   #looked = { ms: performance.now(), cpuUs: 0, share: 0 };
 
   constructor(start: GeneratorStart) {
-    const { scenario, run, first, count, sourceAddresses } = start;
+    const { scenario, run, first, count, sourceAddresses, handshakesMax } = start;
     this.#start = start;
     const channelsOf = chooseChannels(scenario, first, count);
     this.#ledger = new Ledger(channelsOf);
@@ -35,23 +39,28 @@ export class Generator {
       run,
       receivedMs: () => this.#pool.receivedMs,
       onSubscribed: (client) => this.#backoffs.delete(client),
+      onReconnect: (client, afterMs, reason) => this.#departures.notice(client, afterMs, reason),
     });
     this.#pool = new SocketPool({
       urls: scenario.urls,
       dialect: this.#dialect,
-      sourceAddresses,
+      sourcePorts: sourceAddresses.length > 0 ? new SourcePorts(sourceAddresses, Math.random) : undefined,
+      handshakesMax,
       handshakeTimeoutMs: HANDSHAKE_MS_MAX,
-      onOpen: (_, tookMs) => {
+      onOpen: (_, tookMs, sinceDueMs) => {
         this.#handshakes += 1;
         this.#handshake.add(tookMs * 1000);
+        this.#handshakeSinceDue.add(sinceDueMs * 1000);
       },
-      onRefused: (client, reason) => {
+      onRefused: (client, reason, retryAfterMs) => {
         this.#refused[reason] = (this.#refused[reason] ?? 0) + 1;
-        this.#comeBack(client);
+        this.#comeBack(client, retryAfterMs);
       },
       onClose: (client, code) => {
-        this.#closes[code] = (this.#closes[code] ?? 0) + 1;
-        this.#comeBack(client);
+        const awayMs = this.#departures.ended(client);
+        // It was announced, and is no disconnect that anybody has to explain.
+        if (awayMs === undefined) this.#closes[code] = (this.#closes[code] ?? 0) + 1;
+        this.#comeBack(client, awayMs);
       },
     });
     const { user, system } = process.cpuUsage();
@@ -86,6 +95,7 @@ export class Generator {
     const beat: GeneratorBeat = {
       ...{ type, pid: process.pid, connected: this.#pool.size, handshakes: this.#handshakes },
       ...{ refused: this.#refused, handshake: this.#handshake.toSparse(), subscribed, resumed, deliveries },
+      ...{ handshakeSinceDue: this.#handshakeSinceDue.toSparse(), moves: this.#departures.moves },
       ...{ foreign, latency: latency.toSparse(), closes: this.#closes, gaps, spread, repeated },
       ...{ repeatedCursors, disordered, unfollowed, strayed, lost: this.#lost },
       ...{ cpuUs: user + system, cpuShare: this.#looked.share, rssBytes: process.memoryUsage.rss() },
@@ -124,13 +134,20 @@ export class Generator {
     const client = Math.floor(Math.random() * this.#start.count);
     // One that is on its way would be there twice.
     if (!this.#pool.close(client)) return;
+    this.#departures.ended(client);
     this.#dialect.forget(client);
     this.#pool.open(client);
   }
 
-  #comeBack(client: number): void {
+  /** At the time that the server gave, and as the one that it was: it resumes. */
+  #move(client: number): void {
+    if (this.#pool.close(client)) this.#pool.open(client);
+  }
+
+  /** Not before `awayMs`, and a while after that. */
+  #comeBack(client: number, awayMs = 0): void {
     const backoff = this.#backoffs.get(client) ?? new Backoff({ minMs: 500, maxMs: 10_000 }, Math.random);
     this.#backoffs.set(client, backoff);
-    setTimeout(() => this.#pool.open(client), backoff.nextDelayMs());
+    setTimeout(() => this.#pool.open(client), awayMs + backoff.nextDelayMs());
   }
 }

@@ -8,7 +8,9 @@ export interface GeneratorStart {
   readonly count: number;
   /** Of all generators together as many connections a second as the scenario says. */
   readonly connectionsPerSecond: number;
+  /** Of this generator alone; none leaves the choice to the kernel. */
   readonly sourceAddresses: readonly string[];
+  readonly handshakesMax: number;
 }
 
 export type ToGenerator =
@@ -29,12 +31,16 @@ export interface GeneratorBeat {
   readonly handshakes: number;
   readonly refused: Readonly<Record<string, number>>;
   readonly handshake: SparseHistogram;
+  /** Since it was due, the wait for its turn included. */
+  readonly handshakeSinceDue: SparseHistogram;
   readonly subscribed: number;
   readonly resumed: number;
   readonly deliveries: number;
   readonly foreign: number;
   readonly latency: SparseHistogram;
   readonly closes: Readonly<Record<string, number>>;
+  /** Clients that the server asked to move, by its reason. */
+  readonly moves: Readonly<Record<string, number>>;
   readonly gaps: Readonly<Record<string, number>>;
   readonly spread: Readonly<Record<string, number>>;
   readonly repeated: number;

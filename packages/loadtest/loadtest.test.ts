@@ -76,9 +76,37 @@ test(
     const server = startBadServer({ refusesFrom: 20, close: { after: 10, code: 1012 } });
     const report = await runOn(server);
     expect(report.closes["1012"]).toBe(20);
-    expect(report.handshakes.refused["http_503"]).toBeGreaterThan(0);
+    expect(report.handshakes.refused["http_503 instance_full"]).toBeGreaterThan(0);
     const broken = brokenIn(report);
     for (const name of ["messages lost", "handshakes refused", "disconnects"]) expect(broken).toContain(name);
+    await server.stop();
+  },
+  TEST_MS,
+);
+
+test.each([
+  ["leave when it is time", { after: 10, afterMs: 300 }],
+  ["are closed before that", { after: 10, afterMs: 600, closesAfterMs: 100 }],
+] as const)(
+  "clients that a draining server asks to come back later, and that %s, resume and are no disconnects",
+  async (_, moves) => {
+    const server = startBadServer({ moves });
+    const report = await runOn(server, { holdSeconds: 2.5 });
+    expect(brokenIn(report)).toEqual([]);
+    expect(report.moves).toEqual({ draining: 20 });
+    expect(report.closes).toEqual({});
+    expect(report.resumed).toBe(20);
+    await server.stop();
+  },
+  TEST_MS,
+);
+
+test(
+  "what a server leaves out when its clients come back is lost",
+  async () => {
+    const moves = { after: 10, afterMs: 400, closesAfterMs: 50 };
+    const server = startBadServer({ moves, forgets: true });
+    expect(brokenIn(await runOn(server, { holdSeconds: 2.5 }))).toEqual(["messages lost"]);
     await server.stop();
   },
   TEST_MS,

@@ -1,7 +1,7 @@
 import type { Scenario } from "./scenario.ts";
 import type { InstanceSample } from "./scrape.ts";
 
-export const REPORT_VERSION = 1;
+export const REPORT_VERSION = 2;
 
 /** One second of a run. */
 export interface Sample {
@@ -38,6 +38,8 @@ export interface Report {
     readonly done: number;
     readonly refused: Readonly<Record<string, number>>;
     readonly ms: Quantiles;
+    /** Since each was due by the ramp or its backoff: with the wait until there was room for it. */
+    readonly sinceDueMs: Quantiles;
   };
   /** The most that were open at once. */
   readonly connectionsMax: number;
@@ -57,6 +59,8 @@ export interface Report {
   readonly gaps: Readonly<Record<string, number>>;
   readonly resumed: number;
   readonly closes: Readonly<Record<string, number>>;
+  /** Clients that the server asked to come back later, by its reason; their connections' ends are no disconnects. */
+  readonly moves: Readonly<Record<string, number>>;
   readonly spread: Readonly<Record<string, number>>;
   readonly latencyMs: Quantiles;
   readonly cpuUsPerDelivery: { readonly generator: number | undefined; readonly server: number | undefined };

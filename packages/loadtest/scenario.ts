@@ -22,6 +22,8 @@ export const SCENARIO = z.strictObject({
     .optional(),
   connections: whole(1, 1_000_000).default(100),
   connectionsPerSecond: whole(1, 100_000).default(1000),
+  /** Handshakes under way, of all generators together. */
+  handshakesAtOnce: whole(1, 100_000).default(500),
   holdSeconds: z.number().min(0.1).max(86_400).default(10),
   channels: z.array(z.string()).min(1).default(["BTC.load", "ETH.load", "SOL.load"]),
   choose: z.enum(["all", "one", "random", "zipf"]).default("all"),

@@ -142,6 +142,8 @@ export class ShardcastDialect implements Dialect {
         this.#options.onSubscribed(client);
         return;
       }
+      case "reconnect":
+        return this.#options.onReconnect(client, message.afterMs, message.reason);
       case "gap":
         return this.#gap(client, message.reason);
       case "error":
@@ -166,6 +168,8 @@ export interface ShardcastDialectOptions {
   readonly run: number | undefined;
   readonly receivedMs: () => number;
   readonly onSubscribed: (client: number) => void;
+  /** The server wants this client to come back after that time. */
+  readonly onReconnect: (client: number, afterMs: number, reason: string) => void;
 }
 
 function hashOf(bytes: Uint8Array, from: number, end: number): number {

@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { clientFrame, readFrames } from "./frames.ts";
 import { SocketPool } from "./socketPool.ts";
+import { SourcePorts } from "./sourcePorts.ts";
 
 function serverFrame(payload: Uint8Array): Uint8Array {
   const frame = clientFrame(1, payload);
@@ -60,7 +61,8 @@ test("a pool greets, hands over frames, answers pings, and tells close codes and
     onOpen: (client) => tell(`open ${client}`),
     onRefused: (client, reason) => tell(`refused ${client} ${reason}`),
     onClose: (client, code) => tell(`closed ${client} ${code}`),
-    sourceAddresses: ["127.0.0.2", "127.0.0.3"],
+    sourcePorts: new SourcePorts(["127.0.0.2", "127.0.0.3"], Math.random),
+    handshakesMax: 1,
     handshakeTimeoutMs: 5000,
   });
   pool.open(0);

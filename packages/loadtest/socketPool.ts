@@ -1,38 +1,53 @@
+import { Fifo } from "@shardcast/server/bus/fifo";
 import type { Socket } from "bun";
 import type { Dialect } from "./dialect.ts";
 import { clientFrame, FrameError, OPCODE, readFrames } from "./frames.ts";
+import { readHandshakeAnswer } from "./handshakeAnswer.ts";
+import type { SourcePort, SourcePorts } from "./sourcePorts.ts";
+import { type Target, type TlsOptions, targetOf } from "./target.ts";
 
 export interface PoolOptions {
-  /** `ws://` addresses; clients take them in turn. */
+  /** `ws://` and `wss://` addresses; clients take them in turn. */
   readonly urls: readonly string[];
   readonly dialect: Dialect;
-  /** The handshake is done. */
-  readonly onOpen: (client: number, tookMs: number) => void;
-  /** It never came to a connection: `connect_failed`, `timeout`, `closed`, or `http_503` and the like. */
-  readonly onRefused: (client: number, reason: string) => void;
+  /** The handshake is done: how long it took, and how long since it was asked for, which counts the wait for its turn. */
+  readonly onOpen: (client: number, tookMs: number, sinceDueMs: number) => void;
+  /**
+   * It never came to a connection: `connect_failed` with the system's code, `tls_refused`, `timeout`, `closed`, or `http_503` and the
+   * like with the server's code. `retryAfterMs` is 0 where the server asks for nothing.
+   */
+  readonly onRefused: (client: number, reason: string, retryAfterMs: number) => void;
   /** A connection has ended; 1006 where no close frame came. Not called for what `close` ended. */
   readonly onClose: (client: number, code: number) => void;
-  /** Loopback addresses to connect from: each gives another set of ports. */
-  readonly sourceAddresses: readonly string[];
+  /** undefined lets the kernel choose from where. */
+  readonly sourcePorts: SourcePorts | undefined;
+  /** Handshakes under way at once; further ones wait for their turn. */
+  readonly handshakesMax: number;
   readonly handshakeTimeoutMs: number;
-}
-
-interface Target {
-  readonly hostname: string;
-  readonly port: number;
-  readonly request: string;
+  readonly authorization?: string | undefined;
+  /** Offered beside the dialect's own. */
+  readonly subprotocols?: readonly string[];
+  readonly tls?: TlsOptions;
 }
 
 interface Connection {
   readonly client: number;
+  readonly dueMs: number;
   readonly startedMs: number;
   readonly target: Target;
   /** Bytes of a frame, or of the answer to the handshake, that is not whole yet. */
   rest: Uint8Array | undefined;
+  /** Once it is there; for a handshake whose time is up. */
+  socket: Socket<Connection> | undefined;
+  /** What the kernel has not taken yet. */
+  unsent: Uint8Array | undefined;
   isOpen: boolean;
   isOver: boolean;
   closeCode: number;
 }
+
+/** A port that another program holds is passed over; so many in a row are no accident. */
+const PORTS_TRIED_MAX = 50;
 
 /** Raw sockets with one set of handlers for all: no WebSocket object, no closure and no timer of each connection. */
 export class SocketPool {
@@ -40,16 +55,21 @@ export class SocketPool {
   readonly #targets: readonly Target[];
   readonly #sockets = new Map<number, Socket<Connection>>();
   readonly #opening = new Set<Connection>();
+  readonly #waiting = new Fifo<{ readonly client: number; readonly dueMs: number }>();
   readonly #sweeping: Timer;
   #turn = 0;
+  #isEnded = false;
   /** Of the frame under way, for the handler of all frames. */
   #current: Socket<Connection> | undefined;
   /** When the bytes under way were received, in ms since 1970. */
   receivedMs = 0;
 
   constructor(options: PoolOptions) {
+    const { urls, dialect, subprotocols = [], authorization, tls = { isInsecure: false } } = options;
     this.#options = options;
-    this.#targets = options.urls.map((url) => targetOf(url, options.dialect.subprotocol));
+    const own = dialect.subprotocol === undefined ? [] : [dialect.subprotocol];
+    const offer = { subprotocols: [...own, ...subprotocols], authorization, tls };
+    this.#targets = urls.map((url) => targetOf(url, offer));
     this.#sweeping = setInterval(() => this.#sweep(), 1000);
   }
 
@@ -58,34 +78,53 @@ export class SocketPool {
     return this.#sockets.size;
   }
 
+  /** Connects as soon as there is a turn for it. */
   open(client: number): void {
-    const turn = this.#turn++;
-    const target = this.#targets[turn % this.#targets.length] as Target;
-    const sources = this.#options.sourceAddresses;
-    const localAddress = sources.length === 0 ? undefined : sources[turn % sources.length];
-    const connection: Connection = {
-      client,
-      startedMs: performance.now(),
-      target,
-      rest: undefined,
-      isOpen: false,
-      isOver: false,
-      closeCode: 1006,
-    };
-    this.#opening.add(connection);
-    // Bun takes a local address, although its types do not tell.
-    const options: Bun.TCPSocketConnectOptions<Connection> & { localAddress?: string } = {
-      hostname: target.hostname,
-      port: target.port,
-      socket: this.#handlers,
-      data: connection,
-      ...(localAddress === undefined ? {} : { localAddress }),
-    };
-    Bun.connect(options).catch(() => this.#refuse(connection, "connect_failed"));
+    this.#waiting.push({ client, dueMs: performance.now() });
+    this.#openNext();
   }
 
-  send(client: number, text: string): void {
-    this.#sockets.get(client)?.write(clientFrame(OPCODE.text, text));
+  #openNext(): void {
+    while (this.#opening.size < this.#options.handshakesMax && !this.#isEnded) {
+      const next = this.#waiting.shift();
+      if (next === undefined) return;
+      const target = this.#targets[this.#turn++ % this.#targets.length] as Target;
+      const connection: Connection = {
+        ...{ client: next.client, dueMs: next.dueMs, startedMs: performance.now(), target },
+        ...{
+          rest: undefined,
+          socket: undefined,
+          unsent: undefined,
+          isOpen: false,
+          isOver: false,
+          closeCode: 1006,
+        },
+      };
+      this.#opening.add(connection);
+      void this.#connect(connection);
+    }
+  }
+
+  async #connect(connection: Connection): Promise<void> {
+    const { hostname, port, tls } = connection.target;
+    let code = "unknown";
+    for (let tried = 0; tried < PORTS_TRIED_MAX; tried++) {
+      const source = this.#options.sourcePorts?.next();
+      // Bun takes a local address and port, although its types do not tell.
+      const options: Bun.TCPSocketConnectOptions<Connection> & Partial<SourcePort> = {
+        ...{ hostname, port, socket: this.#handlers, data: connection },
+        ...source,
+        ...(tls !== undefined && { tls }),
+      };
+      try {
+        await Bun.connect(options);
+        return;
+      } catch (error) {
+        code = codeOf(error);
+        if (source === undefined || code !== "EADDRINUSE") break;
+      }
+    }
+    this.#refuse(connection, `connect_failed ${code}`);
   }
 
   /** Stops reading, as a client that is too slow; `true` reads on. */
@@ -101,7 +140,7 @@ export class SocketPool {
     if (socket === undefined) return false;
     this.#sockets.delete(client);
     socket.data.isOver = true;
-    socket.write(clientFrame(OPCODE.close, new Uint8Array([3, 232])));
+    write(socket, clientFrame(OPCODE.close, new Uint8Array([3, 232])));
     socket.end();
     return true;
   }
@@ -112,22 +151,36 @@ export class SocketPool {
   }
 
   end(): void {
+    this.#isEnded = true;
     clearInterval(this.#sweeping);
     for (const client of [...this.#sockets.keys()]) this.close(client);
   }
 
   readonly #handlers: Bun.SocketHandler<Connection> = {
     open: (socket) => {
+      socket.data.socket = socket;
       // It came after its time was up, and has been told as refused.
       if (socket.data.isOver) socket.terminate();
-      else socket.write(socket.data.target.request);
+      else if (socket.data.target.tls === undefined) write(socket, socket.data.target.request);
+    },
+    handshake: (socket, isTrusted, fault) => {
+      const { target } = socket.data;
+      if (isTrusted || target.tls?.rejectUnauthorized === false) return write(socket, target.request);
+      this.#refuse(socket.data, `tls_refused ${codeOf(fault)}`);
+      socket.terminate();
     },
     data: (socket, chunk) => this.#receive(socket, chunk),
+    drain: (socket) => {
+      const { unsent } = socket.data;
+      socket.data.unsent = undefined;
+      if (unsent !== undefined) write(socket, unsent);
+    },
     close: (socket) => this.#closed(socket),
     error: (socket) => {
       socket.terminate();
     },
-    connectError: (socket) => this.#refuse(socket.data, "connect_failed"),
+    // The promise of `connect` rejects as well; without this the runtime would take the error for nobody's.
+    connectError: () => undefined,
   };
 
   #receive(socket: Socket<Connection>, chunk: Uint8Array): void {
@@ -157,26 +210,27 @@ export class SocketPool {
   /** Reads the answer to the handshake; returns where frames begin, or −1 where it is not whole or refuses. */
   #answer(socket: Socket<Connection>, bytes: Uint8Array): number {
     const connection = socket.data;
-    const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    const end = text.indexOf("\r\n\r\n");
-    if (end < 0) {
+    const answer = readHandshakeAnswer(bytes);
+    if (answer === undefined) {
       connection.rest = bytes.slice();
       return -1;
     }
-    const status = text.toString("latin1", 9, 12);
-    if (status !== "101") {
-      this.#refuse(connection, `http_${status}`);
+    if (answer.refusal !== undefined) {
+      this.#refuse(connection, answer.refusal, answer.retryAfterMs);
       socket.end();
       return -1;
     }
+    const { client, dueMs, startedMs } = connection;
+    const nowMs = performance.now();
     connection.isOpen = true;
     this.#opening.delete(connection);
-    this.#sockets.set(connection.client, socket);
-    this.#options.onOpen(connection.client, performance.now() - connection.startedMs);
-    for (const greeting of this.#options.dialect.greet(connection.client)) {
-      socket.write(clientFrame(OPCODE.text, greeting));
+    this.#sockets.set(client, socket);
+    this.#options.onOpen(client, nowMs - startedMs, nowMs - dueMs);
+    for (const greeting of this.#options.dialect.greet(client)) {
+      write(socket, clientFrame(OPCODE.text, greeting));
     }
-    return end + 4;
+    this.#openNext();
+    return answer.end;
   }
 
   readonly #onFrame = (opcode: number, bytes: Uint8Array, start: number, end: number): void => {
@@ -184,7 +238,7 @@ export class SocketPool {
     if (opcode === OPCODE.text || opcode === OPCODE.binary) {
       this.#options.dialect.frame(socket.data.client, bytes, start, end, this.#sendCurrent);
     } else if (opcode === OPCODE.ping) {
-      socket.write(clientFrame(OPCODE.pong, bytes.slice(start, end)));
+      write(socket, clientFrame(OPCODE.pong, bytes.slice(start, end)));
     } else if (opcode === OPCODE.close) {
       if (end - start >= 2)
         socket.data.closeCode = ((bytes[start] as number) << 8) | (bytes[start + 1] as number);
@@ -194,7 +248,7 @@ export class SocketPool {
   };
 
   readonly #sendCurrent = (text: string): void => {
-    this.#current?.write(clientFrame(OPCODE.text, text));
+    if (this.#current !== undefined) write(this.#current, clientFrame(OPCODE.text, text));
   };
 
   #closed(socket: Socket<Connection>): void {
@@ -206,30 +260,36 @@ export class SocketPool {
     this.#options.onClose(connection.client, connection.closeCode);
   }
 
-  #refuse(connection: Connection, reason: string): void {
+  #refuse(connection: Connection, reason: string, retryAfterMs = 0): void {
     if (connection.isOver || connection.isOpen) return;
     connection.isOver = true;
     this.#opening.delete(connection);
-    this.#options.onRefused(connection.client, reason);
+    this.#options.onRefused(connection.client, reason, retryAfterMs);
+    this.#openNext();
   }
 
   /** One look over all for handshakes that take too long, in place of a timer for each. */
   #sweep(): void {
     const latest = performance.now() - this.#options.handshakeTimeoutMs;
-    for (const connection of this.#opening) {
-      if (connection.startedMs < latest) this.#refuse(connection, "timeout");
+    for (const connection of [...this.#opening]) {
+      if (connection.startedMs >= latest) continue;
+      this.#refuse(connection, "timeout");
+      connection.socket?.terminate();
     }
   }
 }
 
-function targetOf(url: string, subprotocol: string | undefined): Target {
-  const { hostname, port, pathname, search, host } = new URL(url);
-  const offer = subprotocol === undefined ? "" : `Sec-WebSocket-Protocol: ${subprotocol}\r\n`;
-  return {
-    hostname: hostname.replace(/^\[|\]$/g, ""),
-    port: Number(port === "" ? 80 : port),
-    request:
-      `GET ${pathname}${search} HTTP/1.1\r\nHost: ${host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n` +
-      `Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n${offer}\r\n`,
-  };
+/** The kernel takes what fits; the rest follows when there is room. */
+function write(socket: Socket<Connection>, bytes: Uint8Array): void {
+  const { data } = socket;
+  if (data.unsent !== undefined) {
+    data.unsent = Buffer.concat([data.unsent, bytes]);
+    return;
+  }
+  const written = socket.write(bytes);
+  if (written >= 0 && written < bytes.length) data.unsent = bytes.slice(written);
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && "code" in error ? String(error.code) : "unknown";
 }

@@ -15,6 +15,7 @@ export function summaryOf(
     row("handshakes refused", refused),
     row("handshake p50, ms", handshakes.ms.p50),
     row("handshake p99, ms", handshakes.ms.p99),
+    row("handshake p99 since due, ms", handshakes.sinceDueMs.p99),
     row("messages published", report.published),
     row("deliveries", report.deliveries),
     row("deliveries a second", report.deliveriesPerSecond),
@@ -45,7 +46,7 @@ export function summaryOf(
 
 /** Counts by name, such as closes by code; the places of the spread too. */
 export function countsOf(report: Report): Array<readonly [name: string, text: string]> {
-  const { handshakes, closes, gaps, spread, scrapeFailures, publishFailures } = report;
+  const { handshakes, closes, moves, gaps, spread, scrapeFailures, publishFailures } = report;
   const text = (counts: Readonly<Record<string, number | string>>) =>
     Object.entries(counts)
       .map(([name, count]) => `${name}: ${count}`)
@@ -54,6 +55,7 @@ export function countsOf(report: Report): Array<readonly [name: string, text: st
     [
       ["refused by reason", text(handshakes.refused)],
       ["disconnects by code", text(closes)],
+      ["asked to come back later, by reason", text(moves)],
       ["gaps by reason", text(gaps)],
       ["welcomes by instance/shard", text(spread)],
       ["could not be read", text(scrapeFailures)],
