@@ -1,9 +1,9 @@
-// `npm run bench [-- fanout|latency|cluster|capacity|peers]`: all but those that take a quarter of an hour, unless
+// `npm run bench [-- fanout|latency|cluster|coalescing|capacity|peers]`: all but those that take a quarter of an hour, unless
 // one is named. Each prints a table and writes its figures as JSON.
 export {};
 
 const USUAL = ["fanout", "latency", "cluster"];
-const BENCHES = [...USUAL, "capacity", "peers"];
+const BENCHES = [...USUAL, "coalescing", "capacity", "peers"];
 const [named] = process.argv.slice(2);
 if (named !== undefined && !named.startsWith("-") && !BENCHES.includes(named)) {
   console.error(`no such bench: ${named}. There are ${BENCHES.join(", ")}.`);

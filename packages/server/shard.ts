@@ -6,6 +6,7 @@ import { FrameError } from "./bus/frame.ts";
 import { decodeFrame } from "./bus/frameCodec.ts";
 import { openBus } from "./bus/open.ts";
 import { ProbedBus } from "./bus/probed.ts";
+import { SYSTEM_TIMING } from "./bus/timing.ts";
 import { isSharedBus } from "./config/busSchemes.ts";
 import type { Config } from "./config/shape.ts";
 import { CpuShare } from "./cpuShare.ts";
@@ -25,6 +26,7 @@ import { createRouter, isUnroutable } from "./source/route.ts";
 import { Assembler } from "./stream/assemble.ts";
 import { BoundedReads } from "./stream/boundedReads.ts";
 import { NearbyReads } from "./stream/nearbyReads.ts";
+import { Turns } from "./stream/turns.ts";
 import { StreamWatch } from "./stream/watch.ts";
 import type { ChannelInfo, Question, ShardStart, ShardStats, StreamPositions } from "./supervisor/ipc.ts";
 import type { Permits } from "./supervisor/permits.ts";
@@ -69,6 +71,7 @@ export class Shard {
   readonly #instanceBus: BroadcastBus | undefined;
   readonly #cpu = new CpuShare();
   readonly #assembler: Assembler;
+  readonly #turns: Turns;
   readonly #watch: StreamWatch;
   readonly #ingest: IngestHalf | undefined;
   readonly #counters: ConnectionCounters = {
@@ -203,6 +206,13 @@ export class Shard {
       now: () => performance.now(),
       random: Math.random,
     });
+    this.#turns = new Turns({
+      waitMsMax: config.gateway.coalesceMsMax,
+      take: (bytes) => this.#onFrame(bytes),
+      now: () => performance.now(),
+      schedule: SYSTEM_TIMING.schedule,
+      afterTurn: setImmediate,
+    });
     if (config.kafka !== undefined && config.kafka.topics.length > 0 && config.instance.role !== "gateway") {
       this.#ingest = new IngestHalf({
         config,
@@ -225,6 +235,7 @@ export class Shard {
         bus: this.#bus,
         log: this.#log,
         assembler: this.#assembler,
+        turns: this.#turns,
         watch: this.#watch,
         counters: this.#counters,
         malformedFrames: () => this.#malformedFrames,
@@ -315,6 +326,7 @@ export class Shard {
     await this.#ingest?.stop();
     await this.#gateway.close();
     this.#watch.close();
+    this.#turns.close();
     this.#assembler.close();
     await this.#instanceBus?.close();
     await this.#bus.close();
@@ -325,8 +337,8 @@ export class Shard {
   async #follow(): Promise<void> {
     const warm = this.#watch.begin();
     await this.#watch.listed;
-    await this.#instanceBus?.subscribe((bytes) => this.#onFrame(bytes));
-    await this.#subscribed(this.#bus.subscribe((bytes) => this.#onFrame(bytes)));
+    await this.#instanceBus?.subscribe((bytes) => this.#turns.add(bytes));
+    await this.#subscribed(this.#bus.subscribe((bytes) => this.#turns.add(bytes)));
     this.#expiry = setInterval(() => this.#hub.history.expire(), 1000);
     // Without Kafka a shard serves what it has, says so, and catches up: neither may hold its clients hostage.
     await this.#warmOrWithout(warm);

@@ -10,6 +10,7 @@ import type { CompositeLog } from "./log/composite.ts";
 import type { Assembler } from "./stream/assemble.ts";
 import type { BoundedReads } from "./stream/boundedReads.ts";
 import type { NearbyReads } from "./stream/nearbyReads.ts";
+import type { Turns } from "./stream/turns.ts";
 import type { StreamWatch } from "./stream/watch.ts";
 
 /** The parts of a shard that count something. */
@@ -23,6 +24,7 @@ export interface CountingParts {
   readonly bus: ProbedBus;
   readonly log: CompositeLog;
   readonly assembler: Assembler;
+  readonly turns: Turns;
   readonly watch: StreamWatch;
   readonly counters: ConnectionCounters;
   readonly malformedFrames: () => number;
@@ -32,6 +34,7 @@ export interface CountingParts {
 export function shardFigures(parts: CountingParts): Figure[] {
   const { hub, gateway, admission, authentication, resumeReads, nearbyReads, bus, assembler, watch } = parts;
   const { log, counters, malformedFrames } = parts;
+  const turns = parts.turns.stats;
   const published = hub.counters;
   const history = () => hub.history.stats();
   const assembly = () => assembler.stats;
@@ -132,6 +135,18 @@ export function shardFigures(parts: CountingParts): Figure[] {
       "history_last_values_dropped",
       "Last values dropped for room.",
       () => history().droppedLastValues,
+    ),
+    counter("turns", "Turns of the event loop that took frames of the bus.", () => turns.turns),
+    counter("turn_frames_held", "Frames that waited for the next turn.", () => turns.framesHeld),
+    counter(
+      "turns_cut_short",
+      "Turns that began early because too many bytes were waiting.",
+      () => turns.cutShort,
+    ),
+    gauge(
+      "turn_wait_seconds",
+      "How long frames wait after the last turn: as long as that took, within the bound.",
+      () => turns.waitMs / 1000,
     ),
     counter("bus_frames", "Range frames received.", () => assembly().frames),
     counter("bus_frames_malformed", "Frames that were none.", () => assembly().malformed + malformedFrames()),

@@ -22,6 +22,7 @@ export function composeConfig(values: ResolvedValues): Config {
         values.tlsKey !== undefined && { tls: { cert: values.tlsCert, key: values.tlsKey } }),
       connectionsMax: values.maxConnections,
       allowedOrigins: values.allowedOrigins,
+      coalesceMsMax: values.coalesceMaxMs,
     },
     admission: {
       acceptsPerSecond: values.maxAcceptsPerSecond,

@@ -240,6 +240,15 @@ export const SETTINGS = {
     doc: "A proxy that passes TCP on stands in front, so that all clients seem to have its address. Limits per address are off then.",
     default: false,
   },
+  coalesceMaxMs: {
+    name: "coalesce-max-ms",
+    kind: integer(0, 500),
+    group: "gateway",
+    doc:
+      "The longest that a message may wait so that others can leave in the same write. It waits only while writing to " +
+      "clients takes up much of a shard's time (docs/coalescing.md). 0: it never waits.",
+    default: 10,
+  },
   jwtSecret: {
     name: "jwt-secret",
     kind: text("a secret of 32 to 1000 characters", /^[^\r\n]{32,1000}$/, "<secret>"),

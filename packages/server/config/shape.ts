@@ -27,6 +27,8 @@ export interface Config {
     readonly connectionsMax: number;
     /** `*`, or origins such as `https://example.com` and `https://*.example.com`. */
     readonly allowedOrigins: readonly string[];
+    /** The longest that a message waits so that others can leave in the same write. */
+    readonly coalesceMsMax: number;
   };
   /** Who is let in, and how fast. */
   readonly admission: {
