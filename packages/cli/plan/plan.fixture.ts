@@ -1,4 +1,27 @@
+import { AUTOSCALE_SETTINGS, type AutoscaleValues, autoscalerOf, curveOf } from "./autoscaleSettings.ts";
 import type { Measured } from "./measured.ts";
+import { PLAN_SETTINGS, workloadOf } from "./settings.ts";
+import type { DayOptions } from "./simulateDay.ts";
+
+/** What the flags say where none is given, with these instead. */
+export function planValues(values: Partial<AutoscaleValues> = {}): AutoscaleValues {
+  const defaults = Object.entries({ ...PLAN_SETTINGS, ...AUTOSCALE_SETTINGS }).map(([key, setting]) => [
+    key,
+    "default" in setting ? setting.default : undefined,
+  ]);
+  return { ...(Object.fromEntries(defaults) as AutoscaleValues), ...values };
+}
+
+export function dayOptions(values: Partial<AutoscaleValues> = {}): DayOptions {
+  const all = planValues({ connections: 100_000, ...values });
+  const workload = workloadOf(all);
+  return {
+    workload,
+    curve: curveOf(all),
+    autoscaler: autoscalerOf(all, workload),
+    lifetimeSeconds: all.lifetimeMinutes * 60,
+  };
+}
 
 /** A figure as docs/planning.md tells it. */
 export function measuredRow(name: string, { value, unit, source }: Measured): string {

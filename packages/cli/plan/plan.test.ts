@@ -7,16 +7,10 @@ import { ADVICE } from "./advice.ts";
 import { planCapacity } from "./capacityPlan.ts";
 import { evaluate } from "./evaluate.ts";
 import { MEASURED } from "./measured.ts";
-import { measuredRow } from "./plan.fixture.ts";
-import { PLAN_SETTINGS, type PlanValues, workloadOf } from "./settings.ts";
+import { measuredRow, planValues } from "./plan.fixture.ts";
+import { type PlanValues, workloadOf } from "./settings.ts";
 
-const DEFAULTS = Object.fromEntries(
-  Object.entries(PLAN_SETTINGS).map(([key, setting]) => [
-    key,
-    "default" in setting ? setting.default : undefined,
-  ]),
-) as PlanValues;
-const workload = (values: Partial<PlanValues> = {}) => workloadOf({ ...DEFAULTS, ...values });
+const workload = (values: Partial<PlanValues> = {}) => workloadOf(planValues(values));
 const planOf = (values: Partial<PlanValues>, spare = 1) =>
   planCapacity(workload(values), spare, values.instances);
 
