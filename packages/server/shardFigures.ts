@@ -40,6 +40,18 @@ export function shardFigures(parts: CountingParts): Figure[] {
   const assembly = () => assembler.stats;
   return [
     gauge("connections", "Clients connected.", () => gateway.connections),
+    gauge(
+      "slow_clients",
+      "Clients that have not taken all that was sent to them.",
+      () => gateway.slow.now.clients,
+    ),
+    gauge("slow_client_bytes", "Bytes that wait here for them.", () => gateway.slow.now.bytes),
+    counter("slow_disconnects", "Clients cut off at the byte budget.", () => gateway.slow.cutOff),
+    gauge(
+      "kernel_send_bytes_max",
+      "Unsent bytes that the kernel takes for one client; NaN where nothing bounds that but its own settings.",
+      () => gateway.kernelBytesMax,
+    ),
     gauge("topics", "Names that clients subscribe to.", () => hub.topics.size),
     gauge("mark_too_long", "1 while the position in all streams is too long to be told to clients.", () =>
       hub.mark() === MARK_TOO_LONG ? 1 : 0,

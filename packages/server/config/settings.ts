@@ -556,7 +556,7 @@ export const SETTINGS = {
     name: "backpressure-bytes",
     kind: bytes(16 * 2 ** 10, 2 ** 30),
     group: "limits",
-    doc: "Unsent bytes at which a slow client is disconnected. It can come back and resume.",
+    doc: "Unsent bytes at which a slow client is disconnected, on Linux those in the kernel included. It can come back and resume. Where a larger publication was sent within the last minute or two, the budget is that and a quarter more.",
     default: 2 ** 20,
   },
   demo: {

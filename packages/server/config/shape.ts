@@ -98,7 +98,7 @@ export interface Config {
     readonly handshakeTimeoutMs: number;
     readonly idleTimeoutMs: number;
     readonly pingIntervalMs: number;
-    /** Unsent bytes at which a slow client is cut off. */
+    /** Unsent bytes, in the kernel and here, at which a slow client is cut off. */
     readonly backpressureBytes: number;
   };
   /** How much one resume may read back from the log. */

@@ -19,6 +19,7 @@ import {
 } from "./requests.ts";
 import { Resume } from "./resume.ts";
 import { SeenElsewhere } from "./seenElsewhere.ts";
+import type { SlowClients } from "./slowClients.ts";
 import type { StreamWaits } from "./streamWaits.ts";
 import { WantedChannels } from "./wantedChannels.ts";
 
@@ -37,6 +38,7 @@ export interface ConnectionContext {
 export interface SharedContext extends ConnectionContext {
   readonly replays: ReplayQueue;
   readonly waits: StreamWaits;
+  readonly slow: SlowClients;
 }
 
 export interface ConnectionLimits {
@@ -380,7 +382,10 @@ export class Connection {
     const { socket } = this;
     if (socket === undefined || texts.length === 0) return;
     socket.cork(() => {
-      for (const text of texts) socket.sendText(text);
+      for (const text of texts) {
+        this.#context.slow.sent(text);
+        socket.sendText(text);
+      }
     });
   }
 

@@ -7,8 +7,10 @@ import { answerByMethod } from "../httpMethods.ts";
 import type { Broadcast } from "../hub/hub.ts";
 import type { Admission } from "./admission.ts";
 import { Connection, type ConnectionContext, type SharedContext } from "./connection.ts";
+import { kernelShareOf, limitKernelBuffers } from "./kernelBuffers.ts";
 import { refusalResponse } from "./refusals.ts";
 import { ReplayQueue } from "./replayQueue.ts";
+import { SlowClients } from "./slowClients.ts";
 import { StreamWaits } from "./streamWaits.ts";
 
 /** PEM texts. */
@@ -26,7 +28,7 @@ export interface GatewayOptions {
   /** Absent: not encrypted. */
   readonly tls?: TlsIdentity | undefined;
   readonly messageBytesMax: number;
-  /** Unsent bytes at which a slow client is cut off (it sees 1006). */
+  /** Unsent bytes, in the kernel and here, at which a slow client is cut off (it sees 1006). */
   readonly backpressureBytes: number;
   readonly idleTimeoutMs: number;
   /**
@@ -56,6 +58,9 @@ const STANDARD_CODES = { min: 1000, max: 1015 } as const;
 export class Gateway {
   readonly replays = new ReplayQueue();
   readonly waits = new StreamWaits();
+  readonly slow: SlowClients;
+  /** What the kernel takes for a client and does not send; NaN where that is not bounded. */
+  kernelBytesMax = Number.NaN;
   readonly #options: GatewayOptions;
   #current: Listener | undefined;
   /** Closed to new clients, kept while there are old ones. */
@@ -69,6 +74,10 @@ export class Gateway {
 
   constructor(options: GatewayOptions) {
     this.#options = options;
+    this.slow = new SlowClients({
+      budgetBytes: options.backpressureBytes,
+      clients: () => this.#clients(),
+    });
   }
 
   get connections(): number {
@@ -83,14 +92,16 @@ export class Gateway {
 
   /** Before `open` nobody listens, so there is nobody to send to. */
   readonly broadcast: Broadcast = (topic, text) => {
+    this.slow.sent(text);
     this.#current?.server.publish(topic, text);
     for (const { server } of this.#former) server.publish(topic, text);
   };
 
   /** Opens the port. `SO_REUSEPORT` lets the kernel spread connections over the shards that share it. */
   open(context: ConnectionContext): void {
-    this.#context = { ...context, replays: this.replays, waits: this.waits };
+    this.#context = { ...context, replays: this.replays, waits: this.waits, slow: this.slow };
     this.#current = this.#listen(this.#options.port, this.#options.tls);
+    this.slow.begin();
   }
 
   /**
@@ -109,7 +120,7 @@ export class Gateway {
   }
 
   #listen(port: number, tls: TlsIdentity | undefined): Listener {
-    const { host, messageBytesMax, backpressureBytes, idleTimeoutMs, handshakeTimeoutMs } = this.#options;
+    const { host, messageBytesMax, idleTimeoutMs, handshakeTimeoutMs } = this.#options;
     const clients = new Set<Connection>();
     const server = Bun.serve<Connection>({
       hostname: host,
@@ -121,7 +132,7 @@ export class Gateway {
       fetch: (request, server) => this.#fetch(request, server),
       websocket: {
         maxPayloadLength: messageBytesMax,
-        backpressureLimit: backpressureBytes,
+        backpressureLimit: this.slow.transportBytesMax,
         closeOnBackpressureLimit: true,
         idleTimeout: Math.min(960, Math.ceil(idleTimeoutMs / 1000)),
         sendPings: true,
@@ -153,7 +164,13 @@ export class Gateway {
       },
     });
     const listener = { server, clients };
+    const kernelBytesMax = kernelShareOf(this.#options.backpressureBytes);
+    if (limitKernelBuffers(server.port ?? port, kernelBytesMax)) this.kernelBytesMax = kernelBytesMax;
     return listener;
+  }
+
+  *#clients(): Iterable<Connection> {
+    for (const { clients } of this.#listeners()) yield* clients;
   }
 
   *#listeners(): Iterable<Listener> {
@@ -163,6 +180,7 @@ export class Gateway {
 
   /** Sends everybody away, to come back elsewhere, and closes the port. */
   async close(): Promise<void> {
+    this.slow.close();
     const listeners = [...this.#listeners()];
     for (const listener of listeners) sendAway(listener);
     await Promise.all(listeners.map(({ server }) => server.stop(true)));
