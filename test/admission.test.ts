@@ -1,6 +1,8 @@
 // Limits that hold over all shards of a real instance.
 import { afterEach, expect, test } from "bun:test";
+import { RawClient } from "../packages/server/gateway/gateway.fixture.ts";
 import { startInstance, type TestInstance } from "./instance.fixture.ts";
+import { until } from "./status.fixture.ts";
 
 const TEST_MS = 60_000;
 let instance: TestInstance | undefined;
@@ -39,6 +41,56 @@ test(
   },
   TEST_MS,
 );
+
+test(
+  "an instance whose memory is taken keeps its clients and takes nobody new",
+  async () => {
+    const before = await startInstance(["--shards", "1"]);
+    const takenAtFirst = await memoryOf(before);
+    await before.end();
+    const growthBytes = 200 * 2 ** 20;
+    const started = await startInstance([
+      ...["--shards", "1", "--embedded-log-bytes", "1GiB", "--memory-high-percent", "100"],
+      ...["--memory-low-percent", "99", "--max-memory-bytes", `${takenAtFirst + growthBytes / 2}`],
+    ]);
+    instance = started;
+    const client = await RawClient.open(started.url);
+    await client.ask({ type: "subscribe", id: 1, channels: ["x"] });
+    const batch = JSON.stringify(
+      Array.from({ length: 8 }, () => ({ channel: "big", data: "x".repeat(2 ** 20 - 2) })),
+    );
+    for (let sent = 0; sent < growthBytes; sent += 2 ** 23) await publish(started, batch);
+    await until("the instance says that its memory is taken", async () => {
+      const health = await fetch(`${started.admin}/health`);
+      const { checks } = (await health.json()) as { checks: { memory: { status: string } } };
+      return health.status === 503 && checks.memory.status === "unhealthy";
+    });
+    await until("a new client is refused for that", async () => (await reasonOf(started)) === "memory_full");
+    await publish(started, JSON.stringify({ channel: "x", data: "still here" }));
+    await client.until(() => client.data.length > 0);
+    expect(client.data).toEqual(["still here"]);
+    client.close();
+  },
+  TEST_MS,
+);
+
+async function memoryOf({ admin }: TestInstance): Promise<number> {
+  const metrics = await (await fetch(`${admin}/metrics`)).text();
+  return sum(metrics, "process_resident_memory_bytes");
+}
+
+async function publish({ admin }: TestInstance, body: string): Promise<void> {
+  const response = await fetch(`${admin}/api/publish`, { method: "POST", body });
+  expect(response.status).toBe(200);
+  await response.text();
+}
+
+/** Why a handshake is refused; undefined where it is not. */
+async function reasonOf({ url }: TestInstance): Promise<string | undefined> {
+  const response = await fetch(url.replace(/^ws/, "http"));
+  const { error } = (await response.json()) as { error: { code: string } };
+  return response.status === 426 ? undefined : error.code;
+}
 
 function opened(url: string): Promise<WebSocket | undefined> {
   const socket = new WebSocket(url);

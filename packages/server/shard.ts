@@ -11,7 +11,7 @@ import { isSharedBus } from "./config/busSchemes.ts";
 import type { Config } from "./config/shape.ts";
 import { CpuShare } from "./cpuShare.ts";
 import { AcceptRate } from "./gateway/acceptRate.ts";
-import { Admission } from "./gateway/admission.ts";
+import { Admission, type Pressure } from "./gateway/admission.ts";
 import { ClientAddresses } from "./gateway/clientAddress.ts";
 import type { ConnectionContext, ConnectionCounters } from "./gateway/connection.ts";
 import { RateLimit } from "./gateway/rateLimit.ts";
@@ -269,8 +269,9 @@ export class Shard {
     }
   }
 
-  setHealth(report: HealthReport): void {
+  setHealth(report: HealthReport, pressure: Pressure | undefined): void {
     this.#health = report;
+    this.#admission.pressure = pressure;
   }
 
   get stats(): ShardStats {

@@ -54,7 +54,7 @@ process.on("message", (message: ToShard) => {
       shard?.setTls(message.tls);
       return;
     case "health":
-      shard?.setHealth(message.report);
+      shard?.setHealth(message.report, message.pressure);
       return;
     case "ask":
       void shard?.answer(message.question).then((answer) => tell({ type: "answer", id: message.id, answer }));

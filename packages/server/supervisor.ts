@@ -10,18 +10,21 @@ import { type Announcement, agreedSettings } from "./cluster/announcement.ts";
 import { ClusterMember } from "./cluster/clusterMember.ts";
 import { logKind, logPromise } from "./config/logKind.ts";
 import type { Config } from "./config/shape.ts";
+import type { Pressure } from "./gateway/admission.ts";
 import type { HealthReport } from "./health.ts";
 import { checkKafka } from "./kafka/check.ts";
 import { KafkaError } from "./kafka/kafkaError.ts";
 import { createLogger } from "./logger.ts";
 import { ApiKeysFile } from "./supervisor/apiKeysFile.ts";
 import { banner, instanceUrls } from "./supervisor/banner.ts";
+import { memoryCgroups } from "./supervisor/cgroups.ts";
 import { connectionsProblem, openFilesMax } from "./supervisor/hostLimits.ts";
 import { InstanceHealth } from "./supervisor/instanceHealth.ts";
 import { InstanceRates } from "./supervisor/instanceRates.ts";
 import type { ChannelInfo, ShardStart, ShardStats } from "./supervisor/ipc.ts";
 import { KnownPositions } from "./supervisor/knownPositions.ts";
 import { LocalServices } from "./supervisor/localServices.ts";
+import { MemoryWatch, memoryFigures } from "./supervisor/memoryWatch.ts";
 import { PermitBook } from "./supervisor/permits.ts";
 import { probePort } from "./supervisor/portProbe.ts";
 import { LOOK_MS, ShardProcess } from "./supervisor/shardProcess.ts";
@@ -98,6 +101,7 @@ class Supervisor {
   readonly #cluster: ClusterMember;
   readonly #positions = new KnownPositions();
   readonly #healthJudge = new InstanceHealth();
+  readonly #memory: MemoryWatch;
   readonly #registry;
   #port: number;
   #draining = false;
@@ -111,6 +115,7 @@ class Supervisor {
     this.#command = command;
     this.#port = config.gateway.port;
     this.#permits = new PermitBook(config.gateway.connectionsMax, config.instance.shards);
+    this.#memory = new MemoryWatch({ cgroups: memoryCgroups(), ...config.admission.memory });
     const { apiKeysFile } = config.admin;
     this.#guard = new AdminGuard({
       keys: apiKeysFile === undefined ? undefined : new ApiKeysFile(apiKeysFile).keys,
@@ -134,6 +139,7 @@ class Supervisor {
       ...this.#local.figures,
       ...this.#cluster.figures,
       ...this.#tlsFigures(),
+      ...memoryFigures(this.#memory),
       {
         name: "shardcast_reloads_total",
         help: "Files that were read again on SIGHUP.",
@@ -326,13 +332,21 @@ class Supervisor {
       const own = permits[index];
       if (own !== undefined) shard.setPermits(own);
     });
+    this.#memory.look(
+      this.#shards.reduce((sum, { stats }) => sum + (stats?.rssBytes ?? 0), process.memoryUsage.rss()),
+    );
     this.#tellHealth();
   }
 
   #tellHealth(): void {
     const report = this.#health();
     this.#lastHealth = report;
-    for (const shard of this.#shards) shard.tellHealth(report);
+    for (const shard of this.#shards) shard.tellHealth(report, this.#pressure);
+  }
+
+  get #pressure(): Pressure | undefined {
+    if (this.#memory.isPressed) return "memory_full";
+    return this.#healthJudge.isSaturated ? "saturated" : undefined;
   }
 
   #health(): HealthReport {
@@ -341,6 +355,7 @@ class Supervisor {
       draining: this.#draining,
       connectionsMax: this.#config.gateway.connectionsMax,
       admission: this.#config.admission,
+      memory: this.#memory.check,
       shards: this.#shards.map((shard) => shard.health),
       stats: this.#shards.map((shard) => shard.stats),
       nowMs: performance.now(),

@@ -27,6 +27,12 @@ export function composeConfig(values: ResolvedValues): Config {
     admission: {
       acceptsPerSecond: values.maxAcceptsPerSecond,
       acceptsPerSecondPerAddress: values.maxAcceptsPerSecondPerAddress,
+      frameAgeMsMax: values.maxFrameAgeMs,
+      memory: {
+        ...(values.maxMemoryBytes !== undefined && { bytesMax: values.maxMemoryBytes }),
+        highPercent: values.memoryHighPercent,
+        lowPercent: values.memoryLowPercent,
+      },
       addresses: { trustedProxies: values.trustedProxies ?? [], hidden: values.hiddenAddresses },
     },
     auth: authConfig(values),

@@ -26,6 +26,7 @@ const RULES: readonly Rule[] = [
   { compares: ["kafkaDeadLetterTopic", "kafkaTopics", "publishTopic"], find: deadLettersInCircles },
   { compares: ["topicTemplates", "kafkaTopics", "publishTopic"], find: templatesOfOtherTopics },
   { compares: ["idleTimeoutMs", "pingIntervalMs"], find: idleBeforePing },
+  { compares: ["memoryHighPercent", "memoryLowPercent"], find: marksInDisorder },
   {
     compares: ["hiddenAddresses", "trustedProxies", "maxAcceptsPerSecondPerAddress"],
     find: limitsOfHiddenAddresses,
@@ -162,6 +163,14 @@ function limitsOfHiddenAddresses({ values, origins }: Found): Problem[] {
   return useless.map((origin) =>
     problemAt(origin, "has no effect where clients' addresses are hidden", advice),
   );
+}
+
+function marksInDisorder({ values, origins }: Found): Problem[] {
+  const { memoryHighPercent: high, memoryLowPercent: low } = values;
+  if (low < high) return [];
+  const culprit = isGiven(origins.memoryLowPercent) ? origins.memoryLowPercent : origins.memoryHighPercent;
+  const message = `clients would be let in again at ${low} %, and refused from ${high} % on`;
+  return [problemAt(culprit, message, "Let --memory-low-percent be less than --memory-high-percent.")];
 }
 
 function idleBeforePing({ values: { idleTimeoutMs, pingIntervalMs }, origins }: Found): Problem[] {

@@ -100,6 +100,11 @@ test.each<[string, string[], string[]]>([
       "--max-accepts-per-second-per-address: has no effect where clients' addresses are hidden",
     ],
   ],
+  [
+    "a low mark above the high one",
+    ["--memory-low-percent=95"],
+    ["--memory-low-percent: clients would be let in again at 95 %, and refused from 90 % on"],
+  ],
   ["brokers without topics", BROKERS, ["--kafka-brokers: there is no topic to read"]],
   [
     "a password alone",

@@ -1,4 +1,4 @@
-import { networkFault } from "../gateway/networks.ts";
+import { ADMISSION_SETTINGS } from "./admissionSettings.ts";
 import { busUrlFault } from "./busSchemes.ts";
 import {
   bytes,
@@ -207,39 +207,6 @@ export const SETTINGS = {
       "nothing that its visitor could not fetch without it. Clients that send no `Origin` are always let in.",
     default: ["*"],
   },
-  maxAcceptsPerSecond: {
-    name: "max-accepts-per-second",
-    kind: integerOrAuto(1, 100_000),
-    group: "admission",
-    doc: "Clients that the whole instance lets in within any one second. `auto` is 2000 for each shard. Each shard has an equal share, so at least one for each is needed. More are answered 503.",
-    default: "auto",
-  },
-  maxAcceptsPerSecondPerAddress: {
-    name: "max-accepts-per-second-per-address",
-    kind: integerOrAuto(0, 100_000),
-    group: "admission",
-    doc: "Clients that are let in per second from one address (IPv6: one /64), over all shards. `auto` is 100, and no limit for private addresses, which are balancers as a rule. 0 is no limit. More are answered 429.",
-    default: "auto",
-  },
-  trustedProxies: {
-    name: "trusted-proxies",
-    kind: list(
-      "addresses and networks such as 10.0.0.0/8, separated by commas",
-      networkFault,
-      "<cidr,…>",
-      256,
-    ),
-    group: "admission",
-    doc: "Proxies whose `X-Forwarded-For` is believed: it is read from the right, up to the first address that is none of these.",
-    derived: "a client's address is its socket's",
-  },
-  hiddenAddresses: {
-    name: "hidden-addresses",
-    kind: flag(),
-    group: "admission",
-    doc: "A proxy that passes TCP on stands in front, so that all clients seem to have its address. Limits per address are off then.",
-    default: false,
-  },
   coalesceMaxMs: {
     name: "coalesce-max-ms",
     kind: integer(0, 500),
@@ -249,6 +216,7 @@ export const SETTINGS = {
       "clients takes up much of a shard's time (docs/coalescing.md). 0: it never waits.",
     default: 10,
   },
+  ...ADMISSION_SETTINGS,
   jwtSecret: {
     name: "jwt-secret",
     kind: text("a secret of 32 to 1000 characters", /^[^\r\n]{32,1000}$/, "<secret>"),

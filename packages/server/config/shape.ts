@@ -36,6 +36,14 @@ export interface Config {
     readonly acceptsPerSecond: number;
     /** The same for one address. `auto`: only for addresses of the internet. 0: no limit. */
     readonly acceptsPerSecondPerAddress: number | "auto";
+    /** In a busy shard: older, and the instance is saturated. */
+    readonly frameAgeMsMax: number;
+    readonly memory: {
+      /** Of all processes of the instance. Absent: all of the machine. */
+      readonly bytesMax?: number;
+      readonly highPercent: number;
+      readonly lowPercent: number;
+    };
     readonly addresses: {
       /** Networks of the proxies whose X-Forwarded-For is believed. */
       readonly trustedProxies: readonly string[];

@@ -55,6 +55,25 @@ test("beyond the rate new clients are sent away for a while, and those who are i
   expect([admission.admitted, admission.refused.accept_rate]).toEqual([3, 20]);
 });
 
+test("an instance under pressure takes nobody new, and goes on serving those who are in", async () => {
+  const { url, admission, publish } = start({});
+  const client = await join(url);
+  await client.ask({ type: "subscribe", id: 1, channels: ["x"] });
+  for (const [index, pressure] of (["saturated", "memory_full"] as const).entries()) {
+    admission.pressure = pressure;
+    expect(await refusal(url)).toMatchObject({ status: 503, code: pressure });
+    publish("x", pressure);
+    // Who is in may still ask for more.
+    await client.ask({ type: "subscribe", id: 2 + index, channels: [pressure] });
+    publish(pressure, "new");
+  }
+  await client.ask({ type: "ping", id: 9 });
+  expect(client.data).toEqual(["saturated", "new", "memory_full", "new"]);
+  admission.pressure = undefined;
+  await join(url);
+  expect(admission.refused).toMatchObject({ saturated: 1, memory_full: 1 });
+});
+
 test("one address gets 429 beyond its own rate, while others come in", async () => {
   const { url, admission } = start({
     rate: { perSecondPerAddress: 2, now: () => 0 },

@@ -17,6 +17,8 @@ export class Admission {
   readonly #options: AdmissionOptions;
   permits: number;
   accepting = true;
+  /** Why the instance as a whole takes nobody new now, as its supervisor has told. */
+  pressure: Pressure | undefined;
   /** Handshakes that were let in, whether a token held or not. */
   admitted = 0;
   readonly refused = noRefusals();
@@ -52,6 +54,7 @@ export class Admission {
   checkAgain(connections: number): RefusalCode | undefined {
     if (!this.#options.servesClients) return this.#refuse("no_clients");
     if (!this.accepting) return this.#refuse("draining");
+    if (this.pressure !== undefined) return this.#refuse(this.pressure);
     if (connections >= this.permits) return this.#refuse("instance_full");
     return undefined;
   }
@@ -61,6 +64,9 @@ export class Admission {
     return code;
   }
 }
+
+/** What ails a whole instance while it still serves those who are in. */
+export type Pressure = Extract<RefusalCode, "saturated" | "memory_full">;
 
 /** `*` allows all; `https://*.example.com` allows the subdomains of example.com. */
 export function originMatches(allowed: string, origin: string): boolean {

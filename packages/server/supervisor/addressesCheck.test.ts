@@ -3,7 +3,6 @@ import { addressesCheck } from "./addressesCheck.ts";
 
 function check(hidden: boolean, trustedProxies: readonly string[], perAddress: number | "auto") {
   return addressesCheck({
-    acceptsPerSecond: 1000,
     acceptsPerSecondPerAddress: perAddress,
     addresses: { hidden, trustedProxies },
   });

@@ -1,8 +1,10 @@
 import type { Config } from "../config/shape.ts";
 import type { HealthCheck } from "../health.ts";
 
+type AddressSettings = Pick<Config["admission"], "addresses" | "acceptsPerSecondPerAddress">;
+
 /** Says whose address a client's is taken to be, because where it is hidden the limits per address are off. */
-export function addressesCheck({ addresses, acceptsPerSecondPerAddress }: Config["admission"]): HealthCheck {
+export function addressesCheck({ addresses, acceptsPerSecondPerAddress }: AddressSettings): HealthCheck {
   if (addresses.hidden) {
     const message = "a proxy in front hides clients' addresses: the limits per address are off";
     return { status: "ok", value: "hidden", limit: "none", message };

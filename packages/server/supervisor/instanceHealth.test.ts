@@ -47,9 +47,11 @@ function judge(
   return health.judge({
     ...{ instance: "a", draining: false, connectionsMax: 100, shards, stats, nowMs },
     admission: {
-      ...{ acceptsPerSecond: 1000, acceptsPerSecondPerAddress: "auto" },
+      ...{ acceptsPerSecond: 1000, acceptsPerSecondPerAddress: "auto", frameAgeMsMax: 2000 },
+      memory: { highPercent: 90, lowPercent: 80 },
       addresses: { trustedProxies: [], hidden: false },
     },
+    memory: { status: "ok", value: "1 %" },
     ...{ clusterBus: "none", clusterProblems: [], log: "kafka" },
     ...state,
   });
@@ -96,12 +98,14 @@ test("a busy shard that is behind is saturated, until it has kept up for a while
     value: 2500,
     limit: 2000,
   });
+  expect(health.isSaturated).toBe(true);
   nowMs += 60_000;
   expect(judge({ busLagMs: 1000 }).status).toBe("unhealthy");
   nowMs += 9_000;
   expect(judge().status).toBe("unhealthy");
   nowMs += 2_000;
   expect(judge().status).toBe("ok");
+  expect(health.isSaturated).toBe(false);
 });
 
 test("streams read from the log and repairs that take long are told", () => {

@@ -14,6 +14,7 @@ export interface InstanceState {
   readonly draining: boolean;
   readonly connectionsMax: number;
   readonly admission: Config["admission"];
+  readonly memory: HealthCheck;
   readonly shards: readonly ShardHealth[];
   readonly stats: readonly (ShardStats | undefined)[];
   /** In ms, of any origin; never goes back. */
@@ -26,10 +27,8 @@ export interface InstanceState {
   readonly log: "memory" | "memories" | "kafka";
 }
 
-/** The oldest undelivered frame is older than this while its shard works without a pause: saturated. */
-const SATURATED_MS = 2000;
-/** Below this for a while, and it is not saturated any more. */
-const RELIEVED_MS = 500;
+/** The oldest undelivered frame is younger than this share of its limit for a while: not saturated any more. */
+const RELIEVED_SHARE = 0.25;
 const RELIEVED_FOR_MS = 10_000;
 /** Share of a core: below it a shard is not busy, so what is late is late elsewhere. */
 const BUSY_SHARE = 0.7;
@@ -61,6 +60,7 @@ export class InstanceHealth {
       connections: connectionsCheck(state),
       addresses: addressesCheck(state.admission),
       saturation: this.#saturationCheck(state),
+      memory: state.memory,
       bus: namesCheck(state.stats, (stats) => stats.busState, ["connected"], BUS_MESSAGE),
       log: this.#logCheck(state),
       source: namesCheck(state.stats, (stats) => stats.sourceState, ["reading", "none"], SOURCE_MESSAGE),
@@ -74,15 +74,22 @@ export class InstanceHealth {
     return { status: worst(Object.values(checks)), instance: state.instance, checks, shards: state.shards };
   }
 
-  #saturationCheck({ stats, nowMs }: InstanceState): HealthCheck {
+  /** Whether the last judgement was that there is more work than can be done. */
+  get isSaturated(): boolean {
+    return this.#saturated;
+  }
+
+  /** A frame is old because the shard that has it works without a pause: then more clients would make it older still. */
+  #saturationCheck({ stats, nowMs, admission }: InstanceState): HealthCheck {
+    const { frameAgeMsMax } = admission;
     const lagMs = most(stats, (shard) => shard.busLagMs);
     const isStrained = stats.some(
-      (shard) => shard !== undefined && shard.busLagMs > SATURATED_MS && shard.cpuShare > BUSY_SHARE,
+      (shard) => shard !== undefined && shard.busLagMs > frameAgeMsMax && shard.cpuShare > BUSY_SHARE,
     );
-    if (isStrained || lagMs > RELIEVED_MS) this.#strainedMs = nowMs;
+    if (isStrained || lagMs > frameAgeMsMax * RELIEVED_SHARE) this.#strainedMs = nowMs;
     if (isStrained) this.#saturated = true;
     else if (nowMs - (this.#strainedMs ?? 0) > RELIEVED_FOR_MS) this.#saturated = false;
-    const base = { value: Math.round(lagMs), limit: SATURATED_MS };
+    const base = { value: Math.round(lagMs), limit: frameAgeMsMax };
     if (!this.#saturated) return { status: "ok", ...base };
     const message =
       "ms that the oldest undelivered frame has waited: this instance has more work than it can do";

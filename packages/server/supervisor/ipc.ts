@@ -1,4 +1,5 @@
 import type { Config } from "../config/shape.ts";
+import type { Pressure } from "../gateway/admission.ts";
 import type { TlsIdentity } from "../gateway/websocket.ts";
 import type { HealthReport } from "../health.ts";
 import type { Permits } from "./permits.ts";
@@ -28,7 +29,12 @@ export type ToShard =
   | { readonly type: "start"; readonly start: ShardStart }
   | { readonly type: "permits"; readonly permits: Permits }
   | { readonly type: "tls"; readonly tls: TlsIdentity }
-  | { readonly type: "health"; readonly report: HealthReport }
+  | {
+      readonly type: "health";
+      readonly report: HealthReport;
+      /** Why nobody new is let in; absent: all is well. */
+      readonly pressure?: Pressure | undefined;
+    }
   | { readonly type: "ask"; readonly id: number; readonly question: Question }
   | { readonly type: "stop" };
 

@@ -1,4 +1,5 @@
 import type { Logger } from "pino";
+import type { Pressure } from "../gateway/admission.ts";
 import type { TlsIdentity } from "../gateway/websocket.ts";
 import type { HealthReport, ShardHealth } from "../health.ts";
 import type { FromShard, Question, ShardStart, ShardStats, StreamPositions, ToShard } from "./ipc.ts";
@@ -101,8 +102,8 @@ export class ShardProcess {
     this.#send({ type: "tls", tls });
   }
 
-  tellHealth(report: HealthReport): void {
-    this.#send({ type: "health", report });
+  tellHealth(report: HealthReport, pressure: Pressure | undefined): void {
+    this.#send({ type: "health", report, pressure });
   }
 
   /** The shard's answer, or undefined where there is none in time. */
