@@ -14,6 +14,7 @@ export interface TestInstance {
 }
 
 const MAIN = new URL("../packages/cli/main.ts", import.meta.url).pathname;
+const END_WITH_LAUNCHER = new URL("../packages/cli/endWithLauncher.ts", import.meta.url).pathname;
 
 /** Starts `shardcast serve` as a user would, on ports of its own unless told, and waits until it says where to look. */
 export async function startInstance(
@@ -28,6 +29,7 @@ export async function startInstance(
   const adminPort = options.adminPort ?? (await freePorts(1))[0] ?? 0;
   const command = [
     process.execPath,
+    ...["--preload", END_WITH_LAUNCHER],
     MAIN,
     "serve",
     ...(flags.includes("--host") ? [] : ["--host", "127.0.0.1"]),
@@ -40,6 +42,8 @@ export async function startInstance(
     stdout: "pipe",
     stderr: "pipe",
     env: { ...process.env, ...options.env },
+    // Whatever ends this process, SIGKILL too, closes the channel, and the instance ends by that.
+    ipc: () => {},
   });
   const log: string[] = [];
   const logging = collectLines(child.stderr, (line) => log.push(line));

@@ -1,7 +1,9 @@
 import type { ReconnectableBus } from "./bus.ts";
 import { LocalBroadcastBus } from "./local.ts";
-import { NatsBroadcastBus } from "./nats.ts";
-import { RedisBroadcastBus } from "./redis.ts";
+
+// A process loads only the driver that it needs: each takes 8 to 15 MB.
+const redisDriver = () => require("./redis.ts") as typeof import("./redis.ts");
+const natsDriver = () => require("./nats.ts") as typeof import("./nats.ts");
 
 export interface BusConfig {
   readonly url: string;
@@ -33,11 +35,13 @@ export function openBus(
   if (config.url === "local:") return new LocalBroadcastBus({ path: localPath });
   if (/^rediss?[:+]/.test(config.url)) {
     const { url, prefix, ca, username, password } = config;
+    const { RedisBroadcastBus } = redisDriver();
     return new RedisBroadcastBus({ url, channel: `${prefix}.${traffic}`, ca, username, password, onProblem });
   }
   if (/^(?:nats|tls):/.test(config.url)) {
     const { url, prefix, ca, username, password, token, natsCredentials: credentials } = config;
     const login = { username, password, token, credentials };
+    const { NatsBroadcastBus } = natsDriver();
     return new NatsBroadcastBus({ url, subject: `${prefix}.${traffic}`, ca, ...login, onProblem });
   }
   throw new Error(`no driver for the bus ${config.url.split(":", 1)[0]}:`);

@@ -1,4 +1,5 @@
 import { isIP } from "node:net";
+import { KafkaError, PROTOCOL, protocolCodeOf, toKafkaError } from "./kafkaError.ts";
 import {
   type API,
   apiVersionsV3,
@@ -11,8 +12,7 @@ import {
   metadataV12,
   offsetCommitV8,
   produceV9,
-} from "@platformatic/kafka";
-import { KafkaError, PROTOCOL, protocolCodeOf, toKafkaError } from "./kafkaError.ts";
+} from "./library.ts";
 import type { KafkaConnectionOptions } from "./options.ts";
 
 const CONNECT_TIMEOUT_MS = 5_000;

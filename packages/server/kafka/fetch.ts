@@ -1,4 +1,4 @@
-import { type Connection, fetchV13, type Reader } from "@platformatic/kafka";
+import { type Connection, fetchV13, type Reader } from "./library.ts";
 
 /** Reads only what transactions have committed: the broker then ends at the last stable offset. */
 const READ_COMMITTED = 1;

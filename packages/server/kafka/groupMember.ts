@@ -1,3 +1,6 @@
+import { assignPartitions, partitionKey, type TopicPartition } from "./assign.ts";
+import type { KafkaCluster, Lane } from "./cluster.ts";
+import { KafkaError, PROTOCOL, responseOf } from "./kafkaError.ts";
 import {
   type API,
   decodeConsumerProtocolAssignment,
@@ -11,10 +14,7 @@ import {
   offsetCommitV8,
   offsetFetchV8,
   syncGroupV5,
-} from "@platformatic/kafka";
-import { assignPartitions, partitionKey, type TopicPartition } from "./assign.ts";
-import type { KafkaCluster, Lane } from "./cluster.ts";
-import { KafkaError, PROTOCOL, responseOf } from "./kafkaError.ts";
+} from "./library.ts";
 
 export interface GroupMemberOptions {
   readonly cluster: KafkaCluster;

@@ -1,4 +1,4 @@
-import { findErrorBy, GenericError, ResponseError } from "@platformatic/kafka";
+import { findErrorBy, GenericError, ResponseError } from "./library.ts";
 
 export type KafkaErrorCode =
   /** No broker answers: address, network, TLS. */

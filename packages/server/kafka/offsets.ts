@@ -1,6 +1,6 @@
-import { listOffsetsV7 } from "@platformatic/kafka";
 import { CONTROL_LANE, type KafkaCluster } from "./cluster.ts";
 import { KafkaError, responseOf } from "./kafkaError.ts";
+import { listOffsetsV7 } from "./library.ts";
 
 /** Kafka's special timestamps. */
 export const EARLIEST = -2n;

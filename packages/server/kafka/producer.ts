@@ -1,6 +1,6 @@
-import { type Connection, initProducerIdV4, murmur2, produceV9, Writer } from "@platformatic/kafka";
 import { KafkaCluster, type Lane, type TopicMetadata } from "./cluster.ts";
 import { KafkaError, PROTOCOL } from "./kafkaError.ts";
+import { type Connection, initProducerIdV4, murmur2, produceV9, Writer } from "./library.ts";
 import type { KafkaConnectionOptions } from "./options.ts";
 import { encodeBatch, type RecordToEncode } from "./recordEncoder.ts";
 

@@ -1,7 +1,7 @@
 import { gunzipSync, zstdDecompressSync } from "node:zlib";
-import { compressionsAlgorithmsByBitmask, crc32c } from "@platformatic/kafka";
 import type { SourceRecord } from "../publication.ts";
 import type { AbortedTransaction } from "./fetch.ts";
+import { compressionsAlgorithmsByBitmask, crc32c } from "./library.ts";
 
 export interface DecodedRecords {
   /** The committed records from the wanted offset on, in order. */

@@ -1,4 +1,4 @@
-import { compressionsAlgorithms, crc32c } from "@platformatic/kafka";
+import { compressionsAlgorithms, crc32c } from "./library.ts";
 
 export interface RecordToEncode {
   readonly key: Uint8Array | null;

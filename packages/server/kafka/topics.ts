@@ -1,6 +1,6 @@
-import { createPartitionsV3, createTopicsV7, deleteRecordsV2, deleteTopicsV6 } from "@platformatic/kafka";
 import { CONTROL_LANE, type KafkaCluster } from "./cluster.ts";
 import { PROTOCOL, protocolCodeOf } from "./kafkaError.ts";
+import { createPartitionsV3, createTopicsV7, deleteRecordsV2, deleteTopicsV6 } from "./library.ts";
 
 const TIMEOUT_MS = 10_000;
 

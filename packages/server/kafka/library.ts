@@ -1,0 +1,65 @@
+// The parts of the Kafka library that are used, loaded one by one. Its index also loads consumers, producers and schema
+// registries with three parsers for those: some 30 MB more in every process, for nothing. Its `exports` name only the
+// index, so the parts are named by their files; the version is pinned, and `library.test.ts` holds each to the index.
+import type * as Kafka from "@platformatic/kafka";
+
+export type { API, Broker, ConnectionOptions, Reader } from "@platformatic/kafka";
+
+type Library = typeof Kafka;
+
+const root = new URL(".", import.meta.resolve("@platformatic/kafka"));
+
+async function load(path: string): Promise<Partial<Library>> {
+  return (await import(new URL(path, root).href)) as Partial<Library>;
+}
+
+const parts: Partial<Library> = {
+  ...(await load("apis/index.js")),
+  ...(await load("network/connection.js")),
+  ...(await load("clients/consumer/consumer-protocol.js")),
+  ...(await load("protocol/compression.js")),
+  ...(await load("protocol/crc32c.js")),
+  ...(await load("protocol/murmur2.js")),
+  ...(await load("protocol/writer.js")),
+  ...(await load("errors.js")),
+};
+
+function part<Name extends keyof Library>(name: Name): Library[Name] {
+  const found = parts[name];
+  if (found === undefined) throw new Error(`@platformatic/kafka has no ${name} where it had it before`);
+  return found as Library[Name];
+}
+
+export const apiVersionsV3 = part("apiVersionsV3");
+export const compressionsAlgorithms = part("compressionsAlgorithms");
+export const compressionsAlgorithmsByBitmask = part("compressionsAlgorithmsByBitmask");
+export const Connection = part("Connection");
+export const crc32c = part("crc32c");
+export const createPartitionsV3 = part("createPartitionsV3");
+export const createTopicsV7 = part("createTopicsV7");
+export const decodeConsumerProtocolAssignment = part("decodeConsumerProtocolAssignment");
+export const decodeConsumerProtocolSubscription = part("decodeConsumerProtocolSubscription");
+export const deleteRecordsV2 = part("deleteRecordsV2");
+export const deleteTopicsV6 = part("deleteTopicsV6");
+export const encodeConsumerProtocolAssignment = part("encodeConsumerProtocolAssignment");
+export const encodeConsumerProtocolSubscription = part("encodeConsumerProtocolSubscription");
+export const fetchV13 = part("fetchV13");
+export const findCoordinatorV4 = part("findCoordinatorV4");
+export const findErrorBy = part("findErrorBy");
+export const GenericError = part("GenericError");
+export const heartbeatV4 = part("heartbeatV4");
+export const initProducerIdV4 = part("initProducerIdV4");
+export const joinGroupV9 = part("joinGroupV9");
+export const leaveGroupV5 = part("leaveGroupV5");
+export const listOffsetsV7 = part("listOffsetsV7");
+export const metadataV12 = part("metadataV12");
+export const murmur2 = part("murmur2");
+export const offsetCommitV8 = part("offsetCommitV8");
+export const offsetFetchV8 = part("offsetFetchV8");
+export const produceV9 = part("produceV9");
+export const ResponseError = part("ResponseError");
+export const syncGroupV5 = part("syncGroupV5");
+export const Writer = part("Writer");
+
+export type Connection = Kafka.Connection;
+export type Writer = Kafka.Writer;
