@@ -8,6 +8,7 @@ export const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   publish: async () => (await import("./publish.ts")).publish,
   loadtest: async () => (await import("./loadtest/loadtest.ts")).loadtest,
   plan: async () => (await import("./plan/plan.ts")).plan,
+  doctor: async () => (await import("./doctor/doctor.ts")).doctor,
   tail: async () => (await import("./tail.ts")).tail,
   health: async () => (await import("./health.ts")).health,
 };

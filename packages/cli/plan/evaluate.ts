@@ -1,5 +1,6 @@
 import { FILES_RESERVED_PER_SHARD } from "@shardcast/server/supervisor/hostLimits";
 import { MEASURED, TCP_HEADER_BYTES, WEBSOCKET_HEADER_BYTES } from "./measured.ts";
+import { clientMemoryBytes, fixedMemoryBytes, MEMORY_SHARE_MAX } from "./memory.ts";
 import type { Workload } from "./workload.ts";
 
 /** One thing that a cluster can run out of. */
@@ -16,8 +17,7 @@ export interface Resource {
 
 export type ResourceName = "shard CPU" | "turn" | "memory" | "files" | "egress" | "bus egress" | "bus CPU";
 
-/** Parts of a limit that stay free: for the system beside the instance, and for bursts on a line. */
-const MEMORY_SHARE_MAX = 0.85;
+/** How much of a limit may be used: bursts need the rest. */
 const LINE_SHARE_MAX = 0.8;
 const BUS_CPU_SHARE_MAX = 0.7;
 const GIB = 2 ** 30;
@@ -72,11 +72,7 @@ function turn(workload: Workload, instances: number): Resource {
 }
 
 function memory(workload: Workload, instances: number): Resource {
-  const { shardsPerInstance, stalledShare, stalledBytes, historyBytesPerShard, embeddedLogBytes } = workload;
-  const processes = (shardsPerInstance + 1) * MEASURED.processBytes.value;
-  const kept = shardsPerInstance * historyBytesPerShard + embeddedLogBytes;
-  const client = MEASURED.clientBytes.value + MEASURED.clientKernelBytes.value + stalledShare * stalledBytes;
-  const used = processes + kept + (workload.connections / instances) * client;
+  const used = fixedMemoryBytes(workload) + (workload.connections / instances) * clientMemoryBytes(workload);
   return resource("memory", "instance", used / GIB, workload.machine.memoryGib * MEMORY_SHARE_MAX, "GiB");
 }
 

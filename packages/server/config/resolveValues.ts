@@ -17,7 +17,7 @@ export interface ResolvedValues
 }
 
 const INSTANCE_LENGTH_MAX = 63;
-const CONNECTIONS_AUTO_MAX = 50_000;
+export const CONNECTIONS_AUTO_MAX = 50_000;
 /** One core does more, but then has little time left for the clients that it has. */
 const ACCEPTS_PER_SHARD_AUTO = 2000;
 
