@@ -1,9 +1,11 @@
 // `npm run bench -- capacity [12k] [50k] [100k] [--bus redis|nats] [--hold-seconds N]`: the capacity scenarios, each against a
 // cluster of its own with a real Kafka and a real bus, everything on this machine; the reports go to bench/results.
 import { mkdirSync } from "node:fs";
-import { parseArgs } from "node:util";
 import { parse, stringify } from "yaml";
+import { scriptFlags } from "../scripts/scriptFlags.ts";
 import { startCluster, type TestCluster } from "../test/cluster.fixture.ts";
+import { childrenOf, pssBytes, rssBytes } from "./processes.ts";
+import { BENCH_USAGE } from "./usage.ts";
 
 interface Shape {
   readonly instances: number;
@@ -13,12 +15,13 @@ interface Shape {
 /** As many shards as the limit of open files asks for, where that is 20,000, with headroom for an uneven spread. */
 const SHAPES: Readonly<Record<string, Shape>> = {
   "12k": { instances: 2, shards: 3 },
-  "50k": { instances: 2, shards: 3 },
-  "100k": { instances: 2, shards: 4 },
+  "50k": { instances: 2, shards: 2 },
+  "100k": { instances: 2, shards: 3 },
 };
 const TOPIC = "load";
+const MEMORY_INTERVAL_MS = 5000;
 
-const { values, positionals } = parseArgs({
+const { values, positionals } = scriptFlags(BENCH_USAGE, {
   args: process.argv.slice(2),
   allowPositionals: true,
   options: {
@@ -51,11 +54,10 @@ for (const name of chosen.length > 0 ? chosen : Object.keys(SHAPES)) {
 process.exit(failed === 0 ? 0 : 1);
 
 /** Clients connect to the instances in turn, past the balancer, which would take a part of these cores for itself. */
-async function load(name: string, { kafka, redis, members }: TestCluster): Promise<number> {
+async function load(name: string, { kafka, redis, nats, members }: TestCluster): Promise<number> {
   const scenario = parse(await Bun.file(`${import.meta.dir}/../loadtests/${name}.yaml`).text()) as object;
   const file = `${results}/capacity-${name}.yaml`;
-  // Redis tells of itself; the NATS server of the fixture has no page of its own.
-  const busPages = redis === undefined ? {} : { redis: redis.url };
+  const busPages = { ...(redis && { redis: redis.url }), ...(nats && { nats: nats.monitoringUrl }) };
   await Bun.write(file, stringify({ ...scenario, ...busPages }));
   const flags = {
     "--scenario": file,
@@ -71,5 +73,30 @@ async function load(name: string, { kafka, redis, members }: TestCluster): Promi
   const child = Bun.spawn([...command, ...Object.entries(flags).flat()], {
     stdio: ["ignore", "inherit", "inherit"],
   });
-  return await child.exited;
+  const memory = watchMemory(
+    members.flatMap(({ instance }) => (instance === undefined ? [] : [instance.pid])),
+  );
+  const code = await child.exited;
+  const mib = (bytes: number) => `${Math.round(bytes / 1024 / 1024)} MiB`;
+  const { rssBytes, pssBytes, processes } = memory.stop();
+  console.log(
+    `  memory of the ${processes} supervisors and shards at most: RSS ${mib(rssBytes)}, of which each page counted once (PSS) ${mib(pssBytes)}`,
+  );
+  return code;
+}
+
+/** RSS counts the runtime's own pages, which the processes share, once for each of them; PSS does not. */
+function watchMemory(supervisors: readonly number[]) {
+  let most = { rssBytes: 0, pssBytes: 0, processes: 0 };
+  const timer = setInterval(() => {
+    const pids = supervisors.flatMap((pid) => [pid, ...childrenOf(pid)]);
+    const now = { rssBytes: rssBytes(pids), pssBytes: pssBytes(pids), processes: pids.length };
+    if (now.rssBytes > most.rssBytes) most = now;
+  }, MEMORY_INTERVAL_MS);
+  return {
+    stop: () => {
+      clearInterval(timer);
+      return most;
+    },
+  };
 }

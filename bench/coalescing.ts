@@ -1,12 +1,14 @@
 // What turns of the event loop that adapt cost and save (`--coalesce-max-ms`): the same load, by the same clients, on
 // instances that differ in that alone and run at the same time, each in its turn. The ratios count.
-import { parseArgs } from "node:util";
+
+import { scriptFlags } from "../scripts/scriptFlags.ts";
 import { startInstance, type TestInstance } from "../test/instance.fixture.ts";
 import { Load } from "./load.ts";
 import { cpuMs, quantile } from "./processes.ts";
 import { writeResults } from "./results.ts";
+import { BENCH_USAGE } from "./usage.ts";
 
-const { values: flags } = parseArgs({
+const { values: flags } = scriptFlags(BENCH_USAGE, {
   allowPositionals: true,
   options: {
     clients: { type: "string", default: "1000" },

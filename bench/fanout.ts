@@ -1,12 +1,14 @@
 // What Shardcast costs beside the floor: a ten-line Bun server that only does `server.publish` of the same bytes, in the
 // same run on the same machine. Absolute figures belong to the machine; the ratios are what counts.
-import { parseArgs } from "node:util";
+
+import { scriptFlags } from "../scripts/scriptFlags.ts";
 import { startInstance } from "../test/instance.fixture.ts";
 import { Load } from "./load.ts";
 import { cpuMs, quantile, rssBytes } from "./processes.ts";
 import { writeResults } from "./results.ts";
+import { BENCH_USAGE } from "./usage.ts";
 
-const { values: flags } = parseArgs({
+const { values: flags } = scriptFlags(BENCH_USAGE, {
   allowPositionals: true,
   options: {
     clients: { type: "string", default: "10000" },

@@ -1,12 +1,16 @@
 // `npm run bench [-- fanout|latency|cluster|coalescing|capacity|peers]`: all but those that take a quarter of an hour, unless
 // one is named. Each prints a table and writes its figures as JSON.
-export {};
+import { BENCH_USAGE } from "./usage.ts";
 
 const USUAL = ["fanout", "latency", "cluster"];
 const BENCHES = [...USUAL, "coalescing", "capacity", "peers"];
 const [named] = process.argv.slice(2);
+if (process.argv.includes("--help")) {
+  console.log(BENCH_USAGE);
+  process.exit(0);
+}
 if (named !== undefined && !named.startsWith("-") && !BENCHES.includes(named)) {
-  console.error(`no such bench: ${named}. There are ${BENCHES.join(", ")}.`);
+  console.error(`no such bench: ${named}. There are ${BENCHES.join(", ")}.\n\n${BENCH_USAGE}`);
   process.exit(2);
 }
 const chosen = named === undefined || named.startsWith("-") ? USUAL : [named];

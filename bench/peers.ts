@@ -1,16 +1,17 @@
 // `npm run bench -- peers [--clients N] [--rate N] [--seconds S] [--batch N] [--only NAME] [--write-docs]`: the same load
 // by the same clients against Shardcast, the floor, and servers that people would use in its place.
 import { loadavg } from "node:os";
-import { parseArgs } from "node:util";
+import { scriptFlags } from "../scripts/scriptFlags.ts";
 import { buildCentrifugo } from "./peers/centrifugo.ts";
 import { PEERS } from "./peers/list.ts";
 import { type Figures, measure } from "./peers/measure.ts";
 import { peersTable, withTable } from "./peers/table.ts";
 import { versions } from "./peers/versions.ts";
 import { writeResults } from "./results.ts";
+import { BENCH_USAGE } from "./usage.ts";
 
 const PAGE = new URL("../docs/benchmarks.md", import.meta.url).pathname;
-const { values: flags } = parseArgs({
+const { values: flags } = scriptFlags(BENCH_USAGE, {
   allowPositionals: true,
   options: {
     clients: { type: "string", default: "1000" },

@@ -20,6 +20,20 @@ export function rssBytes(pids: readonly number[]): number {
   );
 }
 
+/** Memory of the processes where a page that several of them share counts in parts, in bytes. */
+export function pssBytes(pids: readonly number[]): number {
+  return pids.reduce((sum, pid) => {
+    const found = /^Pss: +(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, "utf8"));
+    return sum + Number(found?.[1] ?? 0) * 1024;
+  }, 0);
+}
+
+/** The processes that a process has started itself and that still run. */
+export function childrenOf(pid: number): number[] {
+  const text = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim();
+  return text === "" ? [] : text.split(" ").map(Number);
+}
+
 /** The q-quantile (0 to 1) of the values, which are sorted in place; NaN where there is none. */
 export function quantile(values: number[], q: number): number {
   values.sort((a, b) => a - b);

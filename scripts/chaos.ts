@@ -1,10 +1,12 @@
 // `npm run chaos -- [--bus redis|nats] [--seed N] [--minutes N]`: breaks a cluster of real parts on this machine, and
 // checks that every client has every record once and in order. Ends with 1 when one has not.
 import { mkdirSync } from "node:fs";
-import { parseArgs } from "node:util";
 import { type ChaosReport, runChaos } from "../test/chaos/chaos.ts";
+import { scriptFlags } from "./scriptFlags.ts";
 
-const { values } = parseArgs({
+const USAGE = "npm run chaos -- [--bus redis|nats] [--seed <whole number>] [--minutes <number>]";
+
+const { values } = scriptFlags(USAGE, {
   options: {
     bus: { type: "string", default: "redis" },
     seed: { type: "string" },
@@ -15,7 +17,7 @@ const { values } = parseArgs({
 const minutes = Number(values.minutes);
 const seed = values.seed === undefined ? Math.floor(Math.random() * 2 ** 31) : Number(values.seed);
 if (values.help || !["redis", "nats"].includes(values.bus) || !(minutes > 0) || !Number.isSafeInteger(seed)) {
-  console.log("npm run chaos -- [--bus redis|nats] [--seed <whole number>] [--minutes <number>]");
+  console.log(USAGE);
   process.exit(values.help ? 0 : 2);
 }
 

@@ -26,6 +26,8 @@ export interface NatsServerOptions {
 export interface TestNats {
   readonly url: string;
   readonly port: number;
+  /** The server's own figures: `/varz` and others. */
+  readonly monitoringUrl: string;
   /** Of the server itself; 0 while it is killed. */
   readonly pid: number;
   /** Ends the server by force; `restart` brings it back on the same port. */
@@ -51,9 +53,11 @@ export async function startNats(options: NatsServerOptions = {}): Promise<TestNa
     writeFileSync(join(directory, name), content);
   const configFile = join(directory, "nats.conf");
   writeFileSync(configFile, (options.config ?? "").replaceAll("{directory}", directory));
-  const port = options.port ?? (await freePorts(1))[0] ?? 0;
+  const [monitoringPort = 0, ownPort = 0] = await freePorts(2);
+  const port = options.port ?? ownPort;
   const host = options.host ?? "127.0.0.1";
-  const server = ["--addr", host, "--port", `${port}`, "--config", configFile];
+  const monitoring = ["--http_port", `${monitoringPort}`];
+  const server = ["--addr", host, "--port", `${port}`, ...monitoring, "--config", configFile];
   const mount = `${directory}:${directory}`;
   const command =
     location.kind === "program"
@@ -72,6 +76,7 @@ export async function startNats(options: NatsServerOptions = {}): Promise<TestNa
   return {
     url: `nats://${host}:${port}`,
     port,
+    monitoringUrl: `http://${host}:${monitoringPort}`,
     get pid() {
       return running?.pid ?? 0;
     },

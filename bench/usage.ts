@@ -1,0 +1,10 @@
+/** Of `npm run bench`; every bench answers an unknown flag with it. */
+export const BENCH_USAGE = `npm run bench -- [bench] [flags]; without a name: fanout, latency and cluster
+
+  fanout      CPU and memory per delivery and client beside the runtime's floor: [--clients N] [--rate N] [--seconds N]
+  latency     from Kafka to a client, nearly idle, on each bus
+  cluster     what the bus costs a message
+  coalescing  CPU and latency against rate: [--clients N] [--rates N,N] [--bounds N,N] [--seconds N] [--rounds N]
+  capacity    12,000 to 100,000 clients held: [12k] [50k] [100k] [--bus redis|nats] [--hold-seconds N]
+  peers       the same load on ws, Socket.IO, Centrifugo and Nchan:
+              [--clients N] [--rate N] [--seconds N] [--batch N] [--only <peer>] [--write-docs]`;
