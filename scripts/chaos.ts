@@ -40,11 +40,13 @@ function summary(found: ChaosReport): string {
   const byFault = Map.groupBy(found.faults, ({ fault }) => fault);
   const rows = [...byFault].map(([fault, done]) => {
     const worstMs = Math.max(...done.map(({ worstMs }) => worstMs));
-    return `  ${fault.padEnd(38)}${String(done.length).padStart(5)}${(worstMs / 1000).toFixed(1).padStart(12)} s`;
+    const connectedMs = Math.max(...done.map((each) => each.connectedMs));
+    const cells = [worstMs, connectedMs].map((ms) => `${(ms / 1000).toFixed(1)} s`.padStart(18));
+    return `  ${fault.padEnd(38)}${String(done.length).padStart(5)}${cells.join("")}`;
   });
   return [
     "",
-    `  ${"fault".padEnd(38)}${"times".padStart(5)}${"worst delay".padStart(14)}`,
+    `  ${"fault".padEnd(38)}${"times".padStart(5)}${"worst delay".padStart(18)}${"while connected".padStart(18)}`,
     ...rows,
     "",
     `  ${found.bus}, seed ${found.seed}: ${found.faults.length} faults in ${Math.round(found.seconds / 60)} minutes, ${found.clients} clients`,

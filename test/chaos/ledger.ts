@@ -8,25 +8,38 @@ export interface Violation {
   readonly got: number;
 }
 
+/** How late the latest messages were, from the log to a client, in ms. */
+export interface WorstDelays {
+  /** Of what was written while the client held its connection. */
+  readonly connectedMs: number;
+  /** Of all, with the time that clients were away and waited to try again. */
+  readonly anyMs: number;
+}
+
 /** What the ledgers of all clients have in common: violations, explicit gaps, and how late the latest message was. */
 export class Books {
   readonly violations: Violation[] = [];
   /** What clients were told that they miss. */
   readonly gaps: string[] = [];
   deliveries = 0;
-  #worstMs = 0;
+  #worst: WorstDelays = { connectedMs: 0, anyMs: 0 };
 
-  /** The greatest time from the log to a client since the last time that this was asked, in ms. */
-  takeWorstMs(): number {
-    const worstMs = this.#worstMs;
-    this.#worstMs = 0;
-    return worstMs;
+  /** Since the last time that this was asked. */
+  takeWorst(): WorstDelays {
+    const worst = this.#worst;
+    this.#worst = { connectedMs: 0, anyMs: 0 };
+    return worst;
   }
 
   /** `loggedMs`: when the broker wrote it, in ms since 1970 by the same machine's clock. */
-  arrived(loggedMs: number): void {
+  arrived(loggedMs: number, wasConnected: boolean): void {
     this.deliveries += 1;
-    this.#worstMs = Math.max(this.#worstMs, Date.now() - loggedMs);
+    const delayMs = Date.now() - loggedMs;
+    const { connectedMs, anyMs } = this.#worst;
+    this.#worst = {
+      connectedMs: wasConnected ? Math.max(connectedMs, delayMs) : connectedMs,
+      anyMs: Math.max(anyMs, delayMs),
+    };
   }
 }
 
@@ -37,6 +50,7 @@ export class Ledger {
   readonly #books: Books;
   /** Channels of which the client was told that something is missing: their next record may be a later one. */
   readonly #gapped = new Set<string>();
+  #connectedAtMs = Number.POSITIVE_INFINITY;
 
   constructor(client: string, channels: readonly string[], books: Books) {
     this.#client = client;
@@ -44,8 +58,13 @@ export class Ledger {
     for (const channel of channels) this.next.set(channel, 0);
   }
 
+  /** The client has a connection from now on, or has none. */
+  connected(isConnected: boolean): void {
+    this.#connectedAtMs = isConnected ? Date.now() : Number.POSITIVE_INFINITY;
+  }
+
   message(channel: string, { n }: FeedRecord, loggedMs: number): void {
-    this.#books.arrived(loggedMs);
+    this.#books.arrived(loggedMs, loggedMs >= this.#connectedAtMs);
     const expected = this.next.get(channel) ?? 0;
     const mayJump = this.#gapped.delete(channel);
     if (n < expected || (n > expected && !mayJump)) {

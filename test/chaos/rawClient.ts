@@ -49,6 +49,7 @@ export class RawClient {
     this.#socket = socket;
     this.#heardMs = performance.now();
     socket.onopen = () => {
+      this.#ledger.connected(true);
       const cursors = [...this.#seen].map(([stream, offset]) => `${stream}:${offset}`);
       const since = this.#mark === undefined ? undefined : [this.#mark, ...cursors];
       socket.send(JSON.stringify({ type: "subscribe", id: 1, channels: this.#channels, since }));
@@ -69,6 +70,7 @@ export class RawClient {
   #lost(socket: WebSocket): void {
     if (socket !== this.#socket) return;
     this.#socket = undefined;
+    this.#ledger.connected(false);
     clearInterval(this.#pinging);
     socket.onmessage = null;
     socket.close();
