@@ -381,6 +381,8 @@ export interface ChannelsHandler {
 
 const REVOKED: RequestError = { code: "channel_forbidden", message: "the new token does not allow it" };
 
+const PASSING: ReadonlySet<string> = new Set(["too_many_requests", "subscriptions_full", "internal"]);
+
 function isPassing(error: RequestError): boolean {
-  return error.code === "too_many_requests" || error.code === "internal";
+  return PASSING.has(error.code);
 }

@@ -118,6 +118,18 @@ describe("a subscription", () => {
     expect((await sub.ready).recovered).toBe(true);
   });
 
+  test("refused because the server has no room for it is asked for again", async () => {
+    const errors = new Inbox<ShardcastError>();
+    const { client, peer } = await connected(errors);
+    const sub = client.subscribe("a", () => {});
+    const { id } = await peer.subscribes.next();
+    const error = { code: "subscriptions_full", message: "later" } as const;
+    peer.send({ type: "subscribed", id, mark: "m0", channels: [{ channel: "a", error }] });
+    expect((await errors.next()).code).toBe("subscriptions_full");
+    await peer.acceptNext("m1");
+    expect((await sub.ready).recovered).toBe(true);
+  });
+
   test("ended before its answer rejects `ready`, and its answer is ignored", async () => {
     const { client, peer } = await connected();
     const sub = client.subscribe("a", () => {});

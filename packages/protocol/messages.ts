@@ -36,6 +36,7 @@ export type RequestErrorCode =
   | "too_large"
   | "too_many_requests"
   | "too_many_subscriptions"
+  | "subscriptions_full"
   | "channel_invalid"
   | "channel_forbidden"
   | "since_invalid"

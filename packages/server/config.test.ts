@@ -89,7 +89,7 @@ describe("what is derived", () => {
   test("as many clients as the shards may open files for, but not without end, and a number is taken as it is", () => {
     const clients = (openFilesMax: number, ...argv: string[]) =>
       loaded({ argv: ["--shards=2", ...argv], machine: { openFilesMax } }).config.gateway.connectionsMax;
-    expect([clients(1256), clients(Number.POSITIVE_INFINITY), clients(10)]).toEqual([2000, 50_000, 1]);
+    expect([clients(1256), clients(Number.POSITIVE_INFINITY), clients(10)]).toEqual([2000, 50_000, 2]);
     expect(clients(1256, "--max-connections=70000")).toBe(70_000);
   });
 

@@ -29,7 +29,7 @@ import { NearbyReads } from "./stream/nearbyReads.ts";
 import { Turns } from "./stream/turns.ts";
 import { StreamWatch } from "./stream/watch.ts";
 import type { ChannelInfo, Question, ShardStart, ShardStats, StreamPositions } from "./supervisor/ipc.ts";
-import type { Permits } from "./supervisor/permits.ts";
+import type { ShardPermits } from "./supervisor/shardPermits.ts";
 
 /** Records per shard that a start reads back, so that history serves the clients that come back. */
 const WARM_RECORDS_MAX = 20_000;
@@ -139,6 +139,7 @@ export class Shard {
       // A client sends its mark back in one message, beside the channels that it is for.
       { markCharactersMax: Math.floor(config.limits.messageBytesMax * 0.75) },
     );
+    this.#hub.topics.subscriptionsMax = start.permits.subscriptions;
     this.#log = openLog(config, { own: start.logPath, peers: start.peerLogPath }, (streamId, record) => {
       const routed = router(streamId, record);
       return isUnroutable(routed) ? undefined : routed;
@@ -256,9 +257,10 @@ export class Shard {
     return this.#gateway.port;
   }
 
-  setPermits({ number, clients }: Permits): void {
+  setPermits({ number, clients, subscriptions }: ShardPermits): void {
     this.#permitsNumber = number;
     this.#admission.permits = clients;
+    this.#hub.topics.subscriptionsMax = subscriptions;
   }
 
   setTls(tls: TlsIdentity): void {
@@ -279,6 +281,7 @@ export class Shard {
     const { repairs, oldestHoldMs, streamsReadForward } = this.#assembler.stats;
     return {
       connections: this.#gateway.connections,
+      subscriptions: this.#hub.topics.subscriptions,
       permitsNumber: this.#permitsNumber,
       publications,
       deliveries,

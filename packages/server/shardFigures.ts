@@ -53,6 +53,8 @@ export function shardFigures(parts: CountingParts): Figure[] {
       () => gateway.kernelBytesMax,
     ),
     gauge("topics", "Names that clients subscribe to.", () => hub.topics.size),
+    gauge("subscriptions", "Subscriptions of all clients.", () => hub.topics.subscriptions),
+    counter("subscriptions_refused", "Subscriptions refused for lack of room.", () => hub.topics.refused),
     gauge("mark_too_long", "1 while the position in all streams is too long to be told to clients.", () =>
       hub.mark() === MARK_TOO_LONG ? 1 : 0,
     ),

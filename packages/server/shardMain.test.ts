@@ -38,7 +38,7 @@ async function runShard(streams: readonly LogStream[]): Promise<FromShard[]> {
     busPath,
     logPath,
     peerLogPath: logPath,
-    permits: { number: 0, clients: 1 },
+    permits: { number: 0, clients: 1, subscriptions: 1 },
     positions: [],
   };
   child.send({ type: "start", start } satisfies ToShard);

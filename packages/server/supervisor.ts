@@ -25,8 +25,8 @@ import type { ChannelInfo, ShardStart, ShardStats } from "./supervisor/ipc.ts";
 import { KnownPositions } from "./supervisor/knownPositions.ts";
 import { LocalServices } from "./supervisor/localServices.ts";
 import { MemoryWatch, memoryFigures } from "./supervisor/memoryWatch.ts";
-import { PermitBook } from "./supervisor/permits.ts";
 import { probePort } from "./supervisor/portProbe.ts";
+import { ShardPermitBooks } from "./supervisor/shardPermits.ts";
 import { LOOK_MS, ShardProcess } from "./supervisor/shardProcess.ts";
 import { makeSocketDirectory, sweepSocketDirectories } from "./supervisor/socketDirectory.ts";
 import { TlsFiles } from "./supervisor/tlsFiles.ts";
@@ -55,7 +55,7 @@ export async function runSupervisor(config: Config, command: string): Promise<nu
 /** What must hold before any process starts: each with what to do about it. */
 async function startProblem(config: Config, logger: Logger): Promise<string | undefined> {
   const { gateway, admin, instance, kafka } = config;
-  const files = connectionsProblem(gateway.connectionsMax, instance.shards, openFilesMax());
+  const files = connectionsProblem(gateway, instance.shards, openFilesMax());
   if (files !== undefined) return files;
   const { acceptsPerSecond } = config.admission;
   if (acceptsPerSecond < instance.shards)
@@ -91,7 +91,7 @@ class Supervisor {
   readonly #local: LocalServices;
   readonly #topicPublisher: TopicPublisher | undefined;
   readonly #shards: ShardProcess[] = [];
-  readonly #permits: PermitBook;
+  readonly #permits: ShardPermitBooks;
   readonly #guard: AdminGuard;
   #tls: TlsFiles | undefined;
   readonly #reloads = { done: 0, refused: 0 };
@@ -114,7 +114,7 @@ class Supervisor {
     this.#logger = logger;
     this.#command = command;
     this.#port = config.gateway.port;
-    this.#permits = new PermitBook(config.gateway.connectionsMax, config.instance.shards);
+    this.#permits = new ShardPermitBooks({ shards: config.instance.shards, ...config.gateway });
     this.#memory = new MemoryWatch({ cgroups: memoryCgroups(), ...config.admission.memory });
     const { apiKeysFile } = config.admin;
     this.#guard = new AdminGuard({
@@ -354,6 +354,7 @@ class Supervisor {
       instance: this.#config.instance.id,
       draining: this.#draining,
       connectionsMax: this.#config.gateway.connectionsMax,
+      subscriptionsMax: this.#config.gateway.subscriptionsMax,
       admission: this.#config.admission,
       memory: this.#memory.check,
       shards: this.#shards.map((shard) => shard.health),

@@ -4,6 +4,20 @@ import type { Setting } from "./setting.ts";
 
 /** Who is let in, how fast, and when nobody is. */
 export const ADMISSION_SETTINGS = {
+  maxConnectionsPerShard: {
+    name: "max-connections-per-shard",
+    kind: integerOrAuto(1, 10_000_000),
+    group: "admission",
+    doc: "Clients of one shard, however uneven the kernel spreads them. `auto` is what its limit of open files lets it hold.",
+    default: "auto",
+  },
+  maxInstanceSubscriptions: {
+    name: "max-instance-subscriptions",
+    kind: integerOrAuto(1, 1_000_000_000),
+    group: "admission",
+    doc: "Subscriptions of all clients of the whole instance. `auto` is 100 for each client that it may hold. More are refused with `subscriptions_full`.",
+    default: "auto",
+  },
   maxAcceptsPerSecond: {
     name: "max-accepts-per-second",
     kind: integerOrAuto(1, 100_000),

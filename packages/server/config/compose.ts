@@ -21,6 +21,8 @@ export function composeConfig(values: ResolvedValues): Config {
       ...(values.tlsCert !== undefined &&
         values.tlsKey !== undefined && { tls: { cert: values.tlsCert, key: values.tlsKey } }),
       connectionsMax: values.maxConnections,
+      connectionsPerShardMax: values.maxConnectionsPerShard,
+      subscriptionsMax: values.maxInstanceSubscriptions,
       allowedOrigins: values.allowedOrigins,
       coalesceMsMax: values.coalesceMaxMs,
     },

@@ -6,31 +6,45 @@ import type { SETTINGS } from "./settings.ts";
 export type GivenValues = SettingValues<typeof SETTINGS>;
 
 /** The values with everything filled in that is derived from others or from the machine. */
-export interface ResolvedValues
-  extends Omit<GivenValues, "shards" | "maxConnections" | "maxAcceptsPerSecond"> {
+/** What can be `auto`, and is a number then. */
+type Automatic =
+  | "shards"
+  | "maxConnections"
+  | "maxConnectionsPerShard"
+  | "maxInstanceSubscriptions"
+  | "maxAcceptsPerSecond";
+
+export interface ResolvedValues extends Omit<GivenValues, Automatic>, Readonly<Record<Automatic, number>> {
   readonly instance: string;
-  readonly shards: number;
-  readonly maxConnections: number;
-  readonly maxAcceptsPerSecond: number;
   readonly logFormat: "json" | "pretty";
   readonly kafkaGroup: string | undefined;
 }
 
 const INSTANCE_LENGTH_MAX = 63;
 export const CONNECTIONS_AUTO_MAX = 50_000;
+/** Where the machine sets no limit. */
+const CONNECTIONS_MAX = 10_000_000;
+const SUBSCRIPTIONS_PER_CLIENT_AUTO = 100;
 /** One core does more, but then has little time left for the clients that it has. */
 const ACCEPTS_PER_SHARD_AUTO = 2000;
 
 export function resolveValues(given: GivenValues, machine: Machine): ResolvedValues {
-  const shards = given.shards === "auto" ? Math.min(256, Math.max(1, machine.cores - 1)) : given.shards;
+  const shards = numberOr(given.shards, () => Math.min(256, Math.max(1, machine.cores - 1)));
+  const maxConnectionsPerShard = numberOr(given.maxConnectionsPerShard, () => clientsOfOneShard(machine));
+  const maxConnections = numberOr(given.maxConnections, () =>
+    Math.min(CONNECTIONS_AUTO_MAX, shards * maxConnectionsPerShard),
+  );
   return {
     ...given,
     instance: given.instance ?? instanceId(given.port, machine),
     shards,
-    maxConnections:
-      given.maxConnections === "auto" ? connectionsThatFit(shards, machine) : given.maxConnections,
-    maxAcceptsPerSecond:
-      given.maxAcceptsPerSecond === "auto" ? shards * ACCEPTS_PER_SHARD_AUTO : given.maxAcceptsPerSecond,
+    maxConnections,
+    maxConnectionsPerShard,
+    maxInstanceSubscriptions: numberOr(
+      given.maxInstanceSubscriptions,
+      () => maxConnections * SUBSCRIPTIONS_PER_CLIENT_AUTO,
+    ),
+    maxAcceptsPerSecond: numberOr(given.maxAcceptsPerSecond, () => shards * ACCEPTS_PER_SHARD_AUTO),
     logFormat: given.logFormat ?? (machine.isTerminal ? "pretty" : "json"),
     // Prefix and region are in it, so that two clusters, or two regions, never share a group by accident.
     kafkaGroup: given.kafkaBrokers && (given.kafkaGroup ?? `${given.busPrefix}.${reachOfBus(given)}`),
@@ -42,10 +56,13 @@ function reachOfBus({ busScope, region }: GivenValues): string {
   return busScope === "global" ? "global" : region;
 }
 
+function numberOr(given: number | "auto", derive: () => number): number {
+  return given === "auto" ? derive() : given;
+}
+
 /** At least one, so that a limit that holds none is refused at start and told, not rounded away. */
-function connectionsThatFit(shards: number, { openFilesMax }: Machine): number {
-  const held = shards * (openFilesMax - FILES_RESERVED_PER_SHARD);
-  return Math.min(CONNECTIONS_AUTO_MAX, Math.max(1, held));
+function clientsOfOneShard({ openFilesMax }: Machine): number {
+  return Math.min(CONNECTIONS_MAX, Math.max(1, openFilesMax - FILES_RESERVED_PER_SHARD));
 }
 
 /** The port is in it because a machine may run several instances; port 0 says nothing yet, the process id does. */

@@ -25,6 +25,9 @@ export interface Config {
     readonly tls?: { readonly cert: string; readonly key: string };
     /** Of the whole instance. */
     readonly connectionsMax: number;
+    readonly connectionsPerShardMax: number;
+    /** Of all clients of the whole instance. */
+    readonly subscriptionsMax: number;
     /** `*`, or origins such as `https://example.com` and `https://*.example.com`. */
     readonly allowedOrigins: readonly string[];
     /** The longest that a message waits so that others can leave in the same write. */

@@ -74,6 +74,35 @@ test("an instance under pressure takes nobody new, and goes on serving those who
   expect(admission.refused).toMatchObject({ saturated: 1, memory_full: 1 });
 });
 
+test("subscriptions beyond the shard's are refused one by one, and with none left nobody new is let in", async () => {
+  const { url, hub, admission, publish } = start({});
+  hub.topics.subscriptionsMax = 3;
+  const first = await join(url);
+  await first.ask({ type: "subscribe", id: 1, channels: ["a"] });
+  const second = await join(url);
+  const answer = await second.ask({
+    type: "subscribe",
+    id: 1,
+    channels: ["b", "c", "d", "b"],
+    since: ["x:1"],
+  });
+  expect(answer).toMatchObject({ type: "error", code: "since_invalid" });
+  expect(await second.ask({ type: "subscribe", id: 2, channels: ["b", "c", "d"] })).toMatchObject({
+    channels: [{ channel: "d", error: { code: "subscriptions_full" } }, { channel: "b" }, { channel: "c" }],
+  });
+  expect(await refusal(url)).toMatchObject({ status: 503, code: "subscriptions_full" });
+  publish("b", 1);
+  await second.ask({ type: "unsubscribe", id: 3, channels: ["b"] });
+  expect(second.data).toEqual([1]);
+  const third = await join(url);
+  await third.ask({ type: "subscribe", id: 1, channels: ["d"] });
+  expect([hub.topics.subscriptions, hub.topics.refused]).toEqual([3, 1]);
+  for (const client of [first, second, third]) client.close();
+  await Promise.all([first, second, third].map((client) => client.closed()));
+  expect(hub.topics.room).toBe(3);
+  expect(admission.refused.subscriptions_full).toBe(1);
+});
+
 test("one address gets 429 beyond its own rate, while others come in", async () => {
   const { url, admission } = start({
     rate: { perSecondPerAddress: 2, now: () => 0 },

@@ -36,12 +36,12 @@ export class Admission {
     return this.#options.addresses;
   }
 
-  check(request: Request, socketAddress: string | undefined, connections: number): RefusalCode | undefined {
+  check(request: Request, socketAddress: string | undefined, load: GatewayLoad): RefusalCode | undefined {
     const origin = request.headers.get("origin");
     // Only browsers send an Origin; what sends none is not a page that somebody was lured to.
     if (origin !== null && !this.#options.allowedOrigins.some((allowed) => originMatches(allowed, origin)))
       return this.#refuse("origin_forbidden");
-    const lack = this.checkAgain(connections);
+    const lack = this.checkAgain(load);
     if (lack !== undefined) return lack;
     // Last, because it counts: what is refused for another reason uses nothing up.
     const beyond = this.rate.take(this.addresses.of(socketAddress, request.headers));
@@ -51,11 +51,12 @@ export class Admission {
   }
 
   /** Whether there is still room for a handshake that was let in, and whose token has been looked at meanwhile. */
-  checkAgain(connections: number): RefusalCode | undefined {
+  checkAgain({ connections, subscriptionsLeft }: GatewayLoad): RefusalCode | undefined {
     if (!this.#options.servesClients) return this.#refuse("no_clients");
     if (!this.accepting) return this.#refuse("draining");
     if (this.pressure !== undefined) return this.#refuse(this.pressure);
     if (connections >= this.permits) return this.#refuse("instance_full");
+    if (subscriptionsLeft <= 0) return this.#refuse("subscriptions_full");
     return undefined;
   }
 
@@ -63,6 +64,11 @@ export class Admission {
     this.refused[code] += 1;
     return code;
   }
+}
+
+export interface GatewayLoad {
+  readonly connections: number;
+  readonly subscriptionsLeft: number;
 }
 
 /** What ails a whole instance while it still serves those who are in. */

@@ -175,7 +175,8 @@ export class Connection {
   }
 
   #subscribe(request: SubscribeRequest): void {
-    const plan = this.#plan(request);
+    // Before a resume too, which is much work for what will be refused.
+    const plan = this.#withinRoom(this.#plan(request));
     const { socket } = this;
     if (request.since === undefined || plan.added.length === 0 || socket === undefined) {
       return this.#join(request, plan, false);
@@ -271,7 +272,7 @@ export class Connection {
 
   /** Joins the topics and answers. Nothing else happens between the end of a replay and this: the seam is exact. */
   #join(request: SubscribeRequest, planned: SubscribePlan, recovered: boolean): void {
-    const plan = this.#stillAllowed(planned);
+    const plan = this.#withinRoom(this.#stillAllowed(planned));
     const { hub, counters } = this.#context;
     const asked = request.since !== undefined;
     if (asked && plan.added.length > 0) counters[recovered ? "resumed" : "notRecovered"] += 1;
@@ -297,6 +298,16 @@ export class Connection {
     const errors = revoked.map(({ channel }) => ({ channel, error: CHANNEL_FORBIDDEN }));
     const added = plan.added.filter((item) => !revoked.includes(item));
     return { ...plan, added, errors: [...plan.errors, ...errors] };
+  }
+
+  /** What this shard has no room for may be asked for again later, or of another one. */
+  #withinRoom(plan: SubscribePlan): SubscribePlan {
+    const { topics } = this.#context.hub;
+    const refused = plan.added.slice(topics.room);
+    if (refused.length === 0) return plan;
+    topics.refused += refused.length;
+    const errors = refused.map(({ channel }) => ({ channel, error: SUBSCRIPTIONS_FULL }));
+    return { ...plan, added: plan.added.slice(0, topics.room), errors: [...plan.errors, ...errors] };
   }
 
   #unsubscribe(names: readonly string[]): void {
@@ -422,6 +433,10 @@ const INVALID_CHANNEL = {
 const CHANNEL_FORBIDDEN = {
   code: "channel_forbidden",
   message: "this client may not subscribe to all of that",
+} as const;
+const SUBSCRIPTIONS_FULL = {
+  code: "subscriptions_full",
+  message: "this instance has as many subscriptions as it may: try again later, or elsewhere",
 } as const;
 const TOO_MANY_SUBSCRIPTIONS = {
   code: "too_many_subscriptions",

@@ -9,6 +9,7 @@ const REFUSALS = {
   saturated: { status: 503, message: "this instance has more work than it can do" },
   memory_full: { status: 503, message: "this instance has little memory left" },
   instance_full: { status: 503, message: "this instance holds as many clients as it may" },
+  subscriptions_full: { status: 503, message: "this instance has as many subscriptions as it may" },
   accept_rate: { status: 503, message: "more clients come at once than this instance lets in" },
   address_rate: { status: 429, message: "more connections come from this address than may" },
 } as const;

@@ -5,7 +5,7 @@ import { Access, type AccessControl, type AccessRefusal } from "../auth/access.t
 import type { HealthReport } from "../health.ts";
 import { answerByMethod } from "../httpMethods.ts";
 import type { Broadcast } from "../hub/hub.ts";
-import type { Admission } from "./admission.ts";
+import type { Admission, GatewayLoad } from "./admission.ts";
 import { Connection, type ConnectionContext, type SharedContext } from "./connection.ts";
 import { kernelShareOf, limitKernelBuffers } from "./kernelBuffers.ts";
 import { refusalResponse } from "./refusals.ts";
@@ -84,6 +84,10 @@ export class Gateway {
     let count = 0;
     for (const { clients } of this.#listeners()) count += clients.size;
     return count;
+  }
+
+  get #load(): GatewayLoad {
+    return { connections: this.connections, subscriptionsLeft: this.#context?.hub.topics.room ?? 0 };
   }
 
   get port(): number {
@@ -213,13 +217,13 @@ export class Gateway {
   #upgrade(request: Request, url: URL, server: Server<Connection>): Response | undefined | Promise<Response> {
     const { admission, access } = this.#options;
     // Before the token, because to look at that costs more.
-    const refusal = admission.check(request, server.requestIP(request)?.address, this.connections);
+    const refusal = admission.check(request, server.requestIP(request)?.address, this.#load);
     if (refusal !== undefined) return refusalResponse(refusal);
     const admitted = access.admit(request, url);
     if (!(admitted instanceof Promise)) return this.#open(request, server, admitted);
     return admitted.then((found) => {
       // Others came meanwhile.
-      const late = admission.checkAgain(this.connections);
+      const late = admission.checkAgain(this.#load);
       if (late !== undefined) return refusalResponse(late);
       // After an upgrade the transport looks at no answer, but its type wants one of a promise.
       return this.#open(request, server, found) ?? new Response(null);

@@ -7,9 +7,24 @@ import { patternPrefix, patternsOf } from "@shardcast/protocol/channel";
 export class Topics {
   readonly #topics = new Map<string, Topic>();
   readonly #patterns = new Map<string, Topic>();
+  #subscriptions = 0;
+  /** What all clients of this shard may have together: its supervisor shares the instance's cap out. */
+  subscriptionsMax = Number.POSITIVE_INFINITY;
+  /** Subscriptions refused for that. */
+  refused = 0;
 
   get size(): number {
     return this.#topics.size;
+  }
+
+  /** Of all clients together. */
+  get subscriptions(): number {
+    return this.#subscriptions;
+  }
+
+  /** How many more there may be. */
+  get room(): number {
+    return Math.max(0, this.subscriptionsMax - this.#subscriptions);
   }
 
   /** Whether any client listens to a pattern: only then has a publication more than one topic. */
@@ -34,11 +49,13 @@ export class Topics {
       if (isPattern) this.#patterns.set(name, topic);
     }
     topic.subscribers += 1;
+    this.#subscriptions += 1;
     return topic;
   }
 
   release(topic: Topic): void {
     topic.subscribers -= 1;
+    this.#subscriptions -= 1;
     if (topic.subscribers > 0) return;
     this.#topics.delete(topic.name);
     this.#patterns.delete(topic.name);

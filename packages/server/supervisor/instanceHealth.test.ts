@@ -5,6 +5,7 @@ import type { ShardStats } from "./ipc.ts";
 
 const WELL: ShardStats = {
   connections: 10,
+  subscriptions: 100,
   permitsNumber: 0,
   publications: 0,
   deliveries: 0,
@@ -45,7 +46,7 @@ function judge(
     { ...WELL, ...second },
   ];
   return health.judge({
-    ...{ instance: "a", draining: false, connectionsMax: 100, shards, stats, nowMs },
+    ...{ instance: "a", draining: false, connectionsMax: 100, subscriptionsMax: 1000, shards, stats, nowMs },
     admission: {
       ...{ acceptsPerSecond: 1000, acceptsPerSecondPerAddress: "auto", frameAgeMsMax: 2000 },
       memory: { highPercent: 90, lowPercent: 80 },
@@ -66,6 +67,10 @@ test("an instance that is well says so, each check with its value", () => {
 test("draining, full, and no shard ready are for another instance", () => {
   expect(judge({}, {}, { draining: true }).status).toBe("unhealthy");
   expect(judge({ connections: 90 }).checks["connections"]).toMatchObject({ status: "unhealthy", value: 100 });
+  expect(judge({ subscriptions: 900 }).checks["subscriptions"]).toMatchObject({
+    status: "unhealthy",
+    value: 1000,
+  });
   const shards = [{ shard: 0, pid: 1, state: "starting", connections: 0, restarts: 0 }] as const;
   expect(judge({}, {}, { shards, stats: [undefined] }).checks["shards"]?.status).toBe("unhealthy");
 });

@@ -13,6 +13,7 @@ export interface InstanceState {
   readonly instance: string;
   readonly draining: boolean;
   readonly connectionsMax: number;
+  readonly subscriptionsMax: number;
   readonly admission: Config["admission"];
   readonly memory: HealthCheck;
   readonly shards: readonly ShardHealth[];
@@ -58,6 +59,7 @@ export class InstanceHealth {
         ? { status: "unhealthy", value: "yes", message: "this instance is being taken out" }
         : { status: "ok", value: "no" },
       connections: connectionsCheck(state),
+      subscriptions: subscriptionsCheck(state),
       addresses: addressesCheck(state.admission),
       saturation: this.#saturationCheck(state),
       memory: state.memory,
@@ -152,6 +154,14 @@ function connectionsCheck({ stats, connectionsMax }: InstanceState): HealthCheck
   return value < connectionsMax
     ? { status: "ok", ...base }
     : { status: "unhealthy", ...base, message: "this instance holds as many clients as it may" };
+}
+
+function subscriptionsCheck({ stats, subscriptionsMax }: InstanceState): HealthCheck {
+  const value = stats.reduce((sum, shard) => sum + (shard?.subscriptions ?? 0), 0);
+  const base = { value, limit: subscriptionsMax };
+  return value < subscriptionsMax
+    ? { status: "ok", ...base }
+    : { status: "unhealthy", ...base, message: "this instance has as many subscriptions as it may" };
 }
 
 function clusterCheck({ clusterBus, clusterProblems }: InstanceState): HealthCheck {

@@ -2,7 +2,7 @@ import type { Config } from "../config/shape.ts";
 import type { Pressure } from "../gateway/admission.ts";
 import type { TlsIdentity } from "../gateway/websocket.ts";
 import type { HealthReport } from "../health.ts";
-import type { Permits } from "./permits.ts";
+import type { ShardPermits } from "./shardPermits.ts";
 
 /** What a shard needs to begin. It comes first, over the same channel as everything else, so nothing secret is in argv. */
 export interface ShardStart {
@@ -16,7 +16,7 @@ export interface ShardStart {
   readonly logPath: string;
   /** Of what other instances keep in their memories; served with a shared bus. */
   readonly peerLogPath: string;
-  readonly permits: Permits;
+  readonly permits: ShardPermits;
   /** Certificate and key of the public port, as their files hold them now. Absent: not encrypted. */
   readonly tls?: TlsIdentity;
   /** How far this instance has read each stream: where a shard begins whose log is away at its start. */
@@ -27,7 +27,7 @@ export type StreamPositions = ReadonlyArray<readonly [streamId: string, next: nu
 
 export type ToShard =
   | { readonly type: "start"; readonly start: ShardStart }
-  | { readonly type: "permits"; readonly permits: Permits }
+  | { readonly type: "permits"; readonly permits: ShardPermits }
   | { readonly type: "tls"; readonly tls: TlsIdentity }
   | {
       readonly type: "health";
@@ -50,6 +50,8 @@ export type Question = "metrics" | "channels";
 /** A shard's beat: about twice a second, and what the supervisor knows of it. */
 export interface ShardStats {
   readonly connections: number;
+  /** Of all its clients. */
+  readonly subscriptions: number;
   /** Of the permits that the shard has heard of last. */
   readonly permitsNumber: number;
   readonly publications: number;

@@ -3,22 +3,28 @@ import fc from "fast-check";
 import { PermitBook, type Permits, type PermitUse, sharePermits } from "./permits.ts";
 
 test("each may hold what it holds and an even share of what is left", () => {
-  expect(sharePermits(10, [0, 0, 0])).toEqual([4, 3, 3]);
-  expect(sharePermits(10, [6, 1])).toEqual([8, 2]);
-  expect(sharePermits(5, [4, 3])).toEqual([4, 3]);
+  expect(sharePermits(10, [0, 0, 0], 100)).toEqual([4, 3, 3]);
+  expect(sharePermits(10, [6, 1], 100)).toEqual([8, 2]);
+  expect(sharePermits(5, [4, 3], 100)).toEqual([4, 3]);
+});
+
+test("none may hold more than a shard can, and what it can not goes to the others", () => {
+  expect(sharePermits(30, [10, 0, 0], 12)).toEqual([12, 10, 8]);
+  expect(sharePermits(100, [10, 0], 12)).toEqual([12, 12]);
+  const book = new PermitBook(20, 2, 15);
+  const uses = { held: 10, permitsNumber: 1 };
+  book.next([uses, undefined]);
+  expect(book.next([uses, { held: 0, permitsNumber: 1 }])[0]?.count).toBeLessThanOrEqual(15);
 });
 
 test("permits follow the clients, as soon as those who lose them know", () => {
   const book = new PermitBook(100, 2);
-  expect([book.start(0).clients, book.start(1).clients]).toEqual([50, 50]);
-  const next = (first: PermitUse, second: PermitUse) =>
-    book.next([first, second]).map(({ clients }) => clients);
+  expect([book.start(0).count, book.start(1).count]).toEqual([50, 50]);
+  const next = (first: PermitUse, second: PermitUse) => book.next([first, second]).map(({ count }) => count);
   // The second shard has not said that it knows of its loss: the first gets nothing of it yet.
-  expect(next({ connections: 50, permitsNumber: 0 }, { connections: 0, permitsNumber: 0 })).toEqual([50, 25]);
-  expect(next({ connections: 50, permitsNumber: 1 }, { connections: 0, permitsNumber: 0 })).toEqual([50, 25]);
-  expect(next({ connections: 50, permitsNumber: 2 }, { connections: 10, permitsNumber: 2 })).toEqual([
-    70, 30,
-  ]);
+  expect(next({ held: 50, permitsNumber: 0 }, { held: 0, permitsNumber: 0 })).toEqual([50, 25]);
+  expect(next({ held: 50, permitsNumber: 1 }, { held: 0, permitsNumber: 0 })).toEqual([50, 25]);
+  expect(next({ held: 50, permitsNumber: 2 }, { held: 10, permitsNumber: 2 })).toEqual([70, 30]);
 });
 
 test("whatever happens between two beats, the shards never hold more than the cap together", () => {
@@ -44,10 +50,10 @@ test("whatever happens between two beats, the shards never hold more than the ca
         const shard = shards[index];
         if (shard === undefined) continue;
         const { connections, permits, unheard, beats } = shard;
-        if (what === "connect" && connections < permits.clients) {
-          shard.connections = Math.min(permits.clients, connections + count);
+        if (what === "connect" && connections < permits.count) {
+          shard.connections = Math.min(permits.count, connections + count);
         } else if (what === "close") shard.connections = Math.max(0, connections - count);
-        else if (what === "beat") beats.push({ connections, permitsNumber: permits.number });
+        else if (what === "beat") beats.push({ held: connections, permitsNumber: permits.number });
         else if (what === "arrive") shard.told = beats.shift() ?? shard.told;
         else if (what === "hear") shard.permits = unheard.shift() ?? permits;
         else if (what === "restart") shards[index] = begin(index);

@@ -1,18 +1,29 @@
 /**
- * Shares the instance's cap on clients out among its shards: each may hold what it holds now plus an even share of
- * what is left, because after a shard's restart the kernel's spread stays uneven for long.
+ * Shares an instance's cap out among its shards: each may hold what it holds now plus an even share of what is left,
+ * because after a shard's restart the kernel's spread stays uneven for long, but none more than `eachMax`.
  */
-export function sharePermits(connectionsMax: number, held: readonly number[]): number[] {
-  const left = Math.max(0, connectionsMax - held.reduce((sum, connections) => sum + connections, 0));
-  const share = Math.floor(left / held.length);
-  const extra = left % held.length;
-  return held.map((connections, shard) => connections + share + (shard < extra ? 1 : 0));
+export function sharePermits(max: number, held: readonly number[], eachMax: number): number[] {
+  const permits = [...held];
+  let left = Math.max(0, max - held.reduce((sum, each) => sum + each, 0));
+  while (left > 0) {
+    const open = permits.flatMap((each, shard) => (each < eachMax ? [shard] : []));
+    if (open.length === 0) break;
+    const share = Math.floor(left / open.length);
+    const extra = left % open.length;
+    open.forEach((shard, index) => {
+      const now = permits[shard] ?? 0;
+      const added = Math.min(eachMax - now, share + (index < extra ? 1 : 0));
+      permits[shard] = now + added;
+      left -= added;
+    });
+  }
+  return permits;
 }
 
-/** How many clients a shard may hold. The number grows with each word to it, so that what it answers can be told apart. */
+/** How many a shard may hold. The number grows with each word to it, so that what it answers can be told apart. */
 export interface Permits {
   readonly number: number;
-  readonly clients: number;
+  readonly count: number;
 }
 
 /** Words to one shard that are remembered one by one. */
@@ -20,7 +31,7 @@ const UNHEARD_MAX = 64;
 
 /** What a shard has told last. */
 export interface PermitUse {
-  readonly connections: number;
+  readonly held: number;
   /** Of the permits that it has heard of last. */
   readonly permitsNumber: number;
 }
@@ -30,39 +41,43 @@ export interface PermitUse {
  * old: a permit is given out only once the shard that had it has said that it knows of the loss.
  */
 export class PermitBook {
-  readonly #connectionsMax: number;
+  readonly #max: number;
+  readonly #eachMax: number;
   /** What was sent to each shard and not answered by a later one, oldest first; the last is in force soonest. */
   readonly #sent: Permits[][];
   #number = 0;
 
-  constructor(connectionsMax: number, shards: number) {
-    this.#connectionsMax = connectionsMax;
-    this.#sent = sharePermits(connectionsMax, new Array<number>(shards).fill(0)).map((clients) => [
-      { number: 0, clients },
+  /** `eachMax` is what one shard may hold at most. */
+  constructor(max: number, shards: number, eachMax = Number.POSITIVE_INFINITY) {
+    this.#max = max;
+    this.#eachMax = eachMax;
+    this.#sent = sharePermits(max, new Array<number>(shards).fill(0), eachMax).map((count) => [
+      { number: 0, count },
     ]);
   }
 
   /** What each shard may hold from now on. `uses` has undefined for a shard that has not been heard of since its start. */
   next(uses: readonly (PermitUse | undefined)[]): readonly Permits[] {
     const reserved = this.#sent.map((sent, shard) => this.#reserve(sent, uses[shard]));
-    let free = this.#connectionsMax - reserved.reduce((sum, clients) => sum + clients, 0);
+    let free = this.#max - reserved.reduce((sum, count) => sum + count, 0);
     const target = sharePermits(
-      this.#connectionsMax,
-      uses.map((use) => use?.connections ?? 0),
+      this.#max,
+      uses.map((use) => use?.held ?? 0),
+      this.#eachMax,
     );
     this.#number += 1;
     return this.#sent.map((sent, shard) => {
-      const now = sent.at(-1)?.clients ?? 0;
+      const now = sent.at(-1)?.count ?? 0;
       const wanted = target[shard] ?? 0;
-      const clients = wanted <= now ? wanted : now + Math.max(0, Math.min(wanted - now, free));
-      free -= Math.max(0, clients - now);
-      const permits = { number: this.#number, clients };
+      const count = wanted <= now ? wanted : now + Math.max(0, Math.min(wanted - now, free));
+      free -= Math.max(0, count - now);
+      const permits = { number: this.#number, count };
       // A shard that says nothing for long has more and more that it may not have heard of; of those in between only the
       // greatest counts.
       if (sent.length >= UNHEARD_MAX) {
         const [first, second] = sent.splice(0, 2);
         if (first !== undefined && second !== undefined)
-          sent.unshift({ number: second.number, clients: Math.max(first.clients, second.clients) });
+          sent.unshift({ number: second.number, count: Math.max(first.count, second.count) });
       }
       sent.push(permits);
       return permits;
@@ -71,7 +86,7 @@ export class PermitBook {
 
   /** What a shard that is started now may hold. The one before it is gone, and what was sent to that with it. */
   start(shard: number): Permits {
-    const permits = this.#sent[shard]?.at(-1) ?? { number: 0, clients: 0 };
+    const permits = this.#sent[shard]?.at(-1) ?? { number: 0, count: 0 };
     this.#sent[shard] = [permits];
     return permits;
   }
@@ -80,6 +95,6 @@ export class PermitBook {
   #reserve(sent: Permits[], use: PermitUse | undefined): number {
     const heard = use?.permitsNumber ?? 0;
     while (sent.length > 1 && (sent[0]?.number ?? 0) < heard) sent.shift();
-    return Math.max(use?.connections ?? 0, ...sent.map(({ clients }) => clients));
+    return Math.max(use?.held ?? 0, ...sent.map(({ count }) => count));
   }
 }

@@ -3,7 +3,7 @@ import type { Pressure } from "../gateway/admission.ts";
 import type { TlsIdentity } from "../gateway/websocket.ts";
 import type { HealthReport, ShardHealth } from "../health.ts";
 import type { FromShard, Question, ShardStart, ShardStats, StreamPositions, ToShard } from "./ipc.ts";
-import type { Permits } from "./permits.ts";
+import type { ShardPermits } from "./shardPermits.ts";
 
 export interface ShardProcessOptions {
   readonly shard: number;
@@ -94,7 +94,7 @@ export class ShardProcess {
     this.#child.kill("SIGKILL");
   }
 
-  setPermits(permits: Permits): void {
+  setPermits(permits: ShardPermits): void {
     this.#send({ type: "permits", permits });
   }
 
