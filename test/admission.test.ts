@@ -1,5 +1,6 @@
 // Limits that hold over all shards of a real instance.
 import { afterEach, expect, test } from "bun:test";
+import { connect } from "@shardcast/client/client";
 import { RawClient } from "../packages/server/gateway/gateway.fixture.ts";
 import { startInstance, type TestInstance } from "./instance.fixture.ts";
 import { until } from "./status.fixture.ts";
@@ -29,6 +30,36 @@ test(
     expect(sum(metrics, "shardcast_accepts_total")).toBe(sockets.length);
     expect(sum(metrics, 'shardcast_handshake_refusals_total{reason="accept_rate"')).toBeGreaterThan(0);
     for (const socket of sockets) socket.close();
+  },
+  TEST_MS,
+);
+
+test(
+  "SDK clients that are refused, which they can not tell from a broken connection, back off and all come in",
+  async () => {
+    const perSecond = 20;
+    const started = await startInstance(["--shards", "2", "--max-accepts-per-second", `${perSecond}`]);
+    instance = started;
+    const delaysMs: number[][] = [];
+    const clients = Array.from({ length: 3 * perSecond }, () => {
+      const delays: number[] = [];
+      delaysMs.push(delays);
+      const client = connect(started.url, { backoff: { minMs: 200, maxMs: 2000 } });
+      client.on("reconnect", ({ delayMs }) => void delays.push(delayMs));
+      return client;
+    });
+    const ready = clients.map((client) => client.subscribe("x", () => {}).ready);
+    await Promise.all(ready);
+    const refused = delaysMs.filter((delays) => delays.length > 0);
+    expect(refused.length).toBeGreaterThanOrEqual(perSecond);
+    // Not all at one time, and each later than before as a rule: the bounds are 200 ms, 400 ms, and so on.
+    expect(new Set(refused.map(([first]) => first)).size).toBe(refused.length);
+    const mean = (all: readonly number[]) => all.reduce((sum, each) => sum + each, 0) / all.length;
+    const third = delaysMs.flatMap((delays) => delays.slice(2));
+    expect(mean(third)).toBeGreaterThan(mean(refused.map(([first = 0]) => first)));
+    for (const delays of delaysMs)
+      delays.forEach((delayMs, attempt) => void expect(delayMs).toBeLessThan(200 * 2 ** attempt));
+    await Promise.all(clients.map((client) => client.close()));
   },
   TEST_MS,
 );

@@ -1,5 +1,6 @@
 import type { AcceptRate } from "./acceptRate.ts";
 import type { ClientAddresses } from "./clientAddress.ts";
+import { Crowd } from "./crowd.ts";
 import { noRefusals, type RefusalCode } from "./refusals.ts";
 
 export interface AdmissionOptions {
@@ -22,10 +23,12 @@ export class Admission {
   /** Handshakes that were let in, whether a token held or not. */
   admitted = 0;
   readonly refused = noRefusals();
+  readonly #crowd: Crowd;
 
   constructor(options: AdmissionOptions) {
     this.#options = options;
     this.permits = options.permits;
+    this.#crowd = new Crowd(options.rate.perSecond);
   }
 
   get rate(): AcceptRate {
@@ -45,7 +48,11 @@ export class Admission {
     if (lack !== undefined) return lack;
     // Last, because it counts: what is refused for another reason uses nothing up.
     const beyond = this.rate.take(this.addresses.of(socketAddress, request.headers));
-    if (beyond !== undefined) return this.#refuse(beyond === "address" ? "address_rate" : "accept_rate");
+    if (beyond === "address") return this.#refuse("address_rate");
+    if (beyond === "instance") {
+      this.#crowd.refused();
+      return this.#refuse("accept_rate");
+    }
     this.admitted += 1;
     return undefined;
   }
@@ -58,6 +65,11 @@ export class Admission {
     if (connections >= this.permits) return this.#refuse("instance_full");
     if (subscriptionsLeft <= 0) return this.#refuse("subscriptions_full");
     return undefined;
+  }
+
+  /** Seconds within which those who are refused now shall come back. */
+  get comeBackWithinS(): number {
+    return this.#crowd.withinS;
   }
 
   #refuse(code: RefusalCode): RefusalCode {

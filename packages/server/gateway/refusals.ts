@@ -21,14 +21,13 @@ export function noRefusals(): Record<RefusalCode, number> {
   return Object.fromEntries(Object.keys(REFUSALS).map((code) => [code, 0])) as Record<RefusalCode, number>;
 }
 
-/** Seconds; jittered, so that everybody who was refused at once does not come back at once. */
-const RETRY_AFTER_S = { min: 2, max: 10 };
-
-/** Where waiting helps, the answer says how long. */
-export function refusalResponse(code: RefusalCode, random = Math.random): Response {
+/** Where waiting helps, the answer says how long: a time drawn from 2 s to `withinS`, so that a crowd does not come back as one. */
+export function refusalResponse(code: RefusalCode, withinS: number, random = Math.random): Response {
   const { status, message } = REFUSALS[code];
   const body = { error: { code, message } };
   if (status === 403) return Response.json(body, { status });
-  const retryAfter = Math.round(RETRY_AFTER_S.min + random() * (RETRY_AFTER_S.max - RETRY_AFTER_S.min));
+  const retryAfter = Math.round(RETRY_AFTER_MIN_S + random() * (withinS - RETRY_AFTER_MIN_S));
   return Response.json(body, { status, headers: { "Retry-After": String(retryAfter) } });
 }
+
+const RETRY_AFTER_MIN_S = 2;

@@ -218,13 +218,13 @@ export class Gateway {
     const { admission, access } = this.#options;
     // Before the token, because to look at that costs more.
     const refusal = admission.check(request, server.requestIP(request)?.address, this.#load);
-    if (refusal !== undefined) return refusalResponse(refusal);
+    if (refusal !== undefined) return refusalResponse(refusal, admission.comeBackWithinS);
     const admitted = access.admit(request, url);
     if (!(admitted instanceof Promise)) return this.#open(request, server, admitted);
     return admitted.then((found) => {
       // Others came meanwhile.
       const late = admission.checkAgain(this.#load);
-      if (late !== undefined) return refusalResponse(late);
+      if (late !== undefined) return refusalResponse(late, admission.comeBackWithinS);
       // After an upgrade the transport looks at no answer, but its type wants one of a promise.
       return this.#open(request, server, found) ?? new Response(null);
     });
