@@ -4,10 +4,23 @@ const TICKS_PER_SECOND = 100;
 
 /** User and kernel CPU time that the processes have used so far, in ms. */
 export function cpuMs(pids: readonly number[]): number {
+  return userMs(pids) + kernelMs(pids);
+}
+
+export function userMs(pids: readonly number[]): number {
+  return statMs(pids, 11);
+}
+
+export function kernelMs(pids: readonly number[]): number {
+  return statMs(pids, 12);
+}
+
+/** `field` counts behind the process' name, which may hold spaces. */
+function statMs(pids: readonly number[], field: number): number {
   let ticks = 0;
   for (const pid of pids) {
     const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]?.split(" ") ?? [];
-    ticks += Number(fields[11]) + Number(fields[12]);
+    ticks += Number(fields[field]);
   }
   return (ticks * 1000) / TICKS_PER_SECOND;
 }
