@@ -32,17 +32,20 @@ export function findService(recipe: ServiceRecipe): ServiceLocation | undefined 
   return location;
 }
 
-/** Reports a service that can not be had: throws where it is required, otherwise prints why its tests are skipped. */
-export function reportMissing(name: string, remedy: string): void {
+/**
+ * Reports a service that can not be had: throws where it is required, otherwise prints why its tests are skipped. What has
+ * to be compiled here is no part of `all`: it is required only where it is named.
+ */
+export function reportMissing(name: string, remedy: string, isPartOfAll = true): void {
   const message = `The service ${name} is not available: ${remedy}.`;
-  if (isRequired(name))
+  if (isRequired(name, isPartOfAll))
     throw new Error(`${message} SHARDCAST_REQUIRE_SERVICES names it, so this is a failure.`);
   console.error(`\n*** SKIPPED: ${message} Tests that need it do not run. ***\n`);
 }
 
-function isRequired(name: string): boolean {
+function isRequired(name: string, isPartOfAll: boolean): boolean {
   const required = (process.env["SHARDCAST_REQUIRE_SERVICES"] ?? "").split(",").map((entry) => entry.trim());
-  return required.includes("all") || required.includes(name);
+  return (isPartOfAll && required.includes("all")) || required.includes(name);
 }
 
 function search(recipe: ServiceRecipe): ServiceLocation | undefined {

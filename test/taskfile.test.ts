@@ -1,0 +1,189 @@
+// Runs every task of Taskfile.yml dry, with the real go-task, and holds what they call to what is there.
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Glob } from "bun";
+import { parse } from "yaml";
+import { COMMANDS } from "../packages/cli/commands.ts";
+import { taskProgram } from "./services/goTask.ts";
+
+const ROOT = join(import.meta.dir, "..");
+const task = taskProgram();
+const read = (path: string) => readFileSync(join(ROOT, path), "utf8");
+
+/** What issue and runbooks name. */
+const NAMED = [
+  ...["up", "down", "logs"].map((verb) => `local:multi:${verb}`),
+  ...["up", "down", "scale", "test"].map((verb) => `local:horizontal:${verb}`),
+  ...["12k", "50k", "100k"].map((size) => `loadtest:${size}`),
+];
+
+/** Tasks that cost money or take something away for good: they ask before. */
+const ASKING = /^local:\w+:delete$/;
+
+/** What a task wants to be told. */
+const VARIABLES = [
+  ...["N=5", "PROJECT=some-project", "REGION=europe-west1", "TAG=1.2.3", "MACHINE=shardcast-x"],
+  ...["BEFORE=package.json", "AFTER=package.json"],
+];
+
+/** Programs that need not be on a machine on which tests run. Dry, none of them is ever run. */
+const PROGRAMS = ["docker", "gcloud", "pulumi", "curl"];
+
+interface Listed {
+  readonly tasks: ReadonlyArray<{ readonly name: string; readonly desc: string }>;
+}
+
+interface Taskfile {
+  readonly tasks: Readonly<Record<string, { readonly prompt?: string; readonly internal?: boolean }>>;
+}
+
+const TASKFILES = {
+  "": "Taskfile.yml",
+  "local:": "deploy/tasks/local.yml",
+  "loadtest:": "deploy/tasks/loadtest.yml",
+};
+
+let bin = "";
+beforeAll(() => {
+  bin = mkdtempSync(join(tmpdir(), "shardcast-task-"));
+  for (const program of PROGRAMS) {
+    // It answers that it is there, which is all that a precondition asks.
+    writeFileSync(join(bin, program), "#!/bin/sh\nexit 0\n");
+    chmodSync(join(bin, program), 0o755);
+  }
+});
+afterAll(() => rmSync(bin, { recursive: true, force: true }));
+
+interface Ran {
+  readonly exitCode: number;
+  readonly output: string;
+}
+
+async function run(args: readonly string[], path = `${bin}:${process.env["PATH"]}`): Promise<Ran> {
+  const child = Bun.spawn([task ?? "", "--color=false", ...args], {
+    cwd: ROOT,
+    env: { ...process.env, PATH: path },
+    stdin: "ignore",
+    stdout: "pipe",
+    stderr: "pipe",
+  });
+  const [stdout, stderr, exitCode] = await Promise.all([
+    new Response(child.stdout).text(),
+    new Response(child.stderr).text(),
+    child.exited,
+  ]);
+  return { exitCode, output: stdout + stderr };
+}
+
+const dry = (name: string) => run(["--dry", name, ...VARIABLES]);
+
+/** Each task of the files, by its whole name. */
+const TASKS = Object.entries(TASKFILES).flatMap(([prefix, file]) =>
+  Object.entries((parse(read(file), { merge: true }) as Taskfile).tasks).map(
+    ([name, body]) => [`${prefix}${name}`, body] as const,
+  ),
+);
+const PUBLIC = TASKS.filter(([, { internal }]) => internal !== true).map(([name]) => name);
+
+test("the tasks ask before they cost or delete", () => {
+  const silent = TASKS.filter(([name, { prompt }]) => ASKING.test(name) && (prompt ?? "") === "");
+  expect(silent.map(([name]) => name)).toEqual([]);
+});
+
+test("pages name tasks that there are", () => {
+  const pages = ["README.md", ...new Glob("docs/**/*.md").scanSync(ROOT)];
+  const named = pages.flatMap((page) =>
+    [...read(page).matchAll(/(?:^|`)task ([a-z][\w-]*(?::[\w-]+)*)/gm)].map(
+      ([, name = ""]) => `${page}: ${name}`,
+    ),
+  );
+  expect(named.length).toBeGreaterThan(0);
+  expect(named.filter((one) => !PUBLIC.includes(one.split(": ")[1] ?? ""))).toEqual([]);
+});
+
+describe.skipIf(task === undefined)("Taskfile.yml", () => {
+  test("has every task that is named elsewhere, each with a description", async () => {
+    const { tasks } = JSON.parse((await run(["--list-all", "--json"])).output) as Listed;
+    const names = tasks.map(({ name }) => name);
+    expect(NAMED.filter((name) => !names.includes(name))).toEqual([]);
+    expect(tasks.filter(({ desc }) => desc.length < 10)).toEqual([]);
+    expect(names.sort()).toEqual([...PUBLIC].sort());
+  });
+
+  test.each(PUBLIC)("%s runs dry, and what it calls is there", async (name) => {
+    const { exitCode, output } = await dry(name);
+    expect({ output, exitCode }).toMatchObject({ exitCode: 0 });
+    const lines = output.split("\n").flatMap((line) => /^task: \[[\w:-]+\] (.*)$/.exec(line)?.[1] ?? []);
+    expect(lines.length).toBeGreaterThan(0);
+    expect(lines.flatMap(missing)).toEqual([]);
+  });
+
+  test.each([["local:multi:up", "no container engine: install Docker"]])(
+    "%s says what is missing",
+    async (name, message) => {
+      // A path on which is a shell, and nothing else.
+      const bare = mkdtempSync(join(tmpdir(), "shardcast-task-"));
+      try {
+        for (const program of ["sh", "test"])
+          writeFileSync(join(bare, program), `#!/bin/sh\nexec ${Bun.which(program)} "$@"\n`, { mode: 0o755 });
+        const { exitCode, output } = await run(["--dry", name, ...VARIABLES], bare);
+        expect(exitCode).not.toBe(0);
+        expect(output).toContain(message);
+      } finally {
+        rmSync(bare, { recursive: true, force: true });
+      }
+    },
+  );
+
+  test("refuses what cannot be meant", async () => {
+    const wrong = [
+      ["local:horizontal:scale", "N=99"],
+      ["local:horizontal:up", "BUS=pigeon"],
+      ["local:horizontal:loadtest", "SCENARIO=nothing"],
+    ];
+    for (const [name = "", variable = ""] of wrong) {
+      const { exitCode, output } = await run(["--dry", name, variable]);
+      expect({ name, exitCode }).toEqual({ name, exitCode: 201 });
+      expect(output).toContain(variable.split("=")[1] ?? "");
+    }
+  });
+
+  test("asks in vain where nobody is there to answer", async () => {
+    const { exitCode, output } = await run(["local:multi:delete"]);
+    expect(exitCode).not.toBe(0);
+    expect(output).toContain("cancelled because it has a prompt");
+  });
+});
+
+/** What a command line names and is not there. */
+function missing(line: string): string[] {
+  const { scripts } = JSON.parse(read("package.json")) as { scripts: Record<string, string> };
+  const faults: string[] = [];
+  for (const [, script = ""] of line.matchAll(/npm (?:run (?:--silent )?|(?=start|test))([\w:]+)/g))
+    if (scripts[script] === undefined) faults.push(`npm run ${script}`);
+  for (const [, command = ""] of line.matchAll(/shardcast -- ([\w-]+)/g))
+    if (!Object.hasOwn(COMMANDS, command)) faults.push(`shardcast ${command}`);
+  // Files of this repository, also where a container sees them.
+  for (const [, path = ""] of line.matchAll(
+    /(?:^|\s|\/shardcast\/)((?:docker-compose|loadtests|deploy|scripts)[\w./-]*)/g,
+  ))
+    if (!existsSync(join(ROOT, path))) faults.push(path);
+  const compose = [...line.matchAll(/-f (docker-compose\.\w+\.yml)/g)].map(([, file = ""]) => file);
+  for (const file of compose) faults.push(...missingInCompose(line, file));
+  return faults;
+}
+
+function missingInCompose(line: string, file: string): string[] {
+  const { services } = parse(read(file), { merge: true }) as {
+    services: Record<string, { profiles?: string[] }>;
+  };
+  const profiles = Object.values(services).flatMap(({ profiles = [] }) => profiles);
+  const named = [...line.matchAll(/--profile (\w+)/g)].map(([, name = ""]) => name);
+  const scaled = [...line.matchAll(/--scale (\w+)=/g)].map(([, name = ""]) => name);
+  return [
+    ...named.filter((name) => !profiles.includes(name)).map((name) => `profile ${name} in ${file}`),
+    ...scaled.filter((name) => services[name] === undefined).map((name) => `service ${name} in ${file}`),
+  ];
+}
