@@ -12,8 +12,18 @@ export interface Faults {
   /** Sends nothing again to clients that come back. */
   readonly forgets?: boolean;
   readonly hasNoMetrics?: boolean;
-  /** Answers publishes with a 500. */
-  readonly refusesPublishes?: boolean;
+  /** Answers publishes with a 500 from this one on. */
+  readonly refusesPublishesFrom?: number;
+  /** Does not answer publishes from this one on. */
+  readonly hangsPublishesFrom?: number;
+  /** Does not answer the subscriptions of every second client. */
+  readonly ignoresHalf?: boolean;
+  /** Sends payloads of its own. */
+  readonly alters?: boolean;
+  /** Tells a gap after the message with this number. */
+  readonly gapAfter?: number;
+  /** Sends messages on a channel that nobody asked for. */
+  readonly strays?: boolean;
 }
 
 interface PublishedData {
@@ -25,6 +35,8 @@ interface PublishedData {
 /** Speaks as much of the protocol as the load tester needs, on one port, and breaks its promises as told. */
 export function startBadServer(faults: Faults) {
   let handshakes = 0;
+  let publishes = 0;
+  let subscriptions = 0;
   const server = Bun.serve({
     port: 0,
     hostname: "127.0.0.1",
@@ -35,7 +47,10 @@ export function startBadServer(faults: Faults) {
         return new Response(text, { status: faults.hasNoMetrics === true ? 500 : 200 });
       }
       if (pathname === "/api/publish") {
-        if (faults.refusesPublishes === true) return new Response("broken", { status: 500 });
+        const at = publishes++;
+        if (at >= (faults.refusesPublishesFrom ?? Number.POSITIVE_INFINITY))
+          return new Response("broken", { status: 500 });
+        if (at >= (faults.hangsPublishesFrom ?? Number.POSITIVE_INFINITY)) return await new Promise(() => {});
         const items = (await request.json()) as Array<{ channel: string; data: PublishedData }>;
         for (const { channel, data } of items) publish(channel, data);
         return Response.json({ published: [] });
@@ -49,6 +64,7 @@ export function startBadServer(faults: Faults) {
     websocket: {
       open: (socket) => void socket.send('{"type":"welcome","instance":"bad","shard":0}'),
       message: (socket, text) => {
+        if (faults.ignoresHalf === true && subscriptions++ % 2 === 0) return;
         const { channels, since } = JSON.parse(String(text)) as { channels: string[]; since?: string[] };
         for (const channel of channels) {
           if (since !== undefined && faults.forgets !== true) resend(socket, channel, since);
@@ -80,11 +96,21 @@ export function startBadServer(faults: Faults) {
   function publish(channel: string, data: PublishedData): void {
     for (const n of faults.deliver?.(data.n) ?? [data.n]) {
       // Its cursors follow its numbers, so that both ledgers see the same fault.
-      const text = `{"type":"message","channel":"${channel}","cursor":"${streamOf(channel)}:${n}","ts":1,"data":${JSON.stringify({ ...data, n })}}`;
+      const text = `{"type":"message","channel":"${channel}","cursor":"${streamOf(channel)}:${n}","ts":1,"data":${JSON.stringify(faults.alters === true ? "altered" : { ...data, n })}}`;
       sent.push({ channel, n, text });
       if (faults.delayMs === undefined) server.publish(channel, text);
       else setTimeout(() => server.publish(channel, text), faults.delayMs);
     }
+    if (faults.strays === true && channel === "a.load")
+      server.publish(
+        channel,
+        `{"type":"message","channel":"b.load","cursor":"s:${data.n}","ts":1,"data":${JSON.stringify(data)}}`,
+      );
+    if (data.n === faults.gapAfter)
+      server.publish(
+        channel,
+        `{"type":"gap","channel":"${channel}","after":"s:1","through":"s:2","reason":"retention"}`,
+      );
     if (data.n === faults.moves?.after) move(faults.moves);
     if (data.n === faults.close?.after) for (const socket of sockets) socket.close(faults.close.code);
   }

@@ -3,55 +3,102 @@ import type { Check, Report } from "./report.ts";
 const total = (counts: Readonly<Record<string, number>>) =>
   Object.values(counts).reduce((sum, count) => sum + count, 0);
 
-/** Judges a run: its thresholds, and first what no threshold may turn off, so that nothing is green for lack of figures. */
-export function judge(report: Omit<Report, "checks">): Check[] {
+/** Judges a run: first what no threshold may turn off, so that nothing is green for lack of figures, then its thresholds. */
+export function judge(report: Omit<Report, "checks" | "notes">): Check[] {
+  return [...checksOfFigures(report), ...checksOfThresholds(report)];
+}
+
+type Judged = Omit<Report, "checks" | "notes">;
+
+function checksOfFigures(report: Judged): Check[] {
   const { scenario, samples } = report;
-  const { thresholds } = scenario;
-  const checks: Check[] = [];
-  const atLeast = (name: string, value: number | undefined, min: number) =>
-    checks.push({
-      name,
-      held: value !== undefined && value >= min,
-      value: show(value),
-      limit: `≥ ${show(min)}`,
-    });
-  const atMost = (name: string, value: number | undefined, max: number | undefined) => {
-    if (max === undefined) return;
-    checks.push({
-      name,
-      held: value !== undefined && value <= max,
-      value: show(value),
-      limit: `≤ ${show(max)}`,
-    });
-  };
-  atLeast("connections open at once", report.connectionsMax, scenario.connections);
-  atLeast("deliveries", report.deliveries, 1);
-  if (scenario.publish !== "none") {
-    atLeast("messages published", report.published, 1);
-    atMost("publishes that failed", report.publishFailures.count, 0);
+  const checks = [
+    atMost("generators that ended", report.generatorDeaths.length, 0),
+    atLeast("connections open at once", report.connectionsMax, scenario.connections),
+    atLeast("clients subscribed when it began", report.subscribed, scenario.connections),
+    atLeast("deliveries", report.deliveries, 1),
+    atLeast("latency samples", report.latencyMs.samples, 1),
+    atLeast(
+      "generators that counted to the end",
+      report.isAudited ? report.generators : 0,
+      report.generators,
+    ),
+  ];
+  if (scenario.publish !== "none")
+    checks.push(
+      atLeast("messages published", report.published, 1),
+      atMost("clients that got nothing", report.silentClients, 0),
+    );
+  if (!scenario.withoutMetrics) {
+    const seen = new Set(samples.flatMap(({ instances }) => Object.keys(instances)));
+    checks.push(atLeast("instances looked at", seen.size, Math.max(1, scenario.admins.length)));
   }
-  atLeast("latency samples", report.latencyMs.samples, 1);
-  atMost("figures that could not be read", Object.keys(report.scrapeFailures).length, 0);
-  atMost("streams beyond those followed", report.unfollowedStreams, 0);
-  atMost("messages on channels not asked for", report.strayed, 0);
-  if (scenario.publish !== "none") atMost("messages lost", report.lost, thresholds.lostMax);
-  atMost("messages repeated", report.repeated, thresholds.repeatedMax);
-  atMost("messages out of order", report.disordered, thresholds.disorderedMax);
-  atMost(
-    "cursors repeated or out of order",
-    report.repeatedCursors,
-    thresholds.repeatedMax + thresholds.disorderedMax,
+  checks.push(
+    atMost("figures that could not be read", Object.keys(report.scrapeFailures).length, 0),
+    atMost("streams beyond those followed", report.unfollowedStreams, 0),
+    atMost("messages on channels not asked for", report.strayed, 0),
   );
-  atMost("gaps and refused requests", total(report.gaps), thresholds.gapsMax);
-  atMost("handshakes refused", total(report.handshakes.refused), thresholds.refusedMax);
-  atMost("disconnects", total(report.closes), thresholds.disconnectsMax);
-  atMost("latency p50, ms", report.latencyMs.p50, thresholds.p50MsMax);
-  atMost("latency p99, ms", report.latencyMs.p99, thresholds.p99MsMax);
-  if (thresholds.deliveriesPerSecondMin !== undefined)
-    atLeast("deliveries a second", report.deliveriesPerSecond, thresholds.deliveriesPerSecondMin);
-  const busiest = Math.max(...samples.map(({ generatorCpuShare }) => generatorCpuShare), 0);
-  atMost("busiest generator, share of a core", busiest, thresholds.generatorCpuShareMax);
   return checks;
+}
+
+function checksOfThresholds(report: Judged): Check[] {
+  const { scenario, samples, latencyMs, handshakes } = report;
+  const { thresholds } = scenario;
+  const isOwn = scenario.publish !== "none";
+  const last = samples.at(-1);
+  const rssBytes = Math.max(
+    ...samples.map(({ instances }) => Object.values(instances).reduce((sum, each) => sum + each.rssBytes, 0)),
+    0,
+  );
+  const busiest = Math.max(...samples.map(({ generatorCpuShare }) => generatorCpuShare), 0);
+  const checks: Array<Check | undefined> = [
+    isOwn ? atMost("publishes that failed", report.publishFailures.count, 0) : undefined,
+    isOwn
+      ? atLeast(
+          "published, share of what was due",
+          report.due === 0 ? undefined : report.published / report.due,
+          thresholds.publishedShareMin,
+        )
+      : undefined,
+    atMost("longest silence, s", report.silenceSeconds, thresholds.silenceSecondsMax),
+    isOwn ? atMost("messages lost", report.lost, thresholds.lostMax) : undefined,
+    atMost("messages repeated", report.repeated, thresholds.repeatedMax),
+    atMost("messages out of order", report.disordered, thresholds.disorderedMax),
+    atMost(
+      "cursors repeated or out of order",
+      report.repeatedCursors,
+      thresholds.repeatedMax + thresholds.disorderedMax,
+    ),
+    atMost("gaps and refused requests", total(report.gaps), thresholds.gapsMax),
+    atMost("handshakes refused", total(handshakes.refused), thresholds.refusedMax),
+    atMost("disconnects", total(report.closes), thresholds.disconnectsMax),
+    limited("clients asked to come back later", total(report.moves), thresholds.movesMax),
+    limited("handshake p99 since due, ms", handshakes.sinceDueMs.p99, thresholds.handshakeP99MsMax),
+    limited("latency p50, ms", latencyMs.p50, thresholds.p50MsMax),
+    limited("latency p99, ms", latencyMs.p99, thresholds.p99MsMax),
+    limited("latency p99.9, ms", latencyMs.p999, thresholds.p999MsMax),
+    thresholds.deliveriesPerSecondMin === undefined
+      ? undefined
+      : atLeast("deliveries a second", report.deliveriesPerSecond, thresholds.deliveriesPerSecondMin),
+    // Nobody looked: that is no proof of little memory.
+    limited("servers' RSS, MiB", rssBytes > 0 ? rssBytes / 2 ** 20 : undefined, thresholds.serverRssMiBMax),
+    limited("Kafka lag at the end, records", last?.kafkaLag, thresholds.kafkaLagMax),
+    atMost("busiest generator, share of a core", busiest, thresholds.generatorCpuShareMax),
+  ];
+  return checks.filter((check) => check !== undefined);
+}
+
+/** A threshold that holds only where somebody set it; a figure that is missing breaks it. */
+function limited(name: string, value: number | undefined, max: number | undefined): Check | undefined {
+  return max === undefined ? undefined : atMost(name, value, max);
+}
+
+function atLeast(name: string, value: number | undefined, min: number): Check {
+  return { name, held: value !== undefined && value >= min, value: show(value), limit: `≥ ${show(min)}` };
+}
+
+function atMost(name: string, value: number | undefined, max: number): Check {
+  return { name, held: value !== undefined && value <= max, value: show(value), limit: `≤ ${show(max)}` };
 }
 
 function show(value: number | undefined): string {

@@ -1,12 +1,14 @@
 import { Backoff } from "@shardcast/client/backoff";
+import { handshakeAccess } from "./access.ts";
 import { chooseChannels } from "./channelChoice.ts";
 import { Departures } from "./departures.ts";
-import type { GeneratorBeat, GeneratorStart } from "./generatorMessages.ts";
+import type { GeneratorBeat, GeneratorStart, ToGenerator } from "./generatorMessages.ts";
 import { Histogram } from "./histogram.ts";
 import { Ledger } from "./ledger.ts";
 import { ShardcastDialect } from "./shardcastDialect.ts";
 import { SocketPool } from "./socketPool.ts";
 import { SourcePorts } from "./sourcePorts.ts";
+import { TimerLag } from "./timerLag.ts";
 
 const TURN_MS = 10;
 const HANDSHAKE_MS_MAX = 20_000;
@@ -24,12 +26,17 @@ export class Generator {
   readonly #refused: Record<string, number> = {};
   readonly #closes: Record<string, number> = {};
   #handshakes = 0;
+  /** By client, when it first subscribed as the one that it is now, in ms since 1970; 0: not yet. */
+  readonly #sinceMs: Float64Array;
+  readonly #lag = new TimerLag();
   #lost = 0;
+  #silentClients = 0;
   #looked = { ms: performance.now(), cpuUs: 0, share: 0 };
 
   constructor(start: GeneratorStart) {
-    const { scenario, run, first, count, sourceAddresses, handshakesMax } = start;
+    const { scenario, run, first, count, sourceAddresses, handshakesMax, access } = start;
     this.#start = start;
+    this.#sinceMs = new Float64Array(count);
     const channelsOf = chooseChannels(scenario, first, count);
     this.#ledger = new Ledger(channelsOf);
     this.#dialect = new ShardcastDialect({
@@ -38,7 +45,10 @@ export class Generator {
       ledger: this.#ledger,
       run,
       receivedMs: () => this.#pool.receivedMs,
-      onSubscribed: (client) => this.#backoffs.delete(client),
+      onSubscribed: (client) => {
+        this.#backoffs.delete(client);
+        this.#sinceMs[client] ||= Date.now();
+      },
       onReconnect: (client, afterMs, reason) => this.#departures.notice(client, afterMs, reason),
     });
     this.#pool = new SocketPool({
@@ -46,6 +56,8 @@ export class Generator {
       dialect: this.#dialect,
       sourcePorts: sourceAddresses.length > 0 ? new SourcePorts(sourceAddresses, Math.random) : undefined,
       handshakesMax,
+      ...handshakeAccess(access),
+      tls: access.tls,
       handshakeTimeoutMs: HANDSHAKE_MS_MAX,
       onOpen: (_, tookMs, sinceDueMs) => {
         this.#handshakes += 1;
@@ -77,8 +89,11 @@ export class Generator {
     for (let client = 0; client < this.#start.count * share; client++) this.#pool.cut(client);
   }
 
-  audit(published: readonly number[]): void {
+  audit({ published, heardSinceMs }: Extract<ToGenerator, { type: "audit" }>): void {
     this.#lost = this.#ledger.lost(published);
+    this.#silentClients = 0;
+    for (const [client, sinceMs] of this.#sinceMs.entries())
+      if (sinceMs <= heardSinceMs && !this.#ledger.hasHeard(client)) this.#silentClients += 1;
   }
 
   beat(type: GeneratorBeat["type"]): GeneratorBeat {
@@ -98,6 +113,7 @@ export class Generator {
       ...{ handshakeSinceDue: this.#handshakeSinceDue.toSparse(), moves: this.#departures.moves },
       ...{ foreign, latency: latency.toSparse(), closes: this.#closes, gaps, spread, repeated },
       ...{ repeatedCursors, disordered, unfollowed, strayed, lost: this.#lost },
+      ...{ silentClients: this.#silentClients, lagMs: this.#lag.sinceLast() },
       ...{ cpuUs: user + system, cpuShare: this.#looked.share, rssBytes: process.memoryUsage.rss() },
     };
     latency.clear();
@@ -105,12 +121,18 @@ export class Generator {
   }
 
   #ramp(): void {
+    const { count, connectionsPerSecond } = this.#start;
     const startedMs = performance.now();
+    // After a pause it catches up at twice the rate, and no faster: a server may take only so many in any one second.
+    const perTurnMax = Math.max(1, Math.ceil((connectionsPerSecond * 2 * TURN_MS) / 1000));
     let opened = 0;
     const timer = setInterval(() => {
-      const due = ((performance.now() - startedMs) / 1000) * this.#start.connectionsPerSecond;
-      while (opened < due && opened < this.#start.count) this.#pool.open(opened++);
-      if (opened >= this.#start.count) clearInterval(timer);
+      const due = ((performance.now() - startedMs) / 1000) * connectionsPerSecond;
+      for (let now = 0; now < perTurnMax && opened < due && opened < count; now++) {
+        this.#pool.open(opened, startedMs + (opened / connectionsPerSecond) * 1000);
+        opened += 1;
+      }
+      if (opened >= count) clearInterval(timer);
     }, TURN_MS);
   }
 
@@ -136,6 +158,7 @@ export class Generator {
     if (!this.#pool.close(client)) return;
     this.#departures.ended(client);
     this.#dialect.forget(client);
+    this.#sinceMs[client] = Date.now();
     this.#pool.open(client);
   }
 

@@ -21,7 +21,7 @@ process.on("message", (message: ToGenerator) => {
     case "storm":
       return generator?.storm(message.share);
     case "audit":
-      generator?.audit(message.published);
+      generator?.audit(message);
       process.send?.(generator?.beat("audited"));
       return;
   }

@@ -1,3 +1,4 @@
+import type { Access } from "./access.ts";
 import type { SparseHistogram } from "./histogram.ts";
 import type { Scenario } from "./scenario.ts";
 
@@ -11,6 +12,7 @@ export interface GeneratorStart {
   /** Of this generator alone; none leaves the choice to the kernel. */
   readonly sourceAddresses: readonly string[];
   readonly handshakesMax: number;
+  readonly access: Access;
 }
 
 export type ToGenerator =
@@ -18,8 +20,8 @@ export type ToGenerator =
   /** Publishing begins: from the first message on all is due to those that are subscribed. */
   | { readonly type: "expect" }
   | { readonly type: "storm"; readonly share: number }
-  /** Counts what is lost of what was published, by channel. */
-  | { readonly type: "audit"; readonly published: readonly number[] }
+  /** Counts what is lost of what was published, by channel, and who was there before that time (ms since 1970) and got nothing. */
+  | { readonly type: "audit"; readonly published: readonly number[]; readonly heardSinceMs: number }
   /** Answered with a beat. */
   | { readonly type: "look" };
 
@@ -49,8 +51,12 @@ export interface GeneratorBeat {
   readonly unfollowed: number;
   readonly strayed: number;
   readonly lost: number;
+  /** Clients that got nothing, although they came in time. */
+  readonly silentClients: number;
   readonly cpuUs: number;
   /** Of one core, between two beats. */
   readonly cpuShare: number;
+  /** How late the latest timer was, between two beats. */
+  readonly lagMs: number;
   readonly rssBytes: number;
 }

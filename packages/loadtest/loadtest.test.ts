@@ -2,7 +2,9 @@ import { describe, expect, test } from "bun:test";
 import { startInstance } from "../../test/instance.fixture.ts";
 import { kafkaAvailable, sharedKafka } from "../../test/services/kafka.ts";
 import { KafkaFixture } from "../../test/services/kafkaFixture.ts";
+import { freePorts } from "../../test/services/ports.ts";
 import { startRedis } from "../../test/services/redis.ts";
+import { OPEN_ACCESS } from "./access.ts";
 import { type Faults, startBadServer } from "./badServer.fixture.ts";
 import { runLoadTest } from "./coordinator.ts";
 import { Histogram } from "./histogram.ts";
@@ -26,7 +28,7 @@ function runOn(
   signal = new AbortController().signal,
 ): Promise<Report> {
   const scenario = readScenario("", { ...SHORT, urls: [url], admins: [admin], ...over });
-  return runLoadTest({ scenario, kafka: undefined, signal, onSample: () => undefined });
+  return runLoadTest({ scenario, access: OPEN_ACCESS, kafka: undefined, signal, onSample: () => undefined });
 }
 
 function brokenIn(report: Report): string[] {
@@ -50,14 +52,59 @@ const CASES: ReadonlyArray<
     ["messages out of order", "cursors repeated or out of order"],
   ],
   ["delays", { delayMs: 300 }, { thresholds: { p99MsMax: 200 } }, ["latency p99, ms"]],
-  ["delivers nothing", { deliver: () => [] }, {}, ["deliveries", "latency samples", "messages lost"]],
+  [
+    "delivers nothing",
+    { deliver: () => [] },
+    {},
+    ["deliveries", "latency samples", "clients that got nothing", "messages lost"],
+  ],
+  [
+    "delivers to nobody for a while",
+    { deliver: (n) => (n > 5 && n < 26 ? [] : [n]) },
+    { thresholds: { silenceSecondsMax: 0.5, lostMax: 1000 }, holdSeconds: 4, messagesPerSecond: 20 },
+    ["longest silence, s"],
+  ],
   [
     "takes no publishes",
-    { refusesPublishes: true },
+    { refusesPublishesFrom: 0 },
     {},
-    ["deliveries", "messages published", "publishes that failed", "latency samples"],
+    [
+      ...["deliveries", "latency samples", "messages published", "clients that got nothing"],
+      ...["publishes that failed", "published, share of what was due"],
+    ],
   ],
-  ["has no metrics", { hasNoMetrics: true }, {}, ["figures that could not be read"]],
+  [
+    "takes no publishes after a while",
+    { refusesPublishesFrom: 10 },
+    {},
+    ["publishes that failed", "published, share of what was due"],
+  ],
+  [
+    "hangs at publishes after a while",
+    { hangsPublishesFrom: 10 },
+    {},
+    ["publishes that failed", "published, share of what was due"],
+  ],
+  ["has no metrics", { hasNoMetrics: true }, {}, ["instances looked at", "figures that could not be read"]],
+  [
+    "does not answer half of the subscriptions",
+    { ignoresHalf: true },
+    { waitSeconds: 1 },
+    ["clients subscribed when it began", "clients that got nothing", "messages lost"],
+  ],
+  [
+    "alters the messages, so that there is no latency to measure",
+    { alters: true },
+    {},
+    ["latency samples", "messages lost"],
+  ],
+  ["tells a gap", { gapAfter: 10 }, {}, ["gaps and refused requests"]],
+  [
+    "sends what nobody asked for",
+    { strays: true },
+    { channels: ["a.load", "b.load"], choose: "one" },
+    ["messages on channels not asked for"],
+  ],
 ];
 
 test.each(CASES)(
@@ -65,6 +112,47 @@ test.each(CASES)(
   async (_, faults, over, broken) => {
     const server = startBadServer(faults);
     expect(brokenIn(await runOn(server, over))).toEqual([...broken]);
+    await server.stop();
+  },
+  TEST_MS,
+);
+
+test(
+  "of an instance whose metrics page nobody serves it says so",
+  async () => {
+    const server = startBadServer({});
+    const [port] = await freePorts(1);
+    const admins = [server.admin, `http://127.0.0.1:${port}`];
+    expect(brokenIn(await runOn(server, { admins }))).toEqual([
+      "instances looked at",
+      "figures that could not be read",
+    ]);
+    await server.stop();
+  },
+  TEST_MS,
+);
+
+test(
+  "a generator that is killed ends the run, which has a report and is a failure",
+  async () => {
+    const server = startBadServer({});
+    const scenario = readScenario("", {
+      ...{ ...SHORT, holdSeconds: 60, urls: [server.url], admins: [server.admin] },
+    });
+    let pid = 0;
+    const report = await runLoadTest({
+      ...{ scenario, access: OPEN_ACCESS, kafka: undefined, signal: new AbortController().signal },
+      onGenerators: ([first = 0]) => {
+        pid = first;
+      },
+      onSample: ({ phase }) => {
+        if (phase === "holding" && pid > 0) process.kill(pid, "SIGKILL");
+        if (phase === "holding") pid = 0;
+      },
+    });
+    expect(report.generatorDeaths).toHaveLength(1);
+    expect(brokenIn(report)).toContain("generators that ended");
+    expect(report.deliveries).toBeGreaterThan(0);
     await server.stop();
   },
   TEST_MS,
@@ -160,11 +248,18 @@ describe.skipIf(!kafkaAvailable())("with a real Kafka and a real Redis", () => {
         ...{ publish: "kafka", topic, channels: [`a.${topic}`, `b.${topic}`, `c.${topic}`] },
       });
       const signal = new AbortController().signal;
-      const report = await runLoadTest({ scenario, kafka: connection, signal, onSample: () => undefined });
+      const report = await runLoadTest({
+        scenario,
+        access: OPEN_ACCESS,
+        kafka: connection,
+        signal,
+        onSample: () => undefined,
+      });
       expect(brokenIn(report)).toEqual([]);
       expect(report.deliveries).toBe(report.published * 20);
       expect(Object.values(report.spread).reduce((sum, count) => sum + count, 0)).toBe(20);
-      expect(report.samples.at(-1)?.bus["used_memory"]).toBeGreaterThan(0);
+      expect(report.samples.at(-1)?.bus["redis_used_memory"]).toBeGreaterThan(0);
+      expect(report.samples.at(-1)?.kafkaLag).toBe(0);
       await instance.end();
       await fixture.close();
       await redis.stop();

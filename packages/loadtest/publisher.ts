@@ -1,14 +1,24 @@
 import type { KafkaConnectionOptions } from "@shardcast/server/kafka/options";
 import { createProducer } from "@shardcast/server/kafka/producer";
+import { type Access, adminAccess } from "./access.ts";
 import type { Scenario } from "./scenario.ts";
 
 const TURN_MS = 10;
 /** Batches on their way; beyond it publishing waits, and the intended times of its messages tell so. */
 const UNDER_WAY_MAX = 64;
+const BATCH_MAX = 1000;
 
 interface Outgoing {
   readonly channel: string;
   readonly data: string;
+}
+
+export interface PublisherOptions {
+  readonly scenario: Scenario;
+  /** Marks this run's messages among others'. */
+  readonly run: number;
+  readonly kafka: KafkaConnectionOptions | undefined;
+  readonly access: Access;
 }
 
 type Send = (batch: readonly Outgoing[]) => Promise<unknown>;
@@ -19,6 +29,8 @@ export class Publisher {
   readonly acknowledged: number[];
   failed = 0;
   lastFailure = "";
+  /** How many were due by the rate until now, or until it was stopped. */
+  due = 0;
   readonly #scenario: Scenario;
   readonly #run: number;
   readonly #send: Send;
@@ -28,7 +40,7 @@ export class Publisher {
   #isStopping = false;
   #running: Promise<void> = Promise.resolve();
 
-  constructor(scenario: Scenario, run: number, kafka: KafkaConnectionOptions | undefined) {
+  constructor({ scenario, run, kafka, access }: PublisherOptions) {
     this.#scenario = scenario;
     this.#run = run;
     this.acknowledged = scenario.channels.map(() => 0);
@@ -50,7 +62,7 @@ export class Publisher {
       let before: Promise<unknown> = Promise.resolve();
       // One request after the other: two at once could overtake each other, and that would be no fault of the server.
       this.#send = (batch) => {
-        const own = before.then(() => postBatch(scenario.admins[0] ?? "", batch));
+        const own = before.then(() => postBatch(scenario.admins[0] ?? "", batch, access));
         before = own.catch(() => undefined);
         return own;
       };
@@ -71,25 +83,33 @@ export class Publisher {
   }
 
   async #publish(): Promise<void> {
-    const { messagesPerSecond, spike, channels } = this.#scenario;
+    const { channels } = this.#scenario;
     const startedMs = performance.now();
     let dueMs = startedMs;
     for (let turn = 0; !this.#isStopping; ) {
       const batch: Outgoing[] = [];
       const numbers: number[] = [];
-      for (const nowMs = performance.now(); dueMs <= nowMs && batch.length < 1000; turn++) {
+      for (const nowMs = performance.now(); dueMs <= nowMs && batch.length < BATCH_MAX; turn++) {
         const channel = turn % channels.length;
         batch.push({ channel: channels[channel] as string, data: this.#data(channel, dueMs) });
         numbers.push(channel);
-        const atSeconds = (dueMs - startedMs) / 1000;
-        const isSpike =
-          spike !== undefined && atSeconds >= spike.atSeconds && atSeconds < spike.atSeconds + spike.seconds;
-        dueMs += 1000 / (messagesPerSecond * (isSpike ? spike.factor : 1));
+        dueMs += this.#intervalMs((dueMs - startedMs) / 1000);
       }
+      this.due += batch.length;
       if (batch.length > 0) this.#handOver(batch, numbers);
       do await Bun.sleep(TURN_MS);
       while (this.#underWay >= UNDER_WAY_MAX && !this.#isStopping);
     }
+    // What it did not come to, because too much was under way, was due all the same.
+    for (const nowMs = performance.now(); dueMs <= nowMs; this.due++)
+      dueMs += this.#intervalMs((dueMs - startedMs) / 1000);
+  }
+
+  #intervalMs(atSeconds: number): number {
+    const { messagesPerSecond, spike } = this.#scenario;
+    const isSpike =
+      spike !== undefined && atSeconds >= spike.atSeconds && atSeconds < spike.atSeconds + spike.seconds;
+    return 1000 / (messagesPerSecond * (isSpike ? spike.factor : 1));
   }
 
   #handOver(batch: readonly Outgoing[], numbers: readonly number[]): void {
@@ -119,9 +139,10 @@ export class Publisher {
 
 const ANSWER_MS_MAX = 30_000;
 
-async function postBatch(admin: string, batch: readonly Outgoing[]): Promise<void> {
+async function postBatch(admin: string, batch: readonly Outgoing[], access: Access): Promise<void> {
   const items = batch.map(({ channel, data }) => `{"channel":${JSON.stringify(channel)},"data":${data}}`);
   const response = await fetch(new URL("/api/publish", admin), {
+    ...adminAccess(access),
     method: "POST",
     body: `[${items.join(",")}]`,
     signal: AbortSignal.timeout(ANSWER_MS_MAX),

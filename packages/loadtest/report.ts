@@ -1,21 +1,38 @@
+import type { SparseHistogram } from "./histogram.ts";
 import type { Scenario } from "./scenario.ts";
-import type { InstanceSample } from "./scrape.ts";
+import type { ServerSample } from "./serverWatch.ts";
 
 export const REPORT_VERSION = 2;
 
 /** One second of a run. */
-export interface Sample {
+export interface Sample extends ServerSample {
   readonly atSeconds: number;
+  readonly phase: Phase;
   readonly connected: number;
   readonly deliveriesPerSecond: number;
   /** undefined where nothing came in this second. */
   readonly p50Ms: number | undefined;
   readonly p99Ms: number | undefined;
+  /** Of one core, by the busiest generator. */
   readonly generatorCpuShare: number;
+  /** How late the latest timer of a generator was: its own part of the latency. */
+  readonly generatorLagMs: number;
   readonly generatorRssBytes: number;
-  readonly instances: Readonly<Record<string, InstanceSample>>;
-  readonly bus: Readonly<Record<string, number>>;
+  /** Of all cores of the machine that the generators run on. */
+  readonly machineCpuShare: number;
+  /** So far. */
+  readonly problems: Problems;
 }
+
+export interface Problems {
+  readonly refused: number;
+  readonly disconnects: number;
+  readonly gaps: number;
+  readonly repeated: number;
+  readonly disordered: number;
+}
+
+export type Phase = "connecting" | "holding" | "settling";
 
 export interface Quantiles {
   readonly samples: number;
@@ -33,6 +50,8 @@ export interface Report {
   readonly wasInterrupted: boolean;
   readonly scenario: Scenario;
   readonly generators: number;
+  /** Why each generator that ended by itself did. */
+  readonly generatorDeaths: readonly string[];
   readonly clock: string;
   readonly handshakes: {
     readonly done: number;
@@ -41,14 +60,26 @@ export interface Report {
     /** Since each was due by the ramp or its backoff: with the wait until there was room for it. */
     readonly sinceDueMs: Quantiles;
   };
+  /** From the first to the last, and as the scenario wants it. */
+  readonly rampSeconds: { readonly took: number; readonly wanted: number };
   /** The most that were open at once. */
   readonly connectionsMax: number;
+  /** Subscribed when publishing began. */
+  readonly subscribed: number;
+  /** Clients that were subscribed and got no message. */
+  readonly silentClients: number;
+  /** By the rate and the time for which it was held. */
+  readonly due: number;
   readonly published: number;
   readonly publishFailures: { readonly count: number; readonly last: string };
   readonly deliveries: number;
   /** While it published. */
   readonly deliveriesPerSecond: number;
+  /** The longest time without a delivery, while it published. */
+  readonly silenceSeconds: number;
   readonly lost: number;
+  /** False where a generator did not come to count what it lost. */
+  readonly isAudited: boolean;
   readonly repeated: number;
   readonly disordered: number;
   /** By cursors: offsets that did not grow. */
@@ -61,11 +92,15 @@ export interface Report {
   readonly closes: Readonly<Record<string, number>>;
   /** Clients that the server asked to come back later, by its reason; their connections' ends are no disconnects. */
   readonly moves: Readonly<Record<string, number>>;
+  /** Welcomes, by instance and shard. */
   readonly spread: Readonly<Record<string, number>>;
   readonly latencyMs: Quantiles;
+  readonly latencyHistogram: SparseHistogram;
   readonly cpuUsPerDelivery: { readonly generator: number | undefined; readonly server: number | undefined };
   readonly scrapeFailures: Readonly<Record<string, string>>;
   readonly samples: readonly Sample[];
+  /** What a reader must know to take the figures for what they are. */
+  readonly notes: readonly string[];
   readonly checks: readonly Check[];
 }
 

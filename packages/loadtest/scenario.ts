@@ -1,31 +1,68 @@
 import { parse } from "yaml";
 import { z } from "zod";
+import { expandChannels } from "./channelNames.ts";
 
 const whole = (min: number, max: number) => z.int().min(min).max(max);
 const amount = z.number().min(0).max(1e9);
+const text = (pattern: RegExp) => z.string().regex(pattern);
+
+/** What must hold; `undefined` is not checked. */
+export const THRESHOLDS = z.strictObject({
+  lostMax: amount.default(0),
+  repeatedMax: amount.default(0),
+  disorderedMax: amount.default(0),
+  gapsMax: amount.default(0),
+  refusedMax: amount.default(0),
+  disconnectsMax: amount.default(0),
+  movesMax: amount.optional(),
+  handshakeP99MsMax: amount.optional(),
+  p50MsMax: amount.optional(),
+  p99MsMax: amount.optional(),
+  p999MsMax: amount.optional(),
+  deliveriesPerSecondMin: amount.optional(),
+  /** Of what was due by the rate, what was published and acknowledged. */
+  publishedShareMin: amount.max(1).default(0.95),
+  /** The longest time without any delivery while messages were published. */
+  silenceSecondsMax: amount.default(15),
+  serverRssMiBMax: amount.optional(),
+  kafkaLagMax: amount.optional(),
+  generatorCpuShareMax: amount.default(0.95),
+});
 
 /** What a scenario file holds; everything has a default, and unknown keys are refused. */
 export const SCENARIO = z.strictObject({
   urls: z
-    .array(z.string().regex(/^ws:\/\/\S+$/))
+    .array(text(/^wss?:\/\/\S+$/))
     .min(1)
     .default(["ws://127.0.0.1:3000/ws"]),
   /** Each instance's admin port, for its metrics. */
-  admins: z.array(z.string().regex(/^https?:\/\/\S+$/)).default([]),
-  redis: z
-    .string()
-    .regex(/^redis:\/\/\S+$/)
-    .optional(),
-  nats: z
-    .string()
-    .regex(/^https?:\/\/\S+$/)
-    .optional(),
+  admins: z.array(text(/^https?:\/\/\S+$/)).default([]),
+  /** Somebody said that the servers' own figures are not to be had. */
+  withoutMetrics: z.boolean().default(false),
+  redis: text(/^rediss?:\/\/\S+$/).optional(),
+  nats: text(/^https?:\/\/\S+$/).optional(),
+  /** Consumer group whose lag the broker is asked for, where there are brokers. */
+  kafkaGroup: text(/^[!-~]{1,249}$/).default("shardcast.default"),
   connections: whole(1, 1_000_000).default(100),
   connectionsPerSecond: whole(1, 100_000).default(1000),
   /** Handshakes under way, of all generators together. */
   handshakesAtOnce: whole(1, 100_000).default(500),
+  /** For the last handshakes after the ramp, and for the last deliveries after the last message. */
+  waitSeconds: z.number().min(0.1).max(3600).default(60),
   holdSeconds: z.number().min(0.1).max(86_400).default(10),
-  channels: z.array(z.string()).min(1).default(["BTC.load", "ETH.load", "SOL.load"]),
+  channels: z
+    .array(z.string())
+    .min(1)
+    .transform((names, context) => {
+      try {
+        return expandChannels(names);
+      } catch (error) {
+        if (!(error instanceof RangeError)) throw error;
+        context.addIssue({ code: "custom", message: error.message });
+        return z.NEVER;
+      }
+    })
+    .default(["BTC.load", "ETH.load", "SOL.load"]),
   choose: z.enum(["all", "one", "random", "zipf"]).default("all"),
   /** Of each client, where it chooses `random` or `zipf`. */
   channelsPerClient: whole(1, 1000).default(1),
@@ -33,7 +70,7 @@ export const SCENARIO = z.strictObject({
   topic: z.string().default("load"),
   messagesPerSecond: z.number().min(0.01).max(1_000_000).default(10),
   payloadBytes: whole(60, 1_000_000).default(200),
-  spike: z.strictObject({ atSeconds: amount, seconds: amount, factor: amount }).optional(),
+  spike: z.strictObject({ atSeconds: amount, seconds: amount, factor: amount.min(0.01) }).optional(),
   /** Clients that leave, and come as new ones, each second. */
   churnPerSecond: amount.default(0),
   /** Cuts this share of all connections at once; they resume. */
@@ -42,26 +79,29 @@ export const SCENARIO = z.strictObject({
   slow: z
     .strictObject({ share: z.number().min(0).max(1), pauseMs: amount, everyMs: whole(10, 600_000) })
     .optional(),
-  thresholds: z
-    .strictObject({
-      lostMax: amount.default(0),
-      repeatedMax: amount.default(0),
-      disorderedMax: amount.default(0),
-      gapsMax: amount.default(0),
-      refusedMax: amount.default(0),
-      disconnectsMax: amount.default(0),
-      p50MsMax: amount.optional(),
-      p99MsMax: amount.optional(),
-      deliveriesPerSecondMin: amount.optional(),
-      generatorCpuShareMax: amount.default(0.95),
-    })
-    .prefault({}),
+  thresholds: THRESHOLDS.prefault({}),
 });
 
 export type Scenario = z.infer<typeof SCENARIO>;
 
-/** Reads a scenario; `over` are values that stand above those of the file. Throws a `ZodError` or a `YAMLParseError`. */
+/**
+ * Reads a scenario; `over` are values that stand above those of the file, single thresholds too. Throws a `ZodError` or a
+ * `YAMLParseError`.
+ */
 export function readScenario(text: string, over: Readonly<Record<string, unknown>>): Scenario {
   const found: unknown = parse(text) ?? {};
-  return SCENARIO.parse(typeof found === "object" ? { ...found, ...over } : found);
+  if (!isObject(found)) return SCENARIO.parse(found);
+  const thresholds = { ...asObject(found["thresholds"]), ...asObject(over["thresholds"]) };
+  const isGiven = "thresholds" in found || "thresholds" in over;
+  // What is no object is for the schema to refuse.
+  const isMergeable = !("thresholds" in found) || isObject(found["thresholds"]);
+  return SCENARIO.parse({ ...found, ...over, ...(isGiven && isMergeable && { thresholds }) });
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function asObject(value: unknown): Readonly<Record<string, unknown>> {
+  return isObject(value) ? value : {};
 }

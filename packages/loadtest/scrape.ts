@@ -1,3 +1,5 @@
+import { type Access, adminAccess } from "./access.ts";
+
 const ANSWER_MS_MAX = 5000;
 
 /** What one look at an instance gives; its counters are totals. */
@@ -5,47 +7,70 @@ export interface InstanceSample {
   readonly cpuSeconds: number;
   readonly rssBytes: number;
   readonly connections: number;
+  readonly connectionsByShard: Readonly<Record<string, number>>;
   readonly deliveries: number;
+  /** Of the worst of its processes. */
   readonly eventLoopLagMs: number;
+  /** Messages that wait for a hole before them to be filled, and what the local bus has not handed on. */
   readonly queueBytes: number;
-  readonly kafkaLag: number;
+  /** Clients that wait for what they missed, and reads of the log for them. */
+  readonly resumesWaiting: number;
+  readonly historyBytes: number;
 }
 
 /** Reads an instance's metrics. Rejects where the page cannot be had, or is none of Shardcast's. */
-export async function scrapeInstance(admin: string): Promise<InstanceSample> {
-  const response = await fetch(new URL("/metrics", admin), { signal: AbortSignal.timeout(ANSWER_MS_MAX) });
+export async function scrapeInstance(admin: string, access: Access): Promise<InstanceSample> {
+  const response = await fetch(new URL("/metrics", admin), {
+    ...adminAccess(access),
+    signal: AbortSignal.timeout(ANSWER_MS_MAX),
+  });
   if (!response.ok) throw new Error(`${admin}/metrics answers ${response.status}`);
   const text = await response.text();
   if (!text.includes("\nshardcast_connections"))
     throw new Error(`${admin}/metrics has no shardcast_connections`);
-  const values = (name: string) =>
-    [...text.matchAll(new RegExp(`^${name}(?:\\{[^}]*\\})? (\\S+)`, "gm"))].map(([, value]) => Number(value));
-  const sum = (name: string) => values(name).reduce((total, value) => total + value, 0);
+  const lines = (name: string) => [...text.matchAll(new RegExp(`^${name}(\\{[^}]*\\})? (\\S+)`, "gm"))];
+  const sum = (...names: readonly string[]) =>
+    names.flatMap(lines).reduce((total, [, , value]) => total + Number(value), 0);
+  const most = (name: string) => Math.max(0, ...lines(name).map(([, , value]) => Number(value)));
   return {
     cpuSeconds: sum("process_cpu_seconds_total"),
     rssBytes: sum("process_resident_memory_bytes"),
     connections: sum("shardcast_connections"),
+    connectionsByShard: Object.fromEntries(
+      lines("shardcast_connections").map(([, labels = "", value]) => [
+        /shard="([^"]*)"/.exec(labels)?.[1] ?? "all",
+        Number(value),
+      ]),
+    ),
     deliveries: sum("shardcast_deliveries_total"),
-    eventLoopLagMs: Math.max(0, ...values("nodejs_eventloop_lag_seconds")) * 1000,
-    queueBytes: sum("shardcast_held_bytes") + sum("shardcast_local_bus_queued_bytes_max"),
-    kafkaLag: sum("shardcast_source_lag"),
+    eventLoopLagMs: most("nodejs_eventloop_lag_seconds") * 1000,
+    queueBytes: sum(
+      "shardcast_held_bytes",
+      "shardcast_local_bus_queued_bytes_max",
+      "shardcast_publish_in_flight_bytes",
+    ),
+    resumesWaiting: sum("shardcast_resumes_queued", "shardcast_resume_reads_waiting"),
+    historyBytes: sum("shardcast_history_capacity_bytes"),
   };
 }
 
 /** The bus' own figures: of Redis all numbers of `INFO`, of NATS those of `/varz`. */
 export async function scrapeBus(kind: "redis" | "nats", url: string): Promise<Record<string, number>> {
-  const found =
-    kind === "redis"
-      ? await redisInfo(url)
-      : Object.entries((await (await fetch(new URL("/varz", url))).json()) as object);
+  const found = kind === "redis" ? await redisInfo(url) : await natsVarz(url);
   const wanted =
-    /^(used_memory|used_cpu_\w+|connected_clients|instantaneous_\w+|total_commands_processed|total_net_\w+|mem|cpu|connections|in_msgs|out_msgs|in_bytes|out_bytes|slow_consumers)$/;
+    /^(used_memory|used_memory_rss|used_cpu_(sys|user)|connected_clients|instantaneous_\w+|total_commands_processed|total_net_\w+|pubsub_\w+|mem|cpu|connections|in_msgs|out_msgs|in_bytes|out_bytes|slow_consumers)$/;
   const numbers = found.filter(([name, value]) => wanted.test(name) && Number.isFinite(Number(value)));
   if (numbers.length === 0) throw new Error(`${kind} tells none of its figures`);
-  return Object.fromEntries(numbers.map(([name, value]) => [name, Number(value)]));
+  return Object.fromEntries(numbers.map(([name, value]) => [`${kind}_${name}`, Number(value)]));
 }
 
-async function redisInfo(url: string): Promise<Array<[string, string]>> {
+async function natsVarz(url: string): Promise<Array<[string, unknown]>> {
+  const response = await fetch(new URL("/varz", url), { signal: AbortSignal.timeout(ANSWER_MS_MAX) });
+  if (!response.ok) throw new Error(`${url}/varz answers ${response.status}`);
+  return Object.entries((await response.json()) as object);
+}
+
+async function redisInfo(url: string): Promise<Array<[string, unknown]>> {
   const client = new Bun.RedisClient(url, { connectionTimeout: ANSWER_MS_MAX, autoReconnect: false });
   try {
     const info = String(await client.send("INFO", []));

@@ -60,7 +60,7 @@ export class ShardcastDialect implements Dialect {
   /** The client comes back as a new one, with nothing to resume from. */
   forget(client: number): void {
     this.#marks.delete(client);
-    this.#options.ledger.forget(client);
+    this.#options.ledger.leave(client);
   }
 
   frame(client: number, bytes: Uint8Array, start: number, end: number): void {

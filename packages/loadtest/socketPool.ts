@@ -78,9 +78,9 @@ export class SocketPool {
     return this.#sockets.size;
   }
 
-  /** Connects as soon as there is a turn for it. */
-  open(client: number): void {
-    this.#waiting.push({ client, dueMs: performance.now() });
+  /** Connects as soon as there is a turn for it. `dueMs` is when it should have been, by `performance.now`. */
+  open(client: number, dueMs = performance.now()): void {
+    this.#waiting.push({ client, dueMs });
     this.#openNext();
   }
 

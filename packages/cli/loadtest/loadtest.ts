@@ -1,16 +1,19 @@
 import { readFile } from "node:fs/promises";
+import type { Access } from "@shardcast/loadtest/access";
 import { runLoadTest } from "@shardcast/loadtest/coordinator";
 import { htmlOf } from "@shardcast/loadtest/html";
 import { REPORT_VERSION, type Report, type Sample } from "@shardcast/loadtest/report";
 import { readScenario, type Scenario } from "@shardcast/loadtest/scenario";
-import { compareReports, countsOf, shown, summaryOf } from "@shardcast/loadtest/summary";
+import { compareReports, countsOf, summaryOf } from "@shardcast/loadtest/summary";
 import { kafkaConnection } from "@shardcast/server/config/compose";
 import { connectionContradictions } from "@shardcast/server/config/kafkaContradictions";
 import { readSettings } from "@shardcast/server/config/readSettings";
 import { SETTINGS } from "@shardcast/server/config/settings";
 import { type Command, type CommandContext, CommandFailure, EXIT, usageFailure } from "../command.ts";
 import { reportProblems } from "../reportProblems.ts";
-import { LOADTEST_SETTINGS, OVER_SCENARIO } from "./settings.ts";
+import { Display } from "./display.ts";
+import { LOADTEST_SETTINGS, SCENARIO_SETTINGS } from "./settings.ts";
+import { THRESHOLD_SETTINGS } from "./thresholdSettings.ts";
 
 export const loadtest: Command = {
   name: "loadtest",
@@ -44,21 +47,17 @@ export const loadtest: Command = {
     if (word !== undefined)
       throw usageFailure(`${word} is not understood`, "shardcast loadtest compare <a.json> <b.json>");
     const { values } = read;
-    const scenario = await scenarioOf(
-      values.scenario,
-      Object.fromEntries(OVER_SCENARIO.map((key) => [key, values[key]])),
-    );
+    const scenario = await scenarioOf(values.scenario, {
+      ...given(values, Object.keys(SCENARIO_SETTINGS)),
+      thresholds: given(values, Object.keys(THRESHOLD_SETTINGS)),
+    });
     const kafka = kafkaConnection(values, "shardcast-loadtest");
-    if (scenario.publish === "kafka" && kafka === undefined)
-      throw usageFailure("publishing through Kafka needs brokers", "Add --kafka-brokers host:port.");
-    if (scenario.publish === "http" && scenario.admins.length === 0)
-      throw usageFailure(
-        "publishing through HTTP needs an admin port",
-        "Add --admins http://127.0.0.1:3001.",
-      );
-    const { signal } = context;
-    const onSample = (sample: Sample, phase: string) => tell(context, scenario, sample, phase);
-    const report = await runLoadTest({ scenario, kafka, signal, onSample });
+    refuseWhatIsMissing(scenario, kafka !== undefined);
+    const { token, tokenBy, apiKey, tlsCa: ca, tlsInsecure: isInsecure } = values;
+    const access: Access = { token, tokenBy, apiKey, tls: { ca, isInsecure } };
+    const display = new Display(scenario, context.stderr, context.paint.stderr);
+    const onSample = (sample: Sample) => display.show(sample);
+    const report = await runLoadTest({ scenario, access, kafka, signal: context.signal, onSample });
     await Bun.write(values.json, `${JSON.stringify(report)}\n`);
     const page = `${values.json.replace(/\.json$/, "")}.html`;
     await Bun.write(page, htmlOf(report));
@@ -68,10 +67,25 @@ export const loadtest: Command = {
   },
 };
 
-async function scenarioOf(file: string | undefined, flags: Record<string, unknown>): Promise<Scenario> {
-  const given = Object.fromEntries(Object.entries(flags).filter(([, value]) => value !== undefined));
+function given(values: Readonly<Record<string, unknown>>, keys: readonly string[]): Record<string, unknown> {
+  return Object.fromEntries(keys.flatMap((key) => (values[key] === undefined ? [] : [[key, values[key]]])));
+}
+
+function refuseWhatIsMissing({ publish, admins, withoutMetrics }: Scenario, hasKafka: boolean): void {
+  if (publish === "kafka" && !hasKafka)
+    throw usageFailure("publishing through Kafka needs brokers", "Add --kafka-brokers host:port.");
+  if (publish === "http" && admins.length === 0)
+    throw usageFailure("publishing through HTTP needs an admin port", "Add --admins http://127.0.0.1:3001.");
+  if (admins.length === 0 && !withoutMetrics)
+    throw usageFailure(
+      "the servers' own figures need their admin ports",
+      "Add --admins http://127.0.0.1:3001, or --without-metrics to do without.",
+    );
+}
+
+async function scenarioOf(file: string | undefined, over: Record<string, unknown>): Promise<Scenario> {
   try {
-    return readScenario(file === undefined ? "" : await readFile(file, "utf8"), given);
+    return readScenario(file === undefined ? "" : await readFile(file, "utf8"), over);
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
     throw new CommandFailure(`the scenario ${file ?? "of the flags"} cannot be used: ${message}`, {
@@ -94,27 +108,13 @@ async function readReport(file: string): Promise<Report> {
   }
 }
 
-const BAR = 20;
-
-/** One line that changes on a terminal; elsewhere a line every ten seconds. */
-function tell({ stderr }: CommandContext, scenario: Scenario, sample: Sample, phase: string): void {
-  const { connected, deliveriesPerSecond, p50Ms, p99Ms, generatorCpuShare, atSeconds } = sample;
-  if (!stderr.isTerminal && Math.round(atSeconds) % 10 !== 0) return;
-  const done = Math.min(BAR, Math.round((connected / scenario.connections) * BAR));
-  const text =
-    `${phase.padEnd(10)} ${Math.round(atSeconds)} s  [${"█".repeat(done)}${"·".repeat(BAR - done)}] ${shown(connected)} clients  ` +
-    `${shown(Math.round(deliveriesPerSecond))}/s  p50 ${p50Ms?.toFixed(1) ?? "–"} p99 ${p99Ms?.toFixed(1) ?? "–"} ms  ` +
-    `generator ${(generatorCpuShare * 100).toFixed(0)} %${generatorCpuShare > scenario.thresholds.generatorCpuShareMax ? " (the bottleneck)" : ""}`;
-  // Not waited for: a reader that is gone is no reason to end a run.
-  stderr.write(stderr.isTerminal ? `\r\x1b[2K${text}` : `${text}\n`).catch(() => undefined);
-}
-
-function textOf(report: Report, { paint, stderr }: CommandContext): string {
+function textOf(report: Report, { paint }: CommandContext): string {
   const rows = summaryOf(report).map(([name, value]) => `  ${name.padEnd(40)}${value.padStart(14)}`);
   const counts = countsOf(report).map(([name, text]) => `  ${name.padEnd(40)}  ${text}`);
   const checks = report.checks.map(({ name, held, value, limit }) => {
     const sign = held ? paint.stdout.green("held  ") : paint.stdout.red("BROKEN");
     return `  ${sign} ${name.padEnd(40)}${value.padStart(14)}  ${limit}`;
   });
-  return `${stderr.isTerminal ? "\n" : ""}${[...rows, ...counts, "", ...checks].join("\n")}\n`;
+  const notes = report.notes.map((note) => `  ${paint.stdout.yellow("note")}   ${note}`);
+  return `${[...rows, ...counts, "", ...checks, ...notes].join("\n")}\n`;
 }
