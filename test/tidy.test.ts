@@ -51,6 +51,7 @@ const ENTRY_POINTS = [
   "packages/cli/endWithLauncher.ts",
   "packages/server/shardMain.ts",
   "packages/client/client.ts",
+  "packages/client/deflate.ts",
   "packages/loadtest/generatorMain.ts",
 ];
 

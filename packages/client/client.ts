@@ -5,6 +5,7 @@ import { Addresses } from "./addresses.ts";
 import { Backoff } from "./backoff.ts";
 import { Channels } from "./channels.ts";
 import { Connection } from "./connection.ts";
+import type { Encoding } from "./encoding.ts";
 import { ShardcastError } from "./errors.ts";
 import { type ClientEvents, type CloseEvent, Emitter, type GapEvent, type Status } from "./events.ts";
 import { newPromise } from "./newPromise.ts";
@@ -35,6 +36,8 @@ export class Client {
   readonly #channels: Channels;
   readonly #counts = { messages: 0, reconnects: 0, gaps: 0, errors: 0, repeated: 0 };
   readonly #closed = newPromise<void>();
+  /** Undefined where messages come plain. */
+  #encoding: Encoding | undefined;
   #connection: Connection | undefined;
   #status: Status = "connecting";
   #closing = false;
@@ -58,6 +61,7 @@ export class Client {
     this.#addresses = new Addresses(urls, options.returnAfterMs ?? 300_000);
     this.#WebSocket = WebSocket;
     this.#options = options;
+    this.#encoding = options.encoding?.isAvailable() ? options.encoding : undefined;
     const random = options.random ?? Math.random;
     this.#backoff = new Backoff(options.backoff ?? {}, random);
     this.#channels = new Channels(
@@ -185,13 +189,17 @@ export class Client {
       {
         WebSocket: this.#WebSocket,
         token,
+        encoding: this.#encoding,
         connectTimeoutMs: this.#options.connectTimeoutMs ?? 10_000,
         pongTimeoutMs: this.#options.pongTimeoutMs ?? 10_000,
       },
       {
         onWelcome: () => this.#onWelcome(connection),
         onMessage: (message) => this.#onMessage(message),
-        onMalformed: (error) => this.#onError(error),
+        onMalformed: (error, isLost) => {
+          if (isLost) this.#encoding = undefined;
+          this.#onError(error);
+        },
         onEnd: (code, reason, fault, isSilent) => this.#onEnd(code, reason, fault, isSilent),
       },
     );

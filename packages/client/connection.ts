@@ -5,8 +5,9 @@ import {
   SUBPROTOCOL,
   TOKEN_SUBPROTOCOL_PREFIX,
 } from "@shardcast/protocol/messages";
+import type { Encoding, FrameReader } from "./encoding.ts";
 import { ShardcastError } from "./errors.ts";
-import { parseServerMessage } from "./parse.ts";
+import { parseServerMessages } from "./parse.ts";
 import { OPEN, type WebSocketConstructor, type WebSocketLike } from "./webSocket.ts";
 
 /** Characters of a malformed message that a report quotes. */
@@ -36,12 +37,18 @@ export class Connection {
     this.#options = options;
     this.#handler = handler;
     this.#socket = new options.WebSocket(
-      url,
+      options.encoding?.address(url) ?? url,
       // Browsers let a page send nothing else along but the URL, which ends up in logs.
       options.token === undefined ? [SUBPROTOCOL] : [SUBPROTOCOL, TOKEN_SUBPROTOCOL_PREFIX + options.token],
     );
-    this.#socket.addEventListener("message", (event) => this.#onMessage(event.data));
-    this.#socket.addEventListener("close", (event) => this.#end(event.code, event.reason));
+    this.#socket.binaryType = "arraybuffer";
+    const read: FrameReader = options.encoding?.reader() ?? ((frame, then) => then(frame));
+    this.#socket.addEventListener("message", ({ data }) => {
+      if (this.#pingIntervalMs !== undefined && !this.#closing && !this.#ended) this.#heard();
+      read(data, (text) => this.#handOut(text));
+    });
+    // Frames that came before may have to be decoded yet.
+    this.#socket.addEventListener("close", ({ code, reason }) => read("", () => this.#end(code, reason)));
     // A close event follows each error; without a listener `ws` would throw.
     this.#socket.addEventListener("error", ({ message }) => {
       if (typeof message === "string") this.#fault = message.trim();
@@ -86,14 +93,22 @@ export class Connection {
     this.#socket.close(1000);
   }
 
-  #onMessage(data: unknown): void {
-    if (this.#closing || this.#ended) return;
-    if (this.#pingIntervalMs !== undefined) this.#heard();
-    const message = parseServerMessage(data);
+  #handOut(text: unknown): void {
+    for (const message of parseServerMessages(text)) {
+      if (this.#closing || this.#ended) return;
+      this.#onMessage(message, text);
+    }
+  }
+
+  #onMessage(message: ServerMessage | undefined, data: unknown): void {
     if (message === undefined) {
+      const isLost = data === undefined;
       this.#handler.onMalformed(
         new ShardcastError("malformed", `ignored what is no message: ${quote(data)}`),
+        isLost,
       );
+      // The next connection resumes from before it.
+      if (isLost) this.drop("undecodable frame");
     } else if (message.type !== "welcome") {
       this.#handler.onMessage(message);
     } else if (this.#pingIntervalMs === undefined) {
@@ -144,6 +159,7 @@ function quote(data: unknown): string {
 export interface ConnectionOptions {
   readonly WebSocket: WebSocketConstructor;
   readonly token: string | undefined;
+  readonly encoding: Encoding | undefined;
   readonly connectTimeoutMs: number;
   readonly pongTimeoutMs: number;
 }
@@ -151,7 +167,8 @@ export interface ConnectionOptions {
 export interface ConnectionHandler {
   onWelcome(): void;
   onMessage(message: ServerMessage): void;
-  onMalformed(error: ShardcastError): void;
+  /** `isLost` where a frame could not be decoded: then the connection ends. */
+  onMalformed(error: ShardcastError, isLost: boolean): void;
   /**
    * Called once. 1006 stands for every end without a close frame. `fault` is for people, and may be empty. `isSilent` where
    * it was given up because nothing was heard in time.

@@ -1,4 +1,5 @@
 import type { BackoffOptions } from "./backoff.ts";
+import type { Encoding } from "./encoding.ts";
 import type { ShardcastError } from "./errors.ts";
 import type { GapEvent, Status } from "./events.ts";
 import type { WebSocketConstructor } from "./webSocket.ts";
@@ -12,6 +13,11 @@ export interface ConnectOptions {
    * with a function it goes on with another token.
    */
   readonly token?: TokenSource;
+  /**
+   * `deflate` of `@shardcast/client/deflate`: fewer bytes on the wire, for a little work of this side. Where the runtime or
+   * the server can not do it, messages come plain.
+   */
+  readonly encoding?: Encoding;
   readonly onStatus?: (status: Status) => void;
   readonly onGap?: (gap: GapEvent) => void;
   readonly onError?: (error: ShardcastError) => void;

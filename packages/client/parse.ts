@@ -2,20 +2,23 @@ import { parseCursor } from "@shardcast/protocol/cursor";
 import type { ServerMessage } from "@shardcast/protocol/messages";
 
 /**
- * Reads one message of the server. Fields that it does not know stay and are ignored; returns undefined for what is no
- * message of the protocol, types of a newer server included.
+ * Reads what one frame of the server holds: a message, or a list of them. Fields that it does not know stay and are ignored;
+ * undefined stands for what is no message of the protocol, types of a newer server included.
  */
-export function parseServerMessage(text: unknown): ServerMessage | undefined {
-  if (typeof text !== "string") return undefined;
+export function parseServerMessages(text: unknown): readonly (ServerMessage | undefined)[] {
+  if (typeof text !== "string") return NO_MESSAGE;
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch {
     // What is no JSON is no message; the caller reports it.
-    return undefined;
+    return NO_MESSAGE;
   }
-  return isServerMessage(value) ? value : undefined;
+  const values: readonly unknown[] = Array.isArray(value) && value.length > 0 ? value : [value];
+  return values.map((each) => (isServerMessage(each) ? each : undefined));
 }
+
+const NO_MESSAGE = [undefined];
 
 function isServerMessage(value: unknown): value is ServerMessage {
   if (!isObject(value)) return false;

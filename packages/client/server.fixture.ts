@@ -24,7 +24,7 @@ export class ScriptedServer {
         if (this.isRefusing) return new Response(null, { status: 404 });
         const headers = { "Sec-WebSocket-Protocol": SUBPROTOCOL };
         return server.upgrade(request, {
-          data: new Peer(request.headers.get("sec-websocket-protocol") ?? ""),
+          data: new Peer(request.headers.get("sec-websocket-protocol") ?? "", new URL(request.url).search),
           headers,
         })
           ? undefined
@@ -58,9 +58,12 @@ export class Peer {
   socket: ServerWebSocket<Peer> | undefined = undefined;
   /** What the client offered. */
   readonly protocols: string;
+  /** Of the URL that it asked for, with its question mark. */
+  readonly query: string;
 
-  constructor(protocols: string) {
+  constructor(protocols: string, query: string) {
     this.protocols = protocols;
+    this.query = query;
   }
 
   readonly subscribes = new Inbox<Subscribe>();
@@ -86,6 +89,15 @@ export class Peer {
 
   sendText(text: string): void {
     this.socket?.sendText(text);
+  }
+
+  /** Several messages in one frame, as a server sends them that was asked to deflate. */
+  sendDeflated(messages: readonly ServerMessage[]): void {
+    this.sendBytes(Bun.deflateSync(JSON.stringify(messages)));
+  }
+
+  sendBytes(bytes: Uint8Array<ArrayBuffer>): void {
+    this.socket?.sendBinary(bytes);
   }
 
   message(channel: string, cursor: string, more: Partial<DataMessage> = {}): void {

@@ -4,6 +4,8 @@
  */
 export interface WebSocketLike {
   readonly readyState: number;
+  /** How binary frames are handed over. */
+  binaryType: string;
   send(text: string): void;
   close(code?: number, reason?: string): void;
   addEventListener(type: "message", listener: (event: { readonly data: unknown }) => void): void;

@@ -64,6 +64,8 @@ export type ServerMessage =
       readonly shard: number;
       readonly session: string;
       readonly pingIntervalMs: number;
+      /** Binary frames may come: each the raw deflate of a JSON array of messages. Absent: none. */
+      readonly encoding?: "deflate";
     }
   | {
       readonly type: "subscribed";

@@ -124,6 +124,7 @@ export class Shard {
       idleTimeoutMs: config.limits.idleTimeoutMs,
       handshakeTimeoutMs: config.limits.handshakeTimeoutMs,
       pingIntervalMs: config.limits.pingIntervalMs,
+      deflate: config.gateway.deflate,
       admission: this.#admission,
       access: this.#authentication.access,
       health: () => (this.#servesClients ? this.#health : withoutClients(this.#health)),

@@ -4,6 +4,7 @@ import type { Authentication } from "./auth/open.ts";
 import type { ProbedBus } from "./bus/probed.ts";
 import type { Admission } from "./gateway/admission.ts";
 import type { ConnectionCounters } from "./gateway/connection.ts";
+import type { Deflate } from "./gateway/deflate/deflate.ts";
 import type { Gateway } from "./gateway/websocket.ts";
 import type { Hub } from "./hub/hub.ts";
 import type { CompositeLog } from "./log/composite.ts";
@@ -95,6 +96,7 @@ export function shardFigures(parts: CountingParts): Figure[] {
       () => admission.addresses.unnamed,
     ),
     ...tokenFigures(authentication),
+    ...(gateway.deflate === undefined ? [] : deflateFigures(gateway.deflate)),
     counter("resumes", "Resumes that recovered everything.", () => counters.resumed),
     counter("resumes_not_recovered", "Resumes that could not.", () => counters.notRecovered),
     gauge("resumes_queued", "Resumes and last values that have a next step.", () => gateway.replays.waiting),
@@ -197,6 +199,51 @@ export function shardFigures(parts: CountingParts): Figure[] {
       "streams_read_forward",
       "Streams read from the log because the bus does not serve them.",
       () => assembly().streamsReadForward,
+    ),
+  ];
+}
+
+function deflateFigures(deflate: Deflate): Figure[] {
+  const groups = () => deflate.stats.groups;
+  const live = () => deflate.stats.live;
+  const replays = () => deflate.stats.replays;
+  return [
+    gauge("deflate_clients", "Clients that take deflated frames.", () => deflate.clients),
+    gauge("deflate_groups", "Groups of those that listen to the same.", () => deflate.stats.size),
+    counter(
+      "deflate_groups_refused",
+      "Subscribing clients that found no room for a group of their own, and get plain frames.",
+      () => groups().refused,
+    ),
+    counter(
+      "deflate_frames",
+      "Frames compressed, each once for all who get it; replays each for its client.",
+      () => ({ live: live().frames, replay: replays().frames }),
+      "of",
+    ),
+    counter(
+      "deflate_bytes_in",
+      "Bytes that were compressed.",
+      () => ({ live: live().bytesIn, replay: replays().bytesIn }),
+      "of",
+    ),
+    counter(
+      "deflate_bytes_out",
+      "What they were compressed to.",
+      () => ({ live: live().bytesOut, replay: replays().bytesOut }),
+      "of",
+    ),
+    counter(
+      "deflate_sent_bytes_before",
+      "Bytes that live frames would have been, over all clients.",
+      () => groups().sentBytesBefore,
+    ),
+    counter("deflate_sent_bytes", "Bytes of live frames, over all clients.", () => groups().sentBytes),
+    counter(
+      "deflate_plain_messages",
+      "Messages that went plain to groups: too small to gain, or too much to compress in one turn.",
+      () => ({ ...groups().plain }),
+      "reason",
     ),
   ];
 }

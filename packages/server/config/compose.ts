@@ -25,6 +25,13 @@ export function composeConfig(values: ResolvedValues): Config {
       subscriptionsMax: values.maxInstanceSubscriptions,
       allowedOrigins: values.allowedOrigins,
       coalesceMsMax: values.coalesceMaxMs,
+      ...(values.deflate && {
+        deflate: {
+          level: values.deflateLevel,
+          frameBytesMax: values.deflateFrameBytes,
+          membershipsMax: values.deflateMaxMemberships,
+        },
+      }),
     },
     admission: {
       acceptsPerSecond: values.maxAcceptsPerSecond,

@@ -15,6 +15,7 @@ import {
 } from "./kinds.ts";
 import type { Setting } from "./setting.ts";
 import { channelTemplateFault } from "./templateFault.ts";
+import { WIRE_SETTINGS } from "./wireSettings.ts";
 
 const NAME = /^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$/;
 const PREFIX = /^(?=.{1,63}$)[A-Za-z0-9][A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]+)*$/;
@@ -207,16 +208,8 @@ export const SETTINGS = {
       "nothing that its visitor could not fetch without it. Clients that send no `Origin` are always let in.",
     default: ["*"],
   },
-  coalesceMaxMs: {
-    name: "coalesce-max-ms",
-    kind: integer(0, 500),
-    group: "gateway",
-    doc:
-      "The longest that a message may wait so that others can leave in the same write. It waits only while writing to " +
-      "clients takes up much of a shard's time (docs/coalescing.md). 0: it never waits.",
-    default: 10,
-  },
   ...ADMISSION_SETTINGS,
+  ...WIRE_SETTINGS,
   jwtSecret: {
     name: "jwt-secret",
     kind: text("a secret of 32 to 1000 characters", /^[^\r\n]{32,1000}$/, "<secret>"),

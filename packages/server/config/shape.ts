@@ -32,6 +32,12 @@ export interface Config {
     readonly allowedOrigins: readonly string[];
     /** The longest that a message waits so that others can leave in the same write. */
     readonly coalesceMsMax: number;
+    /** Absent: no client gets deflated frames. */
+    readonly deflate?: {
+      readonly level: number;
+      readonly frameBytesMax: number;
+      readonly membershipsMax: number;
+    };
   };
   /** Who is let in, and how fast. */
   readonly admission: {

@@ -5,6 +5,7 @@ import type { Access } from "../auth/access.ts";
 import type { Hub } from "../hub/hub.ts";
 import { isCovered, patternNames, type Topic } from "../hub/topics.ts";
 import type { StreamLog } from "../log/log.ts";
+import type { Seat } from "./deflate/seat.ts";
 import { LastValues } from "./lastValues.ts";
 import { PacedTask, type PacedWork } from "./pacedTask.ts";
 import type { RateLimit } from "./rateLimit.ts";
@@ -72,10 +73,17 @@ export class Connection {
   #running: Running | undefined = undefined;
   readonly #context: SharedContext;
   readonly #access: Access;
+  /** Of a client that takes deflated frames: it listens there and not on the topics themselves. */
+  readonly #seat: Seat | undefined;
 
-  constructor(context: SharedContext, access: Access) {
+  constructor(context: SharedContext, access: Access, seat?: Seat) {
     this.#context = context;
     this.#access = access;
+    this.#seat = seat;
+  }
+
+  get takesDeflate(): boolean {
+    return this.#seat !== undefined;
   }
 
   opened(socket: ServerWebSocket<Connection>): void {
@@ -126,6 +134,7 @@ export class Connection {
     this.socket = undefined;
     this.#access.stop();
     this.#running?.task.close();
+    this.#seat?.close();
     this.#context.hub.ahead.remove(this);
     const patterns = patternNames(this.topics);
     for (const topic of this.topics) {
@@ -228,9 +237,11 @@ export class Connection {
   /** What the client has seen of a channel elsewhere is not sent to it again when this shard comes to it. */
   #pause(channel: string, isPaused: boolean): void {
     const topic = this.#listenedFor(channel);
-    if (topic === undefined) return;
-    if (isPaused) this.socket?.unsubscribe(topic.name);
-    else this.socket?.subscribe(topic.name);
+    const { socket } = this;
+    if (topic === undefined || socket === undefined) return;
+    const place = this.#seat?.place(topic.name) ?? topic.name;
+    if (isPaused) socket.unsubscribe(place);
+    else socket.subscribe(place);
   }
 
   /** Handles requests that have waited, until one of them is something that others wait for. */
@@ -334,6 +345,7 @@ export class Connection {
     for (const name of before) after.add(name);
     for (const topic of added) if (!isCovered(topic.name, after)) this.#listen(topic);
     this.topics = [...this.topics, ...added];
+    this.#sit();
   }
 
   #remove(removed: readonly Topic[], names: ReadonlySet<string>): void {
@@ -347,6 +359,7 @@ export class Connection {
       }
     }
     this.topics = kept.length === 0 ? NO_TOPICS : kept;
+    this.#sit();
     this.#context.hub.ahead.leave(this, names, kept);
   }
 
@@ -366,13 +379,24 @@ export class Connection {
   }
 
   #listen(topic: Topic): void {
-    this.socket?.subscribe(topic.name);
+    if (this.#seat === undefined) this.socket?.subscribe(topic.name);
     topic.listeners += 1;
   }
 
   #leave(topic: Topic): void {
-    this.socket?.unsubscribe(topic.name);
+    if (this.#seat === undefined) this.socket?.unsubscribe(topic.name);
     topic.listeners -= 1;
+  }
+
+  /** Takes the seat that belongs to the topics, which have changed. */
+  #sit(): void {
+    if (this.#seat === undefined || this.socket === undefined) return;
+    const patterns = patternNames(this.topics);
+    const listened = this.topics.filter((topic) => !isCovered(topic.name, patterns));
+    this.#seat.move(
+      this.socket,
+      listened.map((topic) => topic.name),
+    );
   }
 
   /** The first piece goes out at once, and so all of it as a rule. */
@@ -392,15 +416,16 @@ export class Connection {
   #sendTexts(texts: readonly string[]): void {
     const { socket } = this;
     if (socket === undefined || texts.length === 0) return;
+    for (const text of texts) this.#context.slow.sent(text);
+    this.#seat?.flush();
+    const frames = this.#seat?.framesOf(texts) ?? texts;
     socket.cork(() => {
-      for (const text of texts) {
-        this.#context.slow.sent(text);
-        socket.sendText(text);
-      }
+      for (const frame of frames) socket.send(frame);
     });
   }
 
   #send(message: ServerMessage): void {
+    this.#seat?.flush();
     this.socket?.sendText(JSON.stringify(message));
   }
 }

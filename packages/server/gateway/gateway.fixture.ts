@@ -13,12 +13,19 @@ import { RateLimit } from "./rateLimit.ts";
 import type { ReplayLimits } from "./replay.ts";
 import { Gateway, type GatewayOptions } from "./websocket.ts";
 
+/** For tests of what must hold for either kind of client. */
+export const ENCODINGS = ["plain", "deflate"] as const;
+
+type Encoding = (typeof ENCODINGS)[number];
+
 export const STREAM = "stream0";
 
 export interface GatewayFixtureOptions {
   readonly history?: Partial<HistoryLimits>;
   readonly limits?: Partial<ConnectionLimits>;
   readonly replay?: Partial<ReplayLimits>;
+  /** `deflate`: clients ask for it, and everything is deflated, however small. Default: they do not. */
+  readonly encoding?: Encoding;
   readonly gateway?: Partial<GatewayOptions>;
   readonly permits?: number;
   readonly allowedOrigins?: readonly string[];
@@ -73,6 +80,7 @@ export function gatewayFixture(options: GatewayFixtureOptions = {}) {
     idleTimeoutMs: 60_000,
     handshakeTimeoutMs: 10_000,
     pingIntervalMs: 25_000,
+    deflate: { level: 1, frameBytesMax: 16 * 1024, membershipsMax: 1000, savedBytesMin: -1000 },
     admission,
     access: new AccessControl({
       verifier: undefined,
@@ -133,7 +141,7 @@ export function gatewayFixture(options: GatewayFixtureOptions = {}) {
     logEarliest,
     logHeld,
     logAhead,
-    url: `ws://127.0.0.1:${gateway.port}/ws`,
+    url: `ws://127.0.0.1:${gateway.port}/ws${options.encoding === "deflate" ? "?encoding=deflate" : ""}`,
     /** Hands one message to the hub, as the assembler would. */
     publish(channel: string, data: unknown): number {
       const offset = nextOffset++;
@@ -156,14 +164,18 @@ export function gatewayFixture(options: GatewayFixtureOptions = {}) {
 /** A client with nothing clever in it: it sends what it is told and keeps what it gets, in order. */
 export class RawClient {
   readonly received: ServerMessage[] = [];
+  /** Bytes of each binary frame. */
+  readonly binaryFrames: Uint8Array<ArrayBuffer>[] = [];
   closeCode: number | undefined;
   readonly #socket: WebSocket;
   #wake: () => void = () => {};
 
   private constructor(socket: WebSocket) {
     this.#socket = socket;
+    socket.binaryType = "arraybuffer";
     socket.onmessage = (event) => {
-      this.received.push(JSON.parse(String(event.data)));
+      if (typeof event.data === "string") this.received.push(JSON.parse(event.data));
+      else this.#inflate(new Uint8Array(event.data));
       this.#wake();
     };
     socket.onclose = (event) => {
@@ -185,6 +197,11 @@ export class RawClient {
     const client = new RawClient(socket);
     await client.until(() => client.received.length > 0);
     return client;
+  }
+
+  #inflate(frame: Uint8Array<ArrayBuffer>): void {
+    this.binaryFrames.push(frame);
+    this.received.push(...JSON.parse(new TextDecoder().decode(Bun.inflateSync(frame))));
   }
 
   send(message: unknown): void {

@@ -2,7 +2,7 @@
 import { afterEach, expect, test } from "bun:test";
 import { covers } from "@shardcast/protocol/channel";
 import fc from "fast-check";
-import { gatewayFixture, RawClient } from "./gateway.fixture.ts";
+import { ENCODINGS, gatewayFixture, RawClient } from "./gateway.fixture.ts";
 
 const open: Array<{ close(): unknown }> = [];
 afterEach(async () => {
@@ -17,44 +17,47 @@ const names = fc.oneof(
   channels.map((name) => `${name}.*`),
 );
 
-test("whatever is subscribed and unsubscribed in whatever order, each message comes once to whom it is for", async () => {
-  const requests = fc.array(
-    fc.record({
-      type: fc.constantFrom("subscribe", "subscribe", "unsubscribe"),
-      channels: fc.uniqueArray(names, { minLength: 1, maxLength: 4 }),
-    }),
-    { minLength: 1, maxLength: 12 },
-  );
-  const everyChannel = ["a", "b", "a.a", "a.b", "b.a", "b.b", "a.a.a", "a.b.a", "b.a.b"];
-  const fixture = gatewayFixture({ requestsPerSecond: 1e9 });
-  open.push(fixture);
-  await fc.assert(
-    fc.asyncProperty(requests, async (sent) => {
-      const client = await RawClient.open(fixture.url);
-      const has = new Set<string>();
-      const expected: number[] = [];
-      let id = 0;
-      for (const { type, channels: asked } of sent) {
-        await client.ask({ type, id: ++id, channels: asked });
-        for (const name of asked) {
-          if (type === "subscribe") has.add(name);
-          else has.delete(name);
+test.each(ENCODINGS)(
+  "whatever is subscribed and unsubscribed in whatever order, each message comes once to whom it is for (%s)",
+  async (encoding) => {
+    const requests = fc.array(
+      fc.record({
+        type: fc.constantFrom("subscribe", "subscribe", "unsubscribe"),
+        channels: fc.uniqueArray(names, { minLength: 1, maxLength: 4 }),
+      }),
+      { minLength: 1, maxLength: 12 },
+    );
+    const everyChannel = ["a", "b", "a.a", "a.b", "b.a", "b.b", "a.a.a", "a.b.a", "b.a.b"];
+    const fixture = gatewayFixture({ encoding, requestsPerSecond: 1e9 });
+    open.push(fixture);
+    await fc.assert(
+      fc.asyncProperty(requests, async (sent) => {
+        const client = await RawClient.open(fixture.url);
+        const has = new Set<string>();
+        const expected: number[] = [];
+        let id = 0;
+        for (const { type, channels: asked } of sent) {
+          await client.ask({ type, id: ++id, channels: asked });
+          for (const name of asked) {
+            if (type === "subscribe") has.add(name);
+            else has.delete(name);
+          }
+          for (const channel of everyChannel) {
+            const isWanted = [...has].some((name) => name === channel || covers(name, channel));
+            const offset = fixture.publish(channel, fixture.hub.history.slot(0).next);
+            if (isWanted) expected.push(offset);
+          }
         }
-        for (const channel of everyChannel) {
-          const isWanted = [...has].some((name) => name === channel || covers(name, channel));
-          const offset = fixture.publish(channel, fixture.hub.history.slot(0).next);
-          if (isWanted) expected.push(offset);
-        }
-      }
-      await client.ask({ type: "ping", id: ++id });
-      expect(client.data).toEqual(expected);
-      client.close();
-      while (fixture.gateway.connections > 0) await new Promise((resolve) => setImmediate(resolve));
-      expect(fixture.hub.topics.size).toBe(0);
-    }),
-    { numRuns: 60 },
-  );
-});
+        await client.ask({ type: "ping", id: ++id });
+        expect(client.data).toEqual(expected);
+        client.close();
+        while (fixture.gateway.connections > 0) await new Promise((resolve) => setImmediate(resolve));
+        expect(fixture.hub.topics.size).toBe(0);
+      }),
+      { numRuns: 60 },
+    );
+  },
+);
 
 test("one client with a thousand patterns that asks as often as it may leaves the shard to the others", async () => {
   const fixture = gatewayFixture({

@@ -7,6 +7,7 @@ import { answerByMethod } from "../httpMethods.ts";
 import type { Broadcast } from "../hub/hub.ts";
 import type { Admission, GatewayLoad } from "./admission.ts";
 import { Connection, type ConnectionContext, type SharedContext } from "./connection.ts";
+import { asksForDeflate, Deflate, type DeflateOptions } from "./deflate/deflate.ts";
 import { kernelShareOf, limitKernelBuffers } from "./kernelBuffers.ts";
 import { refusalResponse } from "./refusals.ts";
 import { ReplayQueue } from "./replayQueue.ts";
@@ -37,6 +38,8 @@ export interface GatewayOptions {
    */
   readonly handshakeTimeoutMs: number;
   readonly pingIntervalMs: number;
+  /** Absent: nobody gets deflated frames. */
+  readonly deflate?: DeflateOptions | undefined;
   readonly admission: Admission;
   readonly access: AccessControl;
   readonly health: () => HealthReport;
@@ -61,6 +64,7 @@ export class Gateway {
   readonly slow: SlowClients;
   /** What the kernel takes for a client and does not send; NaN where that is not bounded. */
   kernelBytesMax = Number.NaN;
+  readonly deflate: Deflate | undefined;
   readonly #options: GatewayOptions;
   #current: Listener | undefined;
   /** Closed to new clients, kept while there are old ones. */
@@ -78,6 +82,8 @@ export class Gateway {
       budgetBytes: options.backpressureBytes,
       clients: () => this.#clients(),
     });
+    if (options.deflate !== undefined)
+      this.deflate = new Deflate(options.deflate, (topic, data) => this.#publish(topic, data));
   }
 
   get connections(): number {
@@ -97,8 +103,8 @@ export class Gateway {
   /** Before `open` nobody listens, so there is nobody to send to. */
   readonly broadcast: Broadcast = (topic, text) => {
     this.slow.sent(text);
-    this.#current?.server.publish(topic, text);
-    for (const { server } of this.#former) server.publish(topic, text);
+    this.#publish(topic, text);
+    this.deflate?.publish(topic, text);
   };
 
   /** Opens the port. `SO_REUSEPORT` lets the kernel spread connections over the shards that share it. */
@@ -144,7 +150,8 @@ export class Gateway {
           clients.add(socket.data);
           // Its token may have been checked while the listener was replaced.
           if (listener !== this.#current) this.#former.add(listener);
-          socket.sendText(this.#welcome());
+          socket.sendText(this.#welcome(socket.data.takesDeflate));
+          if (this.deflate !== undefined && socket.data.takesDeflate) this.deflate.clients += 1;
           socket.data.opened(socket);
         },
         message: (socket, message) => {
@@ -163,6 +170,7 @@ export class Gateway {
           this.closes[label] = (this.closes[label] ?? 0) + 1;
           clients.delete(socket.data);
           if (clients.size === 0) this.#former.delete(listener);
+          if (this.deflate !== undefined && socket.data.takesDeflate) this.deflate.clients -= 1;
           socket.data.closed();
         },
       },
@@ -175,6 +183,11 @@ export class Gateway {
 
   *#clients(): Iterable<Connection> {
     for (const { clients } of this.#listeners()) yield* clients;
+  }
+
+  #publish(topic: string, data: string | Uint8Array): void {
+    this.#current?.server.publish(topic, data);
+    for (const { server } of this.#former) server.publish(topic, data);
   }
 
   *#listeners(): Iterable<Listener> {
@@ -192,9 +205,11 @@ export class Gateway {
     this.#former.clear();
   }
 
-  #welcome(): string {
+  #welcome(takesDeflate: boolean): string {
     const { instance, shard, pingIntervalMs } = this.#options;
-    return JSON.stringify({ type: "welcome", instance, shard, session: crypto.randomUUID(), pingIntervalMs });
+    const session = crypto.randomUUID();
+    const encoding = takesDeflate ? { encoding: "deflate" } : {};
+    return JSON.stringify({ type: "welcome", instance, shard, session, pingIntervalMs, ...encoding });
   }
 
   #fetch(request: Request, server: Server<Connection>): Response | Promise<Response> | undefined {
@@ -220,18 +235,19 @@ export class Gateway {
     const refusal = admission.check(request, server.requestIP(request)?.address, this.#load);
     if (refusal !== undefined) return refusalResponse(refusal, admission.comeBackWithinS);
     const admitted = access.admit(request, url);
-    if (!(admitted instanceof Promise)) return this.#open(request, server, admitted);
+    if (!(admitted instanceof Promise)) return this.#open(request, url, server, admitted);
     return admitted.then((found) => {
       // Others came meanwhile.
       const late = admission.checkAgain(this.#load);
       if (late !== undefined) return refusalResponse(late, admission.comeBackWithinS);
       // After an upgrade the transport looks at no answer, but its type wants one of a promise.
-      return this.#open(request, server, found) ?? new Response(null);
+      return this.#open(request, url, server, found) ?? new Response(null);
     });
   }
 
   #open(
     request: Request,
+    url: URL,
     server: Server<Connection>,
     admitted: Access | AccessRefusal,
   ): Response | undefined {
@@ -242,7 +258,8 @@ export class Gateway {
     const headers = offered?.split(",").some((name) => name.trim() === SUBPROTOCOL)
       ? { "Sec-WebSocket-Protocol": SUBPROTOCOL }
       : undefined;
-    const data = new Connection(this.#context, admitted);
+    const seat = asksForDeflate(url.searchParams) ? this.deflate?.seat() : undefined;
+    const data = new Connection(this.#context, admitted, seat);
     if (server.upgrade(request, headers === undefined ? { data } : { data, headers })) return undefined;
     return Response.json(
       { error: { code: "upgrade_required", message: "connect to /ws with a WebSocket" } },
