@@ -33,6 +33,8 @@ export async function startInstance(
     MAIN,
     "serve",
     ...(flags.includes("--host") ? [] : ["--host", "127.0.0.1"]),
+    // As a rule no load balancer is there that would have to notice.
+    ...(flags.includes("--drain-wait-ms") ? [] : ["--drain-wait-ms", "0"]),
     "--port",
     `${options.port ?? 0}`,
     "--admin-port",

@@ -41,7 +41,7 @@ export class IngestHalf {
   #releasedMs: number | undefined;
   /** It is giving its partitions up, or asking for some again. */
   #isChanging = false;
-  #stopping = false;
+  #stopping: Promise<void> | undefined;
   #refusalLoggedMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: IngestOptions) {
@@ -167,18 +167,25 @@ export class IngestHalf {
    * can not mend, and where that comes later it ends the process.
    */
   async start(patienceMs: number): Promise<void> {
+    // A shard that is to end before it had begun takes no partitions.
+    if (this.#stopping !== undefined) return;
     this.#looking = setInterval(() => this.#look(), LOOK_MS);
     let isWaitedFor = true;
     const joining = this.#source.start(this.#publisher).catch((error: unknown) => {
       // Joining is given up when the shard ends.
-      if (isWaitedFor || !this.#stopping) throw error;
+      if (isWaitedFor || this.#stopping === undefined) throw error;
     });
     await Promise.race([joining, Bun.sleep(patienceMs)]);
     isWaitedFor = false;
   }
 
-  async stop(): Promise<void> {
-    this.#stopping = true;
+  /** Hands the partitions over to other members of the group, so that nobody waits for this one's session to end. */
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop();
+    return this.#stopping;
+  }
+
+  async #stop(): Promise<void> {
     clearInterval(this.#looking);
     await this.#source.stop();
     this.#publisher.close();
@@ -186,7 +193,7 @@ export class IngestHalf {
   }
 
   #look(): void {
-    if (this.#isChanging || this.#stopping) return;
+    if (this.#isChanging || this.#stopping !== undefined) return;
     if (this.#releasedMs === undefined) {
       if (this.#publisher.unpublishableForMs >= UNPUBLISHABLE_MS_MAX) void this.#release();
     } else if (
@@ -217,7 +224,8 @@ export class IngestHalf {
       this.#releasedMs = undefined;
     } catch (error) {
       // A shard that is ending is not to come back. Otherwise it asks again after a while.
-      if (!this.#stopping) this.#options.logger.error({ err: error }, "joining the group failed");
+      if (this.#stopping === undefined)
+        this.#options.logger.error({ err: error }, "joining the group failed");
       this.#releasedMs = performance.now();
     }
     this.#isChanging = false;

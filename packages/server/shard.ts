@@ -14,6 +14,7 @@ import { AcceptRate } from "./gateway/acceptRate.ts";
 import { Admission, type Pressure } from "./gateway/admission.ts";
 import { ClientAddresses } from "./gateway/clientAddress.ts";
 import type { ConnectionContext, ConnectionCounters } from "./gateway/connection.ts";
+import type { DepartureOrder } from "./gateway/departures.ts";
 import { RateLimit } from "./gateway/rateLimit.ts";
 import { Gateway, type TlsIdentity } from "./gateway/websocket.ts";
 import { type HealthReport, withoutClients } from "./health.ts";
@@ -277,6 +278,22 @@ export class Shard {
     this.#admission.pressure = pressure;
   }
 
+  /** Gives its partitions up at once: its clients are still here, and are served what others publish. */
+  async handOver(): Promise<void> {
+    try {
+      await this.#ingest?.stop();
+    } catch (error) {
+      this.#logger.error({ err: error }, "the partitions could not be handed over in order");
+    }
+  }
+
+  /** Sends clients elsewhere. A shard that drains lets in no more of them. */
+  depart(order: DepartureOrder): void {
+    if (order.reason === "draining") this.#admission.accepting = false;
+    const clients = this.#gateway.depart(order);
+    this.#logger.info({ ...order, clients }, "clients are asked to go elsewhere");
+  }
+
   get stats(): ShardStats {
     const { publications, deliveries, gaps } = this.#hub.counters;
     const { repairs, oldestHoldMs, streamsReadForward } = this.#assembler.stats;
@@ -320,7 +337,14 @@ export class Shard {
   }
 
   async answer(question: Question): Promise<unknown> {
-    return question === "metrics" ? await this.#registry.metrics() : this.#channels();
+    switch (question) {
+      case "metrics":
+        return await this.#registry.metrics();
+      case "channels":
+        return this.#channels();
+      case "connections":
+        return this.#gateway.connections;
+    }
   }
 
   /** Hands the partitions over, sends the clients away, and ends. */

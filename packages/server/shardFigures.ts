@@ -144,6 +144,23 @@ export function shardFigures(parts: CountingParts): Figure[] {
       () => gateway.closes,
       "code",
     ),
+    counter(
+      "departures",
+      "Clients that were asked to go elsewhere.",
+      () => ({ ...gateway.departures.told }),
+      "reason",
+    ),
+    counter(
+      "departures_closed",
+      "Of these, clients that stayed, and were closed.",
+      () => ({ ...gateway.departures.closed }),
+      "reason",
+    ),
+    gauge(
+      "departures_waiting",
+      "Clients that were asked to go, and are still here.",
+      () => gateway.departures.waiting,
+    ),
     gauge("history_channels", "Channels in history.", () => history().channels),
     gauge("history_capacity_bytes", "Bytes that history's segments take.", () => history().capacityBytes),
     gauge("history_last_value_bytes", "Bytes of last values kept beyond it.", () => history().retainedBytes),

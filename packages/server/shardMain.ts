@@ -59,6 +59,12 @@ process.on("message", (message: ToShard) => {
     case "ask":
       void shard?.answer(message.question).then((answer) => tell({ type: "answer", id: message.id, answer }));
       return;
+    case "handOver":
+      void shard?.handOver();
+      return;
+    case "depart":
+      shard?.depart(message.order);
+      return;
     case "stop":
       void (shard?.close() ?? Promise.resolve()).finally(() => process.exit(0));
       return;

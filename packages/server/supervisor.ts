@@ -1,6 +1,6 @@
 import { rmSync } from "node:fs";
 import type { Logger } from "pino";
-import { startAdminServer } from "./admin/adminServer.ts";
+import { type DrainAnswer, startAdminServer } from "./admin/adminServer.ts";
 import { joinMetrics } from "./admin/joinMetrics.ts";
 import type { Published, PublishItem } from "./admin/publishRequest.ts";
 import { type Figure, shardMetrics } from "./admin/shardMetrics.ts";
@@ -18,6 +18,7 @@ import { createLogger } from "./logger.ts";
 import { ApiKeysFile } from "./supervisor/apiKeysFile.ts";
 import { banner, instanceUrls } from "./supervisor/banner.ts";
 import { memoryCgroups } from "./supervisor/cgroups.ts";
+import { DRAIN_PROGRESS, Drain } from "./supervisor/drain.ts";
 import { connectionsProblem, openFilesMax } from "./supervisor/hostLimits.ts";
 import { InstanceHealth } from "./supervisor/instanceHealth.ts";
 import { InstanceRates } from "./supervisor/instanceRates.ts";
@@ -104,7 +105,7 @@ class Supervisor {
   readonly #memory: MemoryWatch;
   readonly #registry;
   #port: number;
-  #draining = false;
+  readonly #drain: Drain;
   #lastHealth: HealthReport | undefined;
   #announced = false;
   #end: (exitCode: number) => void = () => {};
@@ -129,6 +130,7 @@ class Supervisor {
     if (kafka?.publishTopic !== undefined)
       this.#topicPublisher = new TopicPublisher(kafka, kafka.publishTopic);
     for (let shard = 0; shard < config.instance.shards; shard++) this.#shards.push(this.#shardProcess(shard));
+    this.#drain = new Drain({ ...config.drain, shards: this.#shards, logger });
     this.#cluster = new ClusterMember({
       bus: config.bus.url === "local:" ? undefined : openBus(config.bus, this.#local.busPath, "cluster"),
       boot: this.#boot,
@@ -178,14 +180,16 @@ class Supervisor {
     let askedMs = Number.NEGATIVE_INFINITY;
     const onSignal = (signal: NodeJS.Signals) => {
       if (performance.now() - askedMs < SAME_REQUEST_MS) return;
-      if (this.#draining) {
+      if (Number.isFinite(askedMs)) {
         this.#logger.warn({ signal }, "ending at once: asked twice");
         for (const shard of this.#shards) shard.kill();
+        this.#drain.hurry();
         return;
       }
       askedMs = performance.now();
-      this.#logger.info({ signal }, "ending");
-      this.#end(0);
+      // Somebody waits at a terminal.
+      if (signal === "SIGINT") this.#drain.hurry();
+      this.#beginDrain(signal);
     };
     process.on("SIGTERM", onSignal).on("SIGINT", onSignal);
     // Elsewhere it ends the process, as a terminal that is closed means it.
@@ -202,6 +206,7 @@ class Supervisor {
       if (this.#port === 0) this.#shards[0]?.start();
       else for (const shard of this.#shards) shard.start();
       exitCode = await ended;
+      if (this.#drain.phase !== "none") await this.#drain.run();
     } catch (error) {
       this.#logger.fatal({ err: error }, "the instance could not start");
     } finally {
@@ -210,6 +215,21 @@ class Supervisor {
       process.off("SIGTERM", onSignal).off("SIGINT", onSignal).off("SIGHUP", onReload);
     }
     return exitCode;
+  }
+
+  /** Red health comes first: each moment earlier that a balancer sees it, fewer clients come in vain. */
+  #beginDrain(why: string): void {
+    if (this.#drain.phase !== "none") return;
+    this.#logger.info({ why, ...this.#config.drain }, "ending");
+    this.#drain.begin();
+    this.#tellHealth();
+    this.#local.stopFeeds();
+    this.#end(0);
+  }
+
+  #requestDrain(): DrainAnswer {
+    this.#beginDrain("POST /api/drain");
+    return { phase: this.#drain.phase, clients: this.#drain.clients, leftMs: Math.round(this.#drain.leftMs) };
   }
 
   /** Costs no start: who can not tidy up can still serve. */
@@ -269,11 +289,11 @@ class Supervisor {
   }
 
   async #stop(admin: Bun.Server<undefined> | undefined): Promise<void> {
-    this.#draining = true;
+    this.#drain.begin();
     this.#tellHealth();
     this.#local.stopFeeds();
-    const { drainTimeoutMs } = this.#config.instance;
-    await Promise.all(this.#shards.map((shard) => shard.stop(drainTimeoutMs)));
+    const { leftMs } = this.#drain;
+    await Promise.all(this.#shards.map((shard) => shard.stop(leftMs)));
     await this.#cluster.close();
     await admin?.stop(true);
     await this.#topicPublisher?.close();
@@ -352,7 +372,8 @@ class Supervisor {
   #health(): HealthReport {
     return this.#healthJudge.judge({
       instance: this.#config.instance.id,
-      draining: this.#draining,
+      draining: this.#drain.phase !== "none",
+      drainProgress: DRAIN_PROGRESS[this.#drain.phase](this.#drain.clients),
       connectionsMax: this.#config.gateway.connectionsMax,
       subscriptionsMax: this.#config.gateway.subscriptionsMax,
       admission: this.#config.admission,
@@ -377,6 +398,7 @@ class Supervisor {
       instance: () => this.#instance(),
       cluster: () => this.#cluster.describe(),
       publish: (items) => this.#publish(items),
+      drain: () => this.#requestDrain(),
     });
   }
 

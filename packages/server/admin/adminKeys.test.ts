@@ -31,13 +31,16 @@ function start(keys: ApiKeys | undefined, insecure = false) {
     channels: async () => ({ channels: [] }),
     instance: () => ({}),
     cluster: () => ({}),
+    drain: () => ({ phase: "waiting", clients: 0, leftMs: 0 }),
     publish: async (items) => items.map(({ channel }) => ({ channel, cursor: "k:1" })),
   });
   open.push(server);
   const ask = async (path: string, headers: Record<string, string> = {}) => {
     const isPublish = path === "/api/publish";
+    const isOrder = path === "/api/drain";
     const response = await fetch(new URL(path, server.url), {
       headers,
+      ...(isOrder && { method: "POST" }),
       ...(isPublish && { method: "POST", body: '{"channel":"a","data":1}' }),
     });
     const text = await response.text();
@@ -53,6 +56,10 @@ describe("with API keys", () => {
     const bearer = (key: string) => ({ Authorization: `Bearer ${key}` });
     expect(await ask("/metrics", bearer(READER))).toMatchObject({ status: 200 });
     expect(await ask("/api/publish", { "X-Api-Key": PUBLISHER })).toMatchObject({ status: 200 });
+    expect(await ask("/api/drain", bearer(ROOT))).toMatchObject({ status: 202, code: "ok" });
+    for (const key of [PUBLISHER, READER]) {
+      expect(await ask("/api/drain", bearer(key))).toMatchObject({ status: 403, code: "scope_missing" });
+    }
     for (const path of ["/metrics", "/api/publish", "/api/channels"]) {
       expect(await ask(path, bearer(ROOT))).toMatchObject({ status: 200 });
       expect(await ask(path)).toMatchObject({ status: 401, code: "key_required" });
@@ -61,7 +68,7 @@ describe("with API keys", () => {
     expect(await ask("/api/publish", bearer(READER))).toMatchObject({ status: 403, code: "scope_missing" });
     expect(await ask("/metrics", bearer(PUBLISHER))).toMatchObject({ status: 403, code: "scope_missing" });
     for (const path of ["/health", "/live"]) expect(await ask(path)).toMatchObject({ status: 200 });
-    expect(guard.refused).toMatchObject({ key_required: 3, key_invalid: 3, scope_missing: 2 });
+    expect(guard.refused).toMatchObject({ key_required: 3, key_invalid: 3, scope_missing: 4 });
   });
 
   test("an answer never holds a key", async () => {

@@ -22,6 +22,7 @@ beforeAll(() => {
     channels: async () => ({ channels: [] }),
     instance: () => ({}),
     cluster: () => ({}),
+    drain: () => ({ phase: "waiting", clients: 3, leftMs: 1000 }),
     publish: async (given) => {
       if (failure !== undefined) throw failure;
       items = given;

@@ -1,4 +1,5 @@
 import type { AdminGuard } from "../auth/adminGuard.ts";
+import type { Scope } from "../auth/apiKeys.ts";
 import type { HealthReport } from "../health.ts";
 import { answerByMethod, type Methods } from "../httpMethods.ts";
 import {
@@ -18,7 +19,17 @@ export interface AdminServerOptions {
   readonly channels: () => Promise<unknown>;
   readonly instance: () => unknown;
   readonly cluster: () => unknown;
+  /** Begins to take the instance out, or tells how far that has come. */
+  readonly drain: () => DrainAnswer;
   readonly publish: (items: readonly PublishItem[]) => Promise<readonly Published[]>;
+}
+
+export interface DrainAnswer {
+  readonly phase: string;
+  /** Still here. */
+  readonly clients: number;
+  /** Until the shards are killed. */
+  readonly leftMs: number;
 }
 
 /** The instance's port for operators and publishers. Throws where the port can not be opened. */
@@ -33,7 +44,7 @@ export function startAdminServer(options: AdminServerOptions): Bun.Server<undefi
       const url = new URL(request.url);
       const { pathname } = url;
       const methods = paths.get(pathname);
-      const scope = pathname === "/api/publish" ? "publish" : "read";
+      const scope = SCOPES.get(pathname) ?? "read";
       const refusal = OPEN_PATHS.includes(pathname) ? undefined : options.guard.check(request, url, scope);
       if (refusal !== undefined) return refusal;
       if (methods !== undefined) return answerByMethod(methods, request);
@@ -42,6 +53,12 @@ export function startAdminServer(options: AdminServerOptions): Bun.Server<undefi
     },
   });
 }
+
+/** What a key must be for, where that is not `read`. */
+const SCOPES: ReadonlyMap<string, Scope> = new Map([
+  ["/api/publish", "publish"],
+  ["/api/drain", "admin"],
+]);
 
 /** For probes, which have no keys. The public port tells everybody the same. */
 const OPEN_PATHS = ["/health", "/live"];
@@ -54,6 +71,7 @@ function pathsOf(options: AdminServerOptions): ReadonlyMap<string, Methods> {
     ["/api/instance", { GET: () => Response.json(options.instance()) }],
     ["/api/cluster", { GET: () => Response.json(options.cluster()) }],
     ["/api/channels", { GET: async () => Response.json(await options.channels()) }],
+    ["/api/drain", { POST: () => Response.json(options.drain(), { status: 202 }) }],
     ["/api/publish", { POST: (request) => publish(request, options) }],
   ]);
 }

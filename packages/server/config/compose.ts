@@ -13,7 +13,11 @@ export function composeConfig(values: ResolvedValues): Config {
       region: values.region,
       role: values.role,
       shards: values.shards,
-      drainTimeoutMs: values.drainTimeoutMs,
+    },
+    drain: {
+      waitMs: values.drainWaitMs,
+      clientsPerSecond: values.drainClientsPerSecond,
+      timeoutMs: values.drainTimeoutMs,
     },
     gateway: {
       host: values.host,

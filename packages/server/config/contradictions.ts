@@ -16,6 +16,7 @@ const RULES: readonly Rule[] = [
   { compares: ["port", "adminPort"], find: samePort },
   { compares: ["tlsCert", "tlsKey"], find: halfOfAnIdentity },
   { compares: ["adminHost", "apiKeysFile", "adminInsecure"], find: adminBeyondThisMachine },
+  { compares: ["drainClientsPerSecond", "maxAcceptsPerSecond"], find: drainFasterThanAccepts },
   { compares: ["role", "bus"], find: lonelyRole },
   { compares: ["busScope", "bus"], find: lonelyScope },
   { compares: ["role"], find: ingestWithoutKafka },
@@ -51,6 +52,15 @@ function samePort({ values: { port, adminPort }, origins }: Found): Problem[] {
   const culprit = isGiven(origins.adminPort) ? origins.adminPort : origins.port;
   const message = `${port} would be both the public and the admin port`;
   return [problemAt(culprit, message, "Choose two different values for --port and --admin-port.")];
+}
+
+/** The instances of a cluster are taken to be alike. */
+function drainFasterThanAccepts({ values, origins }: Found): Problem[] {
+  const { drainClientsPerSecond: drain, maxAcceptsPerSecond: accepts } = values;
+  if (drain === "auto" || accepts === "auto" || drain <= accepts) return [];
+  const message = `an instance that drains would send away ${drain} clients a second, and another lets in ${accepts}`;
+  const advice = "Set --drain-clients-per-second to at most --max-accepts-per-second, or leave it out.";
+  return [problemAt(origins.drainClientsPerSecond, message, advice)];
 }
 
 function lonelyRole({ values: { role, bus }, origins }: Found): Problem[] {

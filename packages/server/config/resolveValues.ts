@@ -12,7 +12,8 @@ type Automatic =
   | "maxConnections"
   | "maxConnectionsPerShard"
   | "maxInstanceSubscriptions"
-  | "maxAcceptsPerSecond";
+  | "maxAcceptsPerSecond"
+  | "drainClientsPerSecond";
 
 export interface ResolvedValues extends Omit<GivenValues, Automatic>, Readonly<Record<Automatic, number>> {
   readonly instance: string;
@@ -27,6 +28,7 @@ const CONNECTIONS_MAX = 10_000_000;
 const SUBSCRIPTIONS_PER_CLIENT_AUTO = 100;
 /** One core does more, but then has little time left for the clients that it has. */
 const ACCEPTS_PER_SHARD_AUTO = 2000;
+const DRAIN_PER_SECOND_AUTO_MAX = 500;
 
 export function resolveValues(given: GivenValues, machine: Machine): ResolvedValues {
   const shards = numberOr(given.shards, () => Math.min(256, Math.max(1, machine.cores - 1)));
@@ -34,6 +36,7 @@ export function resolveValues(given: GivenValues, machine: Machine): ResolvedVal
   const maxConnections = numberOr(given.maxConnections, () =>
     Math.min(CONNECTIONS_AUTO_MAX, shards * maxConnectionsPerShard),
   );
+  const maxAcceptsPerSecond = numberOr(given.maxAcceptsPerSecond, () => shards * ACCEPTS_PER_SHARD_AUTO);
   return {
     ...given,
     instance: given.instance ?? instanceId(given.port, machine),
@@ -44,7 +47,10 @@ export function resolveValues(given: GivenValues, machine: Machine): ResolvedVal
       given.maxInstanceSubscriptions,
       () => maxConnections * SUBSCRIPTIONS_PER_CLIENT_AUTO,
     ),
-    maxAcceptsPerSecond: numberOr(given.maxAcceptsPerSecond, () => shards * ACCEPTS_PER_SHARD_AUTO),
+    maxAcceptsPerSecond,
+    drainClientsPerSecond: numberOr(given.drainClientsPerSecond, () =>
+      Math.max(1, Math.min(DRAIN_PER_SECOND_AUTO_MAX, Math.floor(maxAcceptsPerSecond / 2))),
+    ),
     logFormat: given.logFormat ?? (machine.isTerminal ? "pretty" : "json"),
     // Prefix and region are in it, so that two clusters, or two regions, never share a group by accident.
     kafkaGroup: given.kafkaBrokers && (given.kafkaGroup ?? `${given.busPrefix}.${reachOfBus(given)}`),

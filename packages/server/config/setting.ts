@@ -4,6 +4,7 @@ export const GROUPS = {
   instance: "Instance",
   gateway: "Clients' side",
   admission: "Admission",
+  departures: "Sending clients elsewhere",
   auth: "Who may",
   admin: "Admin port",
   bus: "Bus",

@@ -1,5 +1,6 @@
 import { ADMISSION_SETTINGS } from "./admissionSettings.ts";
 import { busUrlFault } from "./busSchemes.ts";
+import { DEPARTURE_SETTINGS } from "./departureSettings.ts";
 import {
   bytes,
   checkedText,
@@ -153,13 +154,6 @@ export const SETTINGS = {
     doc: "Number of shard processes. `auto` is one per core but one, at least one.",
     default: "auto",
   },
-  drainTimeoutMs: {
-    name: "drain-timeout-ms",
-    kind: integer(0, 3_600_000),
-    group: "instance",
-    doc: "How long an instance may take to end in order on SIGTERM before its shards are killed.",
-    default: 20_000,
-  },
   host: {
     name: "host",
     kind: text("a host name or an address", HOST, "<address>"),
@@ -210,6 +204,7 @@ export const SETTINGS = {
   },
   ...ADMISSION_SETTINGS,
   ...WIRE_SETTINGS,
+  ...DEPARTURE_SETTINGS,
   jwtSecret: {
     name: "jwt-secret",
     kind: text("a secret of 32 to 1000 characters", /^[^\r\n]{32,1000}$/, "<secret>"),

@@ -15,7 +15,12 @@ export interface Config {
     readonly role: Role;
     /** Number of shard processes; `auto` has been resolved. */
     readonly shards: number;
-    readonly drainTimeoutMs: number;
+  };
+  /** How an instance that is to end sends its clients away. */
+  readonly drain: {
+    readonly waitMs: number;
+    readonly clientsPerSecond: number;
+    readonly timeoutMs: number;
   };
   readonly gateway: {
     readonly host: string;

@@ -125,6 +125,11 @@ export class Connection {
     }
   }
 
+  /** The client is to come back after this time, and so elsewhere. It goes on receiving until then. */
+  askToReconnect(afterMs: number, reason: string): void {
+    this.#send({ type: "reconnect", afterMs, reason });
+  }
+
   /** The client has taken what was buffered for it. */
   drained(): void {
     this.#running?.task.drained();

@@ -8,6 +8,7 @@ import type { Broadcast } from "../hub/hub.ts";
 import type { Admission, GatewayLoad } from "./admission.ts";
 import { Connection, type ConnectionContext, type SharedContext } from "./connection.ts";
 import { asksForDeflate, Deflate, type DeflateOptions } from "./deflate/deflate.ts";
+import { type DepartureOrder, Departures } from "./departures.ts";
 import { kernelShareOf, limitKernelBuffers } from "./kernelBuffers.ts";
 import { refusalResponse } from "./refusals.ts";
 import { ReplayQueue } from "./replayQueue.ts";
@@ -65,6 +66,7 @@ export class Gateway {
   /** What the kernel takes for a client and does not send; NaN where that is not bounded. */
   kernelBytesMax = Number.NaN;
   readonly deflate: Deflate | undefined;
+  readonly departures = new Departures();
   readonly #options: GatewayOptions;
   #current: Listener | undefined;
   /** Closed to new clients, kept while there are old ones. */
@@ -169,6 +171,7 @@ export class Gateway {
           const label = isKnown || code === CLOSE_CODES.tokenExpired.code ? code : "other";
           this.closes[label] = (this.closes[label] ?? 0) + 1;
           clients.delete(socket.data);
+          this.departures.left(socket.data);
           if (clients.size === 0) this.#former.delete(listener);
           if (this.deflate !== undefined && socket.data.takesDeflate) this.deflate.clients -= 1;
           socket.data.closed();
@@ -195,9 +198,15 @@ export class Gateway {
     if (this.#current !== undefined) yield this.#current;
   }
 
-  /** Sends everybody away, to come back elsewhere, and closes the port. */
+  /** Asks clients to go elsewhere, one after the other. Returns how many. */
+  depart(order: DepartureOrder): number {
+    return this.departures.begin(this.#clients(), order);
+  }
+
+  /** Sends everybody away at once who is still here, to come back elsewhere, and closes the port. */
   async close(): Promise<void> {
     this.slow.close();
+    this.departures.close();
     const listeners = [...this.#listeners()];
     for (const listener of listeners) sendAway(listener);
     await Promise.all(listeners.map(({ server }) => server.stop(true)));

@@ -12,6 +12,8 @@ import type { ShardStats } from "./ipc.ts";
 export interface InstanceState {
   readonly instance: string;
   readonly draining: boolean;
+  /** How far that has come; for people. */
+  readonly drainProgress?: string;
   readonly connectionsMax: number;
   readonly subscriptionsMax: number;
   readonly admission: Config["admission"];
@@ -56,7 +58,7 @@ export class InstanceHealth {
     const checks: Record<string, HealthCheck> = {
       shards: shardsCheck(state.shards),
       draining: state.draining
-        ? { status: "unhealthy", value: "yes", message: "this instance is being taken out" }
+        ? { status: "unhealthy", value: "yes", message: state.drainProgress ?? DRAINING_MESSAGE }
         : { status: "ok", value: "no" },
       connections: connectionsCheck(state),
       subscriptions: subscriptionsCheck(state),
@@ -135,6 +137,7 @@ export class InstanceHealth {
 }
 
 const LOG_NAMES = { memory: "memory", memories: "memory of each instance", kafka: "Kafka" } as const;
+const DRAINING_MESSAGE = "this instance is being taken out";
 const BUS_MESSAGE = "delivery goes on from the log alone";
 const KEYS_MESSAGE =
   "the keys of tokens can not be fetched: `stale` ones still hold, with none (`away`) tokens are refused";

@@ -1,5 +1,6 @@
 import type { Config } from "../config/shape.ts";
 import type { Pressure } from "../gateway/admission.ts";
+import type { DepartureOrder } from "../gateway/departures.ts";
 import type { TlsIdentity } from "../gateway/websocket.ts";
 import type { HealthReport } from "../health.ts";
 import type { ShardPermits } from "./shardPermits.ts";
@@ -36,6 +37,9 @@ export type ToShard =
       readonly pressure?: Pressure | undefined;
     }
   | { readonly type: "ask"; readonly id: number; readonly question: Question }
+  /** To be followed by the end: the partitions go to other shards of the group. */
+  | { readonly type: "handOver" }
+  | { readonly type: "depart"; readonly order: DepartureOrder }
   | { readonly type: "stop" };
 
 export type FromShard =
@@ -45,7 +49,7 @@ export type FromShard =
   /** Restarting would not help: what the configuration names is not there. */
   | { readonly type: "failed"; readonly message: string };
 
-export type Question = "metrics" | "channels";
+export type Question = "metrics" | "channels" | "connections";
 
 /** A shard's beat: about twice a second, and what the supervisor knows of it. */
 export interface ShardStats {

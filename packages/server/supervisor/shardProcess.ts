@@ -1,5 +1,6 @@
 import type { Logger } from "pino";
 import type { Pressure } from "../gateway/admission.ts";
+import type { DepartureOrder } from "../gateway/departures.ts";
 import type { TlsIdentity } from "../gateway/websocket.ts";
 import type { HealthReport, ShardHealth } from "../health.ts";
 import type { FromShard, Question, ShardStart, ShardStats, StreamPositions, ToShard } from "./ipc.ts";
@@ -122,6 +123,17 @@ export class ShardProcess {
     });
   }
 
+  depart(order: DepartureOrder): void {
+    this.#send({ type: "depart", order });
+  }
+
+  /** The shard is to end soon: it hands its partitions over, and is not started anew should it die. */
+  retire(): void {
+    this.#stopping = true;
+    clearTimeout(this.#restartTimer);
+    this.#send({ type: "handOver" });
+  }
+
   kill(): void {
     this.#child?.kill("SIGKILL");
   }
@@ -178,6 +190,7 @@ export class ShardProcess {
     this.#child = undefined;
     this.#stats = undefined;
     this.#state = "down";
+    for (const settle of [...this.#questions.values()]) settle(undefined);
     if (this.#stopping) return;
     this.#failuresInRow = performance.now() - this.#startedMs > STABLE_MS ? 0 : this.#failuresInRow + 1;
     const ceilingMs = Math.min(RESTART_MS.max, RESTART_MS.min * 2 ** this.#failuresInRow);

@@ -1,0 +1,27 @@
+import { integer, integerOrAuto } from "./kinds.ts";
+import type { Setting } from "./setting.ts";
+
+/** How an instance sends clients elsewhere: all of them when it ends, some when it holds more than its share. */
+export const DEPARTURE_SETTINGS = {
+  drainWaitMs: {
+    name: "drain-wait-ms",
+    kind: integer(0, 600_000),
+    group: "departures",
+    doc: "How long an instance that is to end goes on taking clients after its health turned red: what the load balancer needs to notice. SIGINT leaves it out.",
+    default: 5_000,
+  },
+  drainClientsPerSecond: {
+    name: "drain-clients-per-second",
+    kind: integerOrAuto(1, 100_000),
+    group: "departures",
+    doc: "How many clients an instance that is to end sends away in a second. All of them may come to one other instance, so it is at most what that lets in. `auto` is half of `max-accepts-per-second`, at most 500.",
+    default: "auto",
+  },
+  drainTimeoutMs: {
+    name: "drain-timeout-ms",
+    kind: integer(0, 3_600_000),
+    group: "departures",
+    doc: "How long an instance may take to end, waiting and sending away included. 3 s before that, clients that are left are closed all at once, and at the end shards are killed.",
+    default: 60_000,
+  },
+} as const satisfies Record<string, Setting>;
