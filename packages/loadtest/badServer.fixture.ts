@@ -94,6 +94,7 @@ export function startBadServer(faults: Faults) {
   }
 
   function publish(channel: string, data: PublishedData): void {
+    if (data.n === 5) first.resolve();
     for (const n of faults.deliver?.(data.n) ?? [data.n]) {
       // Its cursors follow its numbers, so that both ledgers see the same fault.
       const text = `{"type":"message","channel":"${channel}","cursor":"${streamOf(channel)}:${n}","ts":1,"data":${JSON.stringify(faults.alters === true ? "altered" : { ...data, n })}}`;
@@ -115,6 +116,7 @@ export function startBadServer(faults: Faults) {
     if (data.n === faults.close?.after) for (const socket of sockets) socket.close(faults.close.code);
   }
 
+  const first = Promise.withResolvers<void>();
   let isMoving = false;
 
   /** Once, though there are several channels. */
@@ -123,16 +125,18 @@ export function startBadServer(faults: Faults) {
     isMoving = true;
     for (const socket of sockets)
       socket.send(`{"type":"reconnect","afterMs":${afterMs},"reason":"draining"}`);
-    const first = [...sockets];
+    const present = [...sockets];
     if (closesAfterMs !== undefined)
       setTimeout(() => {
-        for (const socket of first) socket.close(1001);
+        for (const socket of present) socket.close(1001);
       }, closesAfterMs);
   }
 
   return {
     url: `ws://127.0.0.1:${server.port}/ws`,
     admin: `http://127.0.0.1:${server.port}`,
+    /** Some messages have been published. */
+    published: first.promise,
     stop: () => server.stop(true),
   };
 }

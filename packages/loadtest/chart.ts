@@ -10,10 +10,8 @@ const COLOURS = 6;
 /** More would make a page of megabytes, and a screen has no more columns. */
 const POINTS_MAX = 500;
 
-/** Lines over time, in seconds. */
-export function lineChart(title: string, lines: readonly Line[]): string {
-  const ends = lines.flatMap(({ points }) => points.at(-1)?.[0] ?? []);
-  const end = Math.max(1, ...ends);
+/** Lines over time, from 0 to `end` in seconds. */
+export function lineChart(title: string, lines: readonly Line[], end: number): string {
   const drawn = lines.map(({ name, points }) => ({ name, points: thinned(points) }));
   const top = Math.max(...drawn.flatMap(({ points }) => points.map(([, value]) => value)), 0) || 1;
   const x = (seconds: number) => (LEFT + (seconds / end) * (WIDTH - LEFT - 8)).toFixed(1);

@@ -33,6 +33,10 @@ function checksOfFigures(report: Judged): Check[] {
     const seen = new Set(samples.flatMap(({ instances }) => Object.keys(instances)));
     checks.push(atLeast("instances looked at", seen.size, Math.max(1, scenario.admins.length)));
   }
+  const { cut, replaced, paused } = report.disturbed;
+  if (scenario.storm !== undefined) checks.push(atLeast("connections cut by the storm", cut, 1));
+  if (scenario.churnPerSecond > 0) checks.push(atLeast("clients replaced by churn", replaced, 1));
+  if (scenario.slow !== undefined) checks.push(atLeast("pauses of slow clients", paused, 1));
   checks.push(
     atMost("figures that could not be read", Object.keys(report.scrapeFailures).length, 0),
     atMost("streams beyond those followed", report.unfollowedStreams, 0),

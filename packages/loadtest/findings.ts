@@ -60,8 +60,10 @@ export function makeReport({ generators, publisher, ...findings }: Findings): Re
     resumed: total("resumed"),
     closes: generators.counts("closes"),
     moves: generators.counts("moves"),
+    disturbed: generators.counts("disturbed"),
     spread: generators.counts("spread"),
     latencyMs: quantilesOf(generators.latency),
+    slowLatencyMs: quantilesOf(generators.slowLatency),
     latencyHistogram: generators.latency.toSparse(),
   };
   return { ...report, notes: notesOn(report), checks: judge(report) };

@@ -29,6 +29,8 @@ export class Generator {
   /** By client, when it first subscribed as the one that it is now, in ms since 1970; 0: not yet. */
   readonly #sinceMs: Float64Array;
   readonly #lag = new TimerLag();
+  readonly #disturbed = { cut: 0, replaced: 0, paused: 0 };
+  readonly #slowCount: number;
   #lost = 0;
   #silentClients = 0;
   #looked = { ms: performance.now(), cpuUs: 0, share: 0 };
@@ -37,6 +39,7 @@ export class Generator {
     const { scenario, run, first, count, sourceAddresses, handshakesMax, access } = start;
     this.#start = start;
     this.#sinceMs = new Float64Array(count);
+    this.#slowCount = Math.round(count * (scenario.slow?.share ?? 0));
     const channelsOf = chooseChannels(scenario, first, count);
     this.#ledger = new Ledger(channelsOf);
     this.#dialect = new ShardcastDialect({
@@ -44,6 +47,7 @@ export class Generator {
       channelsOf,
       ledger: this.#ledger,
       run,
+      slowCount: this.#slowCount,
       receivedMs: () => this.#pool.receivedMs,
       onSubscribed: (client) => {
         this.#backoffs.delete(client);
@@ -68,8 +72,12 @@ export class Generator {
         this.#refused[reason] = (this.#refused[reason] ?? 0) + 1;
         this.#comeBack(client, retryAfterMs);
       },
-      onClose: (client, code) => {
+      onClose: (client, code, isCut) => {
         const awayMs = this.#departures.ended(client);
+        if (isCut) {
+          this.#disturbed.cut += 1;
+          return this.#comeBack(client, awayMs);
+        }
         // It was announced, and is no disconnect that anybody has to explain.
         if (awayMs === undefined) this.#closes[code] = (this.#closes[code] ?? 0) + 1;
         this.#comeBack(client, awayMs);
@@ -97,7 +105,7 @@ export class Generator {
   }
 
   beat(type: GeneratorBeat["type"]): GeneratorBeat {
-    const { subscribed, resumed, deliveries, foreign, gaps, spread, latency } = this.#dialect;
+    const { subscribed, resumed, deliveries, foreign, gaps, spread, latency, slowLatency } = this.#dialect;
     const { repeated, repeatedCursors, disordered, unfollowed, strayed } = this.#ledger;
     const { user, system } = process.cpuUsage();
     const ms = performance.now();
@@ -113,10 +121,12 @@ export class Generator {
       ...{ handshakeSinceDue: this.#handshakeSinceDue.toSparse(), moves: this.#departures.moves },
       ...{ foreign, latency: latency.toSparse(), closes: this.#closes, gaps, spread, repeated },
       ...{ repeatedCursors, disordered, unfollowed, strayed, lost: this.#lost },
+      ...{ disturbed: this.#disturbed, slowLatency: slowLatency.toSparse() },
       ...{ silentClients: this.#silentClients, lagMs: this.#lag.sinceLast() },
       ...{ cpuUs: user + system, cpuShare: this.#looked.share, rssBytes: process.memoryUsage.rss() },
     };
     latency.clear();
+    slowLatency.clear();
     return beat;
   }
 
@@ -141,21 +151,22 @@ export class Generator {
     const { slow, churnPerSecond, connections } = scenario;
     const share = (churnPerSecond * count) / connections;
     if (share > 0) setInterval(() => this.#replace(), 1000 / share);
-    if (slow !== undefined) {
-      const clients = Array.from({ length: Math.round(count * slow.share) }, (_, client) => client);
-      setInterval(() => {
-        for (const client of clients) this.#pool.read(client, false);
-        setTimeout(() => {
-          for (const client of clients) this.#pool.read(client, true);
-        }, slow.pauseMs);
-      }, slow.everyMs);
-    }
+    if (slow === undefined) return;
+    const read = (isReading: boolean) => {
+      for (let client = 0; client < this.#slowCount; client++) this.#pool.read(client, isReading);
+    };
+    setInterval(() => {
+      read(false);
+      this.#disturbed.paused += this.#slowCount;
+      setTimeout(() => read(true), slow.pauseMs);
+    }, slow.everyMs);
   }
 
   #replace(): void {
     const client = Math.floor(Math.random() * this.#start.count);
     // One that is on its way would be there twice.
     if (!this.#pool.close(client)) return;
+    this.#disturbed.replaced += 1;
     this.#departures.ended(client);
     this.#dialect.forget(client);
     this.#sinceMs[client] = Date.now();

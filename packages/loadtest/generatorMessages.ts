@@ -25,7 +25,15 @@ export type ToGenerator =
   /** Answered with a beat. */
   | { readonly type: "look" };
 
-/** Totals since the start, but for `latency`: since the beat before. */
+/** What was done to the clients on purpose. */
+export interface Disturbed {
+  readonly cut: number;
+  readonly replaced: number;
+  /** Of slow clients, how often one stopped reading. */
+  readonly paused: number;
+}
+
+/** Totals since the start, but for `latency` and `slowLatency`: since the beat before. */
 export interface GeneratorBeat {
   readonly type: "beat" | "audited";
   readonly pid: number;
@@ -40,6 +48,8 @@ export interface GeneratorBeat {
   readonly deliveries: number;
   readonly foreign: number;
   readonly latency: SparseHistogram;
+  readonly slowLatency: SparseHistogram;
+  readonly disturbed: Disturbed;
   readonly closes: Readonly<Record<string, number>>;
   /** Clients that the server asked to move, by its reason. */
   readonly moves: Readonly<Record<string, number>>;

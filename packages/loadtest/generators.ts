@@ -14,7 +14,7 @@ const LOOK_MS_MAX = 900;
 type NumberKey = {
   [K in keyof GeneratorBeat]: GeneratorBeat[K] extends number ? K : never;
 }[keyof GeneratorBeat];
-type CountsKey = "refused" | "closes" | "moves" | "gaps" | "spread";
+type CountsKey = "disturbed" | "refused" | "closes" | "moves" | "gaps" | "spread";
 
 type Audit = Extract<ToGenerator, { type: "audit" }>;
 
@@ -22,6 +22,8 @@ type Audit = Extract<ToGenerator, { type: "audit" }>;
 export class Generators {
   /** Of the whole run. */
   readonly latency = new Histogram();
+  /** Of clients that are slow on purpose, of the whole run. */
+  readonly slowLatency = new Histogram();
   /** Since it was last cleared. */
   readonly latencyNow = new Histogram();
   /** Why each that ended by itself has ended. What it counted since its last answer is lost. */
@@ -138,6 +140,7 @@ export class Generators {
     this.#beats.set(beat.pid, beat);
     this.latency.merge(beat.latency);
     this.latencyNow.merge(beat.latency);
+    this.slowLatency.merge(beat.slowLatency);
     if (beat.type === "audited") this.#audited.add(beat.pid);
     else this.#answered.add(beat.pid);
   }

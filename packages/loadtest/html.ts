@@ -49,7 +49,7 @@ function chartsOf(report: Report): string[] {
       }),
     }));
   const chart = (title: string, series: ReadonlyArray<readonly [name: string, of: Of]>) =>
-    lineChart(title, lines(series));
+    lineChart(title, lines(series), Math.max(1, samples.at(-1)?.atSeconds ?? 1));
   const perInstance = (title: string, of: (sample: Sample, admin: string) => number | undefined) =>
     chart(
       title,

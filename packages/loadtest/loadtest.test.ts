@@ -2,6 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { startInstance } from "../../test/instance.fixture.ts";
 import { kafkaAvailable, sharedKafka } from "../../test/services/kafka.ts";
 import { KafkaFixture } from "../../test/services/kafkaFixture.ts";
+import { natsAvailable, startNats } from "../../test/services/nats.ts";
 import { freePorts } from "../../test/services/ports.ts";
 import { startRedis } from "../../test/services/redis.ts";
 import { OPEN_ACCESS } from "./access.ts";
@@ -218,11 +219,11 @@ test(
   "of a real instance whose connections break half-way, every client resumes and misses nothing",
   async () => {
     const instance = await startInstance(["--shards", "1"]);
-    const thresholds = { disconnectsMax: 10 };
     const storm = { atSeconds: 0.5, share: 0.5 };
-    const report = await runOn(instance, { holdSeconds: 3, storm, thresholds });
+    const report = await runOn(instance, { holdSeconds: 3, storm });
     expect(brokenIn(report)).toEqual([]);
     expect(report.resumed).toBe(10);
+    expect(report.disturbed["cut"]).toBe(10);
     expect(report.deliveries).toBe(report.published * 20);
     expect(htmlOf(report)).toContain("<polyline");
     expect(compareReports(report, report)).toContain("+0.0 %");
@@ -266,6 +267,53 @@ describe.skipIf(!kafkaAvailable())("with a real Kafka and a real Redis", () => {
     },
     TEST_MS,
   );
+});
+
+test.skipIf(!natsAvailable())(
+  "the figures of a real NATS are in the report",
+  async () => {
+    const nats = await startNats();
+    const instance = await startInstance(["--shards", "2", "--bus", nats.url]);
+    const report = await runOn(instance, { nats: nats.monitoringUrl, holdSeconds: 3 });
+    expect(brokenIn(report)).toEqual([]);
+    const { bus } = report.samples.at(-1) ?? {};
+    expect(bus?.["nats_mem"]).toBeGreaterThan(0);
+    expect(bus?.["nats_in_msgs"]).toBeGreaterThan(0);
+    await instance.end();
+    await nats.stop();
+  },
+  TEST_MS,
+);
+
+test(
+  "clients that do not read for a while are told apart: the others' latency is not theirs",
+  async () => {
+    const server = startBadServer({});
+    const slow = { share: 0.5, pauseMs: 700, everyMs: 1000 };
+    const report = await runOn(server, { holdSeconds: 3, slow });
+    expect(brokenIn(report)).toEqual([]);
+    expect(report.slowLatencyMs.max).toBeGreaterThan(500);
+    expect(report.latencyMs.samples).toBe(report.published * 10);
+    await server.stop();
+  },
+  TEST_MS,
+);
+
+test("what would never come about is refused", () => {
+  for (const over of [
+    { storm: { atSeconds: 20, share: 0.5 } },
+    { spike: { atSeconds: 10, seconds: 1, factor: 2 } },
+    { slow: { share: 0.5, pauseMs: 10, everyMs: 60_000 } },
+    { churnPerSecond: 0.01 },
+  ])
+    expect(() => readScenario("", { holdSeconds: 10, ...over })).toThrow(/holdSeconds/);
+});
+
+test("a single threshold by flag leaves the others of the file as they are", () => {
+  const { thresholds } = readScenario("thresholds: { lostMax: 5, gapsMax: 6 }", {
+    thresholds: { lostMax: 1 },
+  });
+  expect([thresholds.lostMax, thresholds.gapsMax, thresholds.repeatedMax]).toEqual([1, 6, 0]);
 });
 
 test(

@@ -92,9 +92,13 @@ export interface Report {
   readonly closes: Readonly<Record<string, number>>;
   /** Clients that the server asked to come back later, by its reason; their connections' ends are no disconnects. */
   readonly moves: Readonly<Record<string, number>>;
+  /** What was done to clients on purpose: `cut` by the storm, `replaced` by churn, `paused` as slow ones. */
+  readonly disturbed: Readonly<Record<string, number>>;
   /** Welcomes, by instance and shard. */
   readonly spread: Readonly<Record<string, number>>;
   readonly latencyMs: Quantiles;
+  /** Of the clients that are slow on purpose, which are not in `latencyMs`. */
+  readonly slowLatencyMs: Quantiles;
   readonly latencyHistogram: SparseHistogram;
   readonly cpuUsPerDelivery: { readonly generator: number | undefined; readonly server: number | undefined };
   readonly scrapeFailures: Readonly<Record<string, string>>;

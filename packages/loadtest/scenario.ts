@@ -82,6 +82,25 @@ export const SCENARIO = z.strictObject({
   thresholds: THRESHOLDS.prefault({}),
 });
 
+/** What would never come about, so that a run proved nothing of it. */
+const MEANT_SCENARIO = SCENARIO.superRefine(
+  ({ storm, spike, slow, churnPerSecond, holdSeconds }, context) => {
+    const begins = { storm: storm?.atSeconds, spike: spike?.atSeconds, slow: slow && slow.everyMs / 1000 };
+    for (const [key, atSeconds] of Object.entries(begins))
+      if (atSeconds !== undefined && atSeconds >= holdSeconds)
+        context.addIssue({
+          ...{ code: "custom", path: [key] },
+          message: `begins at ${atSeconds} s, but holdSeconds is ${holdSeconds}`,
+        });
+    if (churnPerSecond > 0 && churnPerSecond * holdSeconds < 1)
+      context.addIssue({
+        code: "custom",
+        path: ["churnPerSecond"],
+        message: "replaces nobody within holdSeconds",
+      });
+  },
+);
+
 export type Scenario = z.infer<typeof SCENARIO>;
 
 /**
@@ -90,12 +109,12 @@ export type Scenario = z.infer<typeof SCENARIO>;
  */
 export function readScenario(text: string, over: Readonly<Record<string, unknown>>): Scenario {
   const found: unknown = parse(text) ?? {};
-  if (!isObject(found)) return SCENARIO.parse(found);
+  if (!isObject(found)) return MEANT_SCENARIO.parse(found);
   const thresholds = { ...asObject(found["thresholds"]), ...asObject(over["thresholds"]) };
   const isGiven = "thresholds" in found || "thresholds" in over;
   // What is no object is for the schema to refuse.
   const isMergeable = !("thresholds" in found) || isObject(found["thresholds"]);
-  return SCENARIO.parse({ ...found, ...over, ...(isGiven && isMergeable && { thresholds }) });
+  return MEANT_SCENARIO.parse({ ...found, ...over, ...(isGiven && isMergeable && { thresholds }) });
 }
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {

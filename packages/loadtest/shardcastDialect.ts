@@ -17,6 +17,8 @@ const [QUOTE, COLON, LETTER_M, LETTER_L] = [0x22, 0x3a, 0x6d, 0x6c];
 export class ShardcastDialect implements Dialect {
   readonly subprotocol = SUBPROTOCOL;
   readonly latency = new Histogram();
+  /** Of the clients that do not read for a while: what they wait for is their own doing. */
+  readonly slowLatency = new Histogram();
   deliveries = 0;
   foreign = 0;
   subscribed = 0;
@@ -69,7 +71,7 @@ export class ShardcastDialect implements Dialect {
   }
 
   #message(client: number, bytes: Uint8Array, start: number): void {
-    const { ledger, run } = this.#options;
+    const { ledger, run, slowCount } = this.#options;
     this.deliveries += 1;
     let at = start + CHANNEL_AT;
     let hash = 0;
@@ -98,8 +100,9 @@ export class ShardcastDialect implements Dialect {
     }
     ledger.cursor(client, number, offset);
     const receivedMs = this.#options.receivedMs();
+    const latency = client < slowCount ? this.slowLatency : this.latency;
     if (run === undefined) {
-      this.latency.add((receivedMs - ts) * 1000);
+      latency.add((receivedMs - ts) * 1000);
       return;
     }
     const channel = this.#channels.get(hash);
@@ -121,7 +124,7 @@ export class ShardcastDialect implements Dialect {
     for (let digit = digitAt(bytes, at); digit >= 0; digit = digitAt(bytes, ++at))
       sentUs = sentUs * 10 + digit;
     ledger.message(client, channel, n);
-    this.latency.add(receivedMs * 1000 - sentUs);
+    latency.add(receivedMs * 1000 - sentUs);
   }
 
   #other(client: number, message: ServerMessage): void {
@@ -166,6 +169,8 @@ export interface ShardcastDialectOptions {
   readonly ledger: Ledger;
   /** Of its own messages; undefined where somebody else publishes. */
   readonly run: number | undefined;
+  /** The first so many clients are slow on purpose. */
+  readonly slowCount: number;
   readonly receivedMs: () => number;
   readonly onSubscribed: (client: number) => void;
   /** The server wants this client to come back after that time. */

@@ -17,8 +17,8 @@ export interface PoolOptions {
    * like with the server's code. `retryAfterMs` is 0 where the server asks for nothing.
    */
   readonly onRefused: (client: number, reason: string, retryAfterMs: number) => void;
-  /** A connection has ended; 1006 where no close frame came. Not called for what `close` ended. */
-  readonly onClose: (client: number, code: number) => void;
+  /** A connection has ended; 1006 where no close frame came. Not called for what `close` ended. `isCut`: by `cut`. */
+  readonly onClose: (client: number, code: number, isCut: boolean) => void;
   /** undefined lets the kernel choose from where. */
   readonly sourcePorts: SourcePorts | undefined;
   /** Handshakes under way at once; further ones wait for their turn. */
@@ -43,6 +43,7 @@ interface Connection {
   unsent: Uint8Array | undefined;
   isOpen: boolean;
   isOver: boolean;
+  isCut: boolean;
   closeCode: number;
 }
 
@@ -97,6 +98,7 @@ export class SocketPool {
           unsent: undefined,
           isOpen: false,
           isOver: false,
+          isCut: false,
           closeCode: 1006,
         },
       };
@@ -147,7 +149,10 @@ export class SocketPool {
 
   /** Cuts one connection as a network would, and tells of it. */
   cut(client: number): void {
-    this.#sockets.get(client)?.terminate();
+    const socket = this.#sockets.get(client);
+    if (socket === undefined) return;
+    socket.data.isCut = true;
+    socket.terminate();
   }
 
   end(): void {
@@ -257,7 +262,7 @@ export class SocketPool {
     if (connection.isOver) return;
     connection.isOver = true;
     this.#sockets.delete(connection.client);
-    this.#options.onClose(connection.client, connection.closeCode);
+    this.#options.onClose(connection.client, connection.closeCode, connection.isCut);
   }
 
   #refuse(connection: Connection, reason: string, retryAfterMs = 0): void {

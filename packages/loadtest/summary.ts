@@ -33,6 +33,7 @@ export function summaryOf(
     row("latency p99, ms", latencyMs.p99),
     row("latency p99.9, ms", latencyMs.p999),
     row("latency at most, ms", latencyMs.max),
+    row("latency p99 of slow clients, ms", report.slowLatencyMs.p99),
     row("generator CPU, µs a delivery", cpuUsPerDelivery.generator),
     row("server CPU, µs a delivery", cpuUsPerDelivery.server),
     row(
@@ -90,6 +91,7 @@ export function countsOf(report: Report): Array<readonly [name: string, text: st
       ["disconnects by code", text(closes)],
       ["asked to come back later, by reason", text(moves)],
       ["gaps by reason", text(gaps)],
+      ["done on purpose", text(nonZero(report.disturbed))],
       ["clients by instance/shard", text(placesOf(report))],
       ["welcomes by instance/shard", text(spread)],
       ["generators that ended", report.generatorDeaths.join(", ")],
@@ -97,6 +99,10 @@ export function countsOf(report: Report): Array<readonly [name: string, text: st
       ["last publish that failed", publishFailures.last],
     ] as const
   ).filter(([, found]) => found !== "");
+}
+
+function nonZero(counts: Readonly<Record<string, number>>): Record<string, number> {
+  return Object.fromEntries(Object.entries(counts).filter(([, count]) => count > 0));
 }
 
 /** One report beside another: the second in terms of the first. */
@@ -112,7 +118,17 @@ export function compareReports(a: Report, b: Report): string {
           : "";
     return `${name.padEnd(38)}${value.padStart(14)}${other.padStart(14)}  ${change}`;
   });
+  const others = scenarioDifferences(a, b);
+  if (others.length > 0) lines.push("", "The scenarios differ:", ...others);
   return `${"".padEnd(38)}${"first".padStart(14)}${"second".padStart(14)}  change\n${lines.join("\n")}\n`;
+}
+
+function scenarioDifferences({ scenario: a }: Report, { scenario: b }: Report): string[] {
+  const second: Readonly<Record<string, unknown>> = b;
+  return Object.entries(a).flatMap(([key, value]) => {
+    const [before, after] = [JSON.stringify(value), JSON.stringify(second[key])];
+    return before === after ? [] : [`  ${key}: ${before} against ${after}`];
+  });
 }
 
 export function shown(value: number): string {

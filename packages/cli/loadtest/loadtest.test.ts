@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { startBadServer } from "../../loadtest/badServer.fixture.ts";
+import type { Report } from "../../loadtest/report.ts";
 import { readScenario } from "../../loadtest/scenario.ts";
 import { shardcast } from "../cli.fixture.ts";
 
@@ -36,3 +37,24 @@ test.each(["smoke", "12k", "50k", "100k", "spike", "churn", "reconnect-storm", "
     expect(readScenario(readFileSync(file, "utf8"), {}).connections).toBeGreaterThan(0);
   },
 );
+
+test("Ctrl-C ends a run early, with its report", async () => {
+  const server = startBadServer({});
+  const directory = mkdtempSync(join(tmpdir(), "loadtest-"));
+  const json = join(directory, "report.json");
+  const child = Bun.spawn(
+    [
+      ...[process.execPath, join(import.meta.dir, "../main.ts"), "loadtest", "--urls", server.url],
+      ...["--admins", server.admin, "--json", json, "--connections", "10", "--hold-seconds", "600"],
+    ],
+    { stdout: "pipe", stderr: "pipe" },
+  );
+  await server.published;
+  child.kill("SIGINT");
+  expect(await child.exited).toBe(0);
+  const report = JSON.parse(readFileSync(json, "utf8")) as Report;
+  expect(report.wasInterrupted).toBe(true);
+  expect(report.deliveries).toBeGreaterThan(0);
+  rmSync(directory, { recursive: true });
+  await server.stop();
+}, 60_000);
