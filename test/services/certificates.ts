@@ -6,6 +6,8 @@ import { join } from "node:path";
 export interface TestCertificates {
   readonly ca: string;
   readonly server: KeyPair;
+  /** A server's whose address is its name alone, which no client compares: as Google's Memorystore has them. */
+  readonly nameless: KeyPair;
   readonly client: KeyPair;
 }
 
@@ -37,6 +39,7 @@ export function makeCertificates(directory: string): TestCertificates {
   };
   return {
     server: issue("server", "subjectAltName=DNS:localhost,IP:127.0.0.1\n"),
+    nameless: issue("127.0.0.1", "basicConstraints=CA:FALSE\n"),
     client: issue("client", "extendedKeyUsage=clientAuth\n"),
     ca: read("ca.pem"),
   };

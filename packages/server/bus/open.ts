@@ -11,6 +11,8 @@ export interface BusConfig {
   readonly prefix: string;
   /** PEM. */
   readonly ca?: string;
+  /** Redis only. */
+  readonly tlsAnyName?: boolean;
   /** These go before what the URL says. */
   readonly username?: string;
   readonly password?: string;
@@ -34,9 +36,10 @@ export function openBus(
 ): ReconnectableBus {
   if (config.url === "local:") return new LocalBroadcastBus({ path: localPath });
   if (/^rediss?[:+]/.test(config.url)) {
-    const { url, prefix, ca, username, password } = config;
+    const { url, prefix, ca, tlsAnyName, username, password } = config;
     const { RedisBroadcastBus } = redisDriver();
-    return new RedisBroadcastBus({ url, channel: `${prefix}.${traffic}`, ca, username, password, onProblem });
+    const channel = `${prefix}.${traffic}`;
+    return new RedisBroadcastBus({ url, channel, ca, tlsAnyName, username, password, onProblem });
   }
   if (/^(?:nats|tls):/.test(config.url)) {
     const { url, prefix, ca, username, password, token, natsCredentials: credentials } = config;

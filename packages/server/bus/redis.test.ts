@@ -39,6 +39,21 @@ describe.skipIf(!redisAvailable())("a real Redis", () => {
     await redis.stop();
   });
 
+  test("a certificate without the server's address will do only where any name is allowed", async () => {
+    const { ca, nameless } = certificates();
+    const redis = await startRedis({ certificates: { ca, server: nameless } });
+    const url = `rediss://127.0.0.1:${redis.tlsPort}`;
+    const strict = redisBus({ url, ca });
+    await faultOf(strict, /altnames|ALTNAME/);
+    expect(strict.state).toBe("connecting");
+    const bus = await connected(redisBus({ url, ca, tlsAnyName: true }));
+    await untilDelivered(bus, bus);
+    const stranger = redisBus({ url, ca: nameless.cert, tlsAnyName: true });
+    await faultOf(stranger, /certificate|signature|issuer/i);
+    for (const one of [strict, bus, stranger]) await one.close();
+    await redis.stop();
+  });
+
   test.each([
     ["a wrong password", "redis://shardcast:wrong@", "test.frames", /WRONGPASS/],
     ["a user who may not publish", "redis://listener:geheim@", "test.frames", /NOPERM/],

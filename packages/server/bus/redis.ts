@@ -20,6 +20,8 @@ export interface RedisBusOptions extends Partial<BackoffLimits> {
   readonly channel: string;
   /** PEM of the authority that signed the server's certificate. Absent: those that the runtime knows. */
   readonly ca?: string | undefined;
+  /** What `ca` signed will do, whatever names it holds. */
+  readonly tlsAnyName?: boolean | undefined;
   /** Go before those of the URL. */
   readonly username?: string | undefined;
   readonly password?: string | undefined;
@@ -187,6 +189,7 @@ export class RedisBroadcastBus implements ReconnectableBus {
       {
         ...{ host, isTls, username, password },
         ca: this.#options.ca,
+        tlsAnyName: this.#options.tlsAnyName,
         channel: this.#options.channel,
         mustBeMaster: this.#sentinels !== undefined,
         onFrame: (frame) => {

@@ -6,6 +6,8 @@ export interface RedisClientOptions {
   readonly isTls: boolean;
   /** PEM. Absent: the authorities that the runtime knows. */
   readonly ca?: string | undefined;
+  /** The certificate's names are not compared with the host: `ca` signs for this one server alone. */
+  readonly tlsAnyName?: boolean | undefined;
   readonly username?: string | undefined;
   readonly password?: string | undefined;
 }
@@ -30,7 +32,8 @@ export async function openRedisClient(
   return client;
 }
 
-function newClient({ host, isTls, ca, username, password }: RedisClientOptions, signal: AbortSignal) {
+function newClient(options: RedisClientOptions, signal: AbortSignal) {
+  const { host, username, password } = options;
   return createClient({
     // Two connections are used, so that nothing of RESP3 is needed, and no command beyond AUTH to open one.
     RESP: 2,
@@ -48,7 +51,16 @@ function newClient({ host, isTls, ca, username, password }: RedisClientOptions, 
       connectTimeout: 0,
       // `destroy` does not end a socket that is still connecting.
       signal,
-      ...(isTls ? { tls: true, ...(ca !== undefined && { ca }) } : {}),
+      ...tlsOptions(options),
     },
   });
+}
+
+function tlsOptions({ isTls, ca, tlsAnyName = false }: RedisClientOptions) {
+  if (!isTls) return {};
+  return {
+    tls: true as const,
+    ...(ca !== undefined && { ca }),
+    ...(tlsAnyName && { checkServerIdentity: () => undefined }),
+  };
 }

@@ -60,6 +60,7 @@ export function composeConfig(values: ResolvedValues): Config {
       prefix: values.busPrefix,
       scope: values.busScope,
       ...(values.busCa !== undefined && { ca: values.busCa }),
+      tlsAnyName: values.busTlsAnyName,
       ...(values.busUsername !== undefined && { username: values.busUsername }),
       ...(values.busPassword !== undefined && { password: values.busPassword }),
       ...(values.busToken !== undefined && { token: values.busToken }),

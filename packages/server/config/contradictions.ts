@@ -21,6 +21,7 @@ const RULES: readonly Rule[] = [
   { compares: ["busScope", "bus"], find: lonelyScope },
   { compares: ["role"], find: ingestWithoutKafka },
   { compares: ["bus", "busCa", "busUsername", "busPassword"], find: busConnection },
+  { compares: ["bus", "busCa", "busTlsAnyName"], find: anyName },
   { compares: ["bus", "busUsername", "busPassword", "busToken", "busNatsCreds"], find: busLogins },
   { compares: ["role", "demo"], find: gatewayWithDemo },
   { compares: ["demo", "demoRate"], find: rateWithoutDemo },
@@ -112,6 +113,15 @@ function busConnection({ values: { bus }, origins }: Found): Problem[] {
     problems.push(problemAt(origins.busUsername, "needs its password", "Set --bus-password-file too."));
   }
   return problems;
+}
+
+/** Without an authority of its own, anybody's certificate would do. */
+function anyName({ values: { bus, busTlsAnyName }, origins }: Found): Problem[] {
+  if (!busTlsAnyName) return [];
+  if (!/^rediss:/.test(bus))
+    return [problemAt(origins.busTlsAnyName, "is known to rediss:// only", "Leave it out.")];
+  const advice = "Set --bus-ca to the authority that signs for this server alone, or leave it out.";
+  return isGiven(origins.busCa) ? [] : [problemAt(origins.busTlsAnyName, "needs --bus-ca", advice)];
 }
 
 /** NATS knows three ways to log in, of which one counts. */

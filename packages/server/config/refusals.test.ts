@@ -163,6 +163,16 @@ test.each<[string, string[], string[]]>([
     ["--bus-password: the URL of the bus holds a login already"],
   ],
   [
+    "any name for a bus whose authority signs for others too",
+    [...KAFKA, "--bus=rediss://h", "--bus-tls-any-name"],
+    ["--bus-tls-any-name: needs --bus-ca"],
+  ],
+  [
+    "any name for a bus that is no Redis with TLS",
+    [...KAFKA, "--bus=nats://h", "--bus-tls-any-name"],
+    ["--bus-tls-any-name: is known to rediss:// only"],
+  ],
+  [
     "a username for the bus without its password",
     [...KAFKA, "--bus=rediss://h", "--bus-ca=pem", "--bus-username=u"],
     ["--bus-username: needs its password"],

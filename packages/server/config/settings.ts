@@ -334,6 +334,15 @@ export const SETTINGS = {
     doc: "PEM file of the authority that signed the certificate of the bus' server.",
     derived: "the authorities that the runtime knows",
   },
+  busTlsAnyName: {
+    name: "bus-tls-any-name",
+    kind: flag(),
+    group: "bus",
+    doc:
+      "Do not compare the names in the certificate of a Redis with its address: what `bus-ca` signed will do. For an " +
+      "authority that signs for this one server alone, as that of Google's Memorystore does.",
+    default: false,
+  },
   busUsername: {
     name: "bus-username",
     kind: text("a username", /^[^\r\n]{1,1000}$/, "<name>"),

@@ -87,6 +87,8 @@ export interface Config {
     readonly scope: "region" | "global";
     /** PEM. */
     readonly ca?: string;
+    /** Redis only: its certificate's names are not compared with its address. */
+    readonly tlsAnyName: boolean;
     /** Both are instead of a login in the URL. */
     readonly username?: string;
     readonly password?: string;
