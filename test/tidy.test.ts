@@ -233,6 +233,7 @@ describe("imports", () => {
     });
     const manifests = [
       "package.json",
+      "deploy/gcp/package.json",
       ...Object.keys(PACKAGES).map((name) => `packages/${name}/package.json`),
     ];
     const unexplained = manifests
