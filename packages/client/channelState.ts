@@ -1,3 +1,4 @@
+import type { SubscriptionPolicy } from "@shardcast/protocol/policies";
 import type { Recipient } from "./recipient.ts";
 import type { ReplayGuard } from "./replayGuard.ts";
 
@@ -10,6 +11,7 @@ export type Anchor = readonly string[] | "shared" | undefined;
 /** One subscribed channel or pattern and everyone who listens to it. */
 export class ChannelState {
   readonly name: string;
+  readonly policy: SubscriptionPolicy;
   readonly recipients = new Set<Recipient>();
   anchor: Anchor;
   /** On the present connection: `idle` is not requested yet, `live` is answered. */
@@ -22,8 +24,9 @@ export class ChannelState {
   #snapshotForAll = false;
   readonly #snapshotFor = new Set<Recipient>();
 
-  constructor(name: string, anchor: Anchor) {
+  constructor(name: string, anchor: Anchor, policy: SubscriptionPolicy = "lossless") {
     this.name = name;
+    this.policy = policy;
     this.anchor = anchor;
   }
 
@@ -70,7 +73,8 @@ export class ChannelState {
   }
 
   answered(position: readonly string[], recovered: boolean): void {
-    if (recovered) this.#snapshotForAll = false;
+    // Of other policies the last value is all that a resume brings.
+    if (recovered && this.policy === "lossless") this.#snapshotForAll = false;
     if (this.phase !== "live") this.anchor = position;
     this.phase = "live";
     for (const recipient of this.recipients) if (recipient.snapshot === "asked") recipient.snapshot = "none";

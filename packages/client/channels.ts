@@ -48,7 +48,7 @@ export class Channels {
     this.#retryBackoff = retryBackoff;
   }
 
-  /** Throws `ShardcastError` (`already_subscribed`) where a `since` can have no effect any more. */
+  /** Throws `ShardcastError`: `already_subscribed` where a `since` can have no effect any more, `policy_conflict`. */
   join(recipient: Recipient, since: readonly string[] | undefined): void {
     const name = recipient.channel;
     let state = this.#states.get(name);
@@ -61,8 +61,13 @@ export class Channels {
         },
       );
     }
+    if (state !== undefined && state.policy !== recipient.policy) {
+      throw new ShardcastError("policy_conflict", `${name} is subscribed with another policy`, {
+        channel: name,
+      });
+    }
     if (state === undefined) {
-      state = new ChannelState(name, since);
+      state = new ChannelState(name, since, recipient.policy);
       this.#states.set(name, state);
       if (state.isPattern) this.#patterns++;
     }

@@ -1,4 +1,5 @@
 import type { DataMessage } from "@shardcast/protocol/messages";
+import type { SubscriptionPolicy } from "@shardcast/protocol/policies";
 import type { ShardcastError } from "./errors.ts";
 import type { GapEvent } from "./events.ts";
 
@@ -17,6 +18,8 @@ export interface Recipient {
   readonly channel: string;
   /** `wanted` becomes `asked` with the request, and `wanted` again when the connection ends before the answer. */
   snapshot: "none" | "wanted" | "asked";
+  /** A number: the `maxRate`. */
+  readonly policy: SubscriptionPolicy;
   /** Whether `answer` was called. */
   readonly answered: boolean;
   deliver(message: DataMessage): void;

@@ -50,6 +50,7 @@ function groupByAnchor(states: Iterable<ChannelState>): Iterable<Group> {
   return groups.values();
 }
 
-function itemOf(state: ChannelState): SubscribeItem {
-  return state.wantsSnapshot ? { channel: state.name, snapshot: true } : state.name;
+function itemOf({ name: channel, policy, wantsSnapshot: snapshot }: ChannelState): SubscribeItem {
+  if (policy === "lossless") return snapshot ? { channel, snapshot } : channel;
+  return typeof policy === "number" ? { channel, snapshot, maxRate: policy } : { channel, snapshot, policy };
 }

@@ -16,6 +16,10 @@ export interface SubscribeOptions {
    * subscription of a channel only.
    */
   readonly since?: string | readonly string[];
+  /** `latest`: only the newest of each channel counts while this client does not keep up. Default: `lossless`. */
+  readonly policy?: "lossless" | "latest";
+  /** The newest of each channel, at most so many times a second; rounded down to a rate that is served. */
+  readonly maxRate?: number;
   /** Told when this channel misses messages. */
   readonly onGap?: (gap: GapEvent) => void;
   /** Limit of the iterator's queue. Default 4096 messages. */
@@ -36,6 +40,7 @@ export class Sink<T = unknown> implements Subscription<T>, Recipient {
   readonly channel: string;
   readonly ready: Promise<Ready>;
   snapshot: Recipient["snapshot"];
+  readonly policy: Recipient["policy"];
   answered = false;
   readonly #ready = newPromise<Ready>();
   readonly #handler: ((message: DataMessage<T>) => void) | undefined;
@@ -57,6 +62,7 @@ export class Sink<T = unknown> implements Subscription<T>, Recipient {
     this.#onGap = options.onGap;
     this.#owner = owner;
     this.snapshot = options.snapshot === true ? "wanted" : "none";
+    this.policy = options.maxRate ?? options.policy ?? "lossless";
     this.ready = this.#ready.promise;
     // Callers may leave `ready` alone: a refusal also reaches the client's `error` event and the iterator.
     this.ready.catch(() => {});

@@ -4,7 +4,15 @@ export const SUBPROTOCOL = "shardcast.v1";
 /** Begins the offered subprotocol that carries a client's token: the one thing that a browser lets a page send along. */
 export const TOKEN_SUBPROTOCOL_PREFIX = "shardcast.token.";
 
-export type SubscribeItem = string | { readonly channel: string; readonly snapshot?: boolean };
+export type SubscribeItem =
+  | string
+  | {
+      readonly channel: string;
+      readonly snapshot?: boolean;
+      readonly policy?: "lossless" | "latest";
+      /** Newest values per second and channel: `latest`, and not more often than this. */
+      readonly maxRate?: number;
+    };
 
 export type ClientMessage =
   | {
@@ -39,6 +47,8 @@ export type RequestErrorCode =
   | "subscriptions_full"
   | "channel_invalid"
   | "channel_forbidden"
+  | "policy_invalid"
+  | "policy_conflict"
   | "since_invalid"
   | "token_invalid"
   | "token_expired"
@@ -54,6 +64,10 @@ export interface SubscribedChannel {
   readonly channel: string;
   /** Whether everything since the given position was, or is being, delivered. True where nothing was asked for. */
   readonly recovered?: boolean;
+  /** What is served where that is not every message. */
+  readonly policy?: "latest";
+  /** The rate that is served: the greatest one that is not above what was asked for. */
+  readonly maxRate?: number;
   readonly error?: RequestError;
 }
 

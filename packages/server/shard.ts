@@ -141,7 +141,7 @@ export class Shard {
       // A client sends its mark back in one message, beside the channels that it is for.
       { markCharactersMax: Math.floor(config.limits.messageBytesMax * 0.75) },
     );
-    this.#hub.topics.subscriptionsMax = start.permits.subscriptions;
+    this.#hub.room.max = start.permits.subscriptions;
     this.#log = openLog(config, { own: start.logPath, peers: start.peerLogPath }, (streamId, record) => {
       const routed = router(streamId, record);
       return isUnroutable(routed) ? undefined : routed;
@@ -262,7 +262,7 @@ export class Shard {
   setPermits({ number, clients, subscriptions }: ShardPermits): void {
     this.#permitsNumber = number;
     this.#admission.permits = clients;
-    this.#hub.topics.subscriptionsMax = subscriptions;
+    this.#hub.room.max = subscriptions;
   }
 
   setTls(tls: TlsIdentity): void {
@@ -296,13 +296,14 @@ export class Shard {
 
   get stats(): ShardStats {
     const { publications, deliveries, gaps } = this.#hub.counters;
+    const newestOnly = this.#hub.classes.counters.deliveries;
     const { repairs, oldestHoldMs, streamsReadForward } = this.#assembler.stats;
     return {
       connections: this.#gateway.connections,
-      subscriptions: this.#hub.topics.subscriptions,
+      subscriptions: this.#hub.room.count,
       permitsNumber: this.#permitsNumber,
       publications,
-      deliveries,
+      deliveries: deliveries + newestOnly,
       rssBytes: process.memoryUsage.rss(),
       cpuShare: this.#cpu.sinceLast(),
       busState: this.#bus.state,
@@ -435,15 +436,12 @@ export class Shard {
     const infos = new Map<string, ChannelInfo>();
     for (const { name, count } of this.#hub.history.channels()) {
       if (infos.size >= CHANNELS_TOLD_MAX) break;
-      infos.set(name, {
-        channel: name,
-        subscribers: this.#hub.topics.get(name)?.subscribers ?? 0,
-        messages: count,
-      });
+      infos.set(name, { channel: name, subscribers: 0, messages: count });
     }
-    for (const { name, subscribers } of this.#hub.topics.values()) {
-      if (infos.size >= CHANNELS_TOLD_MAX) break;
-      if (!infos.has(name)) infos.set(name, { channel: name, subscribers, messages: 0 });
+    for (const { name, subscribers } of this.#hub.allTopics()) {
+      const known = infos.get(name) ?? { channel: name, subscribers: 0, messages: 0 };
+      if (infos.size >= CHANNELS_TOLD_MAX && !infos.has(name)) continue;
+      infos.set(name, { ...known, subscribers: known.subscribers + subscribers });
     }
     return [...infos.values()];
   }

@@ -37,6 +37,7 @@ export function shardFigures(parts: CountingParts): Figure[] {
   const { log, counters, malformedFrames } = parts;
   const turns = parts.turns.stats;
   const published = hub.counters;
+  const classes = hub.classes.counters;
   const history = () => hub.history.stats();
   const assembly = () => assembler.stats;
   return [
@@ -46,6 +47,11 @@ export function shardFigures(parts: CountingParts): Figure[] {
       "Clients that have not taken all that was sent to them.",
       () => gateway.slow.now.clients,
     ),
+    gauge(
+      "clients_behind",
+      "Of those, clients of `latest` or a rate that get nothing until they have taken it.",
+      () => gateway.slow.behind,
+    ),
     gauge("slow_client_bytes", "Bytes that wait here for them.", () => gateway.slow.now.bytes),
     counter("slow_disconnects", "Clients cut off at the byte budget.", () => gateway.slow.cutOff),
     gauge(
@@ -53,9 +59,9 @@ export function shardFigures(parts: CountingParts): Figure[] {
       "Unsent bytes that the kernel takes for one client; NaN where nothing bounds that but its own settings.",
       () => gateway.kernelBytesMax,
     ),
-    gauge("topics", "Names that clients subscribe to.", () => hub.topics.size),
-    gauge("subscriptions", "Subscriptions of all clients.", () => hub.topics.subscriptions),
-    counter("subscriptions_refused", "Subscriptions refused for lack of room.", () => hub.topics.refused),
+    gauge("topics", "Names that clients subscribe to.", () => hub.topics.size + hub.classes.topicCount),
+    gauge("subscriptions", "Subscriptions of all clients.", () => hub.room.count),
+    counter("subscriptions_refused", "Subscriptions refused for lack of room.", () => hub.room.refused),
     gauge("mark_too_long", "1 while the position in all streams is too long to be told to clients.", () =>
       hub.mark() === MARK_TOO_LONG ? 1 : 0,
     ),
@@ -73,7 +79,26 @@ export function shardFigures(parts: CountingParts): Figure[] {
     ),
     counter("publications", "Publications handed to the hub.", () => published.publications),
     counter("publication_bytes", "Bytes of their envelopes.", () => published.payloadBytes),
-    counter("deliveries", "Messages handed to clients, replays not counted.", () => published.deliveries),
+    counter(
+      "deliveries",
+      "Messages handed to clients, replays not counted.",
+      () => published.deliveries + classes.deliveries,
+    ),
+    counter(
+      "conflated_messages",
+      "Messages not sent to clients of `latest` or a rate because a newer one follows, once for each.",
+      () => classes.conflated,
+    ),
+    counter(
+      "caught_up_values",
+      "Newest values sent to such clients when they had been behind.",
+      () => classes.caughtUp,
+    ),
+    counter(
+      "rate_early_values",
+      "Values of a rate sent before their time because too much was waiting.",
+      () => classes.early,
+    ),
     counter("gaps", "Stretches of a stream that were lost for good.", () => assembly().gaps, "reason"),
     counter("requests", "Requests of clients.", () => counters.requests),
     counter("request_refusals", "Requests answered with an error.", () => counters.refusals),

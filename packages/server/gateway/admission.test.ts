@@ -76,7 +76,7 @@ test("an instance under pressure takes nobody new, and goes on serving those who
 
 test("subscriptions beyond the shard's are refused one by one, and with none left nobody new is let in", async () => {
   const { url, hub, admission, publish } = start({});
-  hub.topics.subscriptionsMax = 3;
+  hub.room.max = 3;
   const first = await join(url);
   await first.ask({ type: "subscribe", id: 1, channels: ["a"] });
   const second = await join(url);
@@ -96,10 +96,10 @@ test("subscriptions beyond the shard's are refused one by one, and with none lef
   expect(second.data).toEqual([1]);
   const third = await join(url);
   await third.ask({ type: "subscribe", id: 1, channels: ["d"] });
-  expect([hub.topics.subscriptions, hub.topics.refused]).toEqual([3, 1]);
+  expect([hub.room.count, hub.room.refused]).toEqual([3, 1]);
   for (const client of [first, second, third]) client.close();
   await Promise.all([first, second, third].map((client) => client.closed()));
-  expect(hub.topics.room).toBe(3);
+  expect(hub.room.left).toBe(3);
   expect(admission.refused.subscriptions_full).toBe(1);
 });
 

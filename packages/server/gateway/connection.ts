@@ -1,5 +1,6 @@
 import { CLOSE_CODES } from "@shardcast/protocol/closeCodes";
 import type { RequestErrorCode, ServerMessage, SubscribedChannel } from "@shardcast/protocol/messages";
+import { RATES } from "@shardcast/protocol/policies";
 import type { ServerWebSocket } from "bun";
 import type { Access } from "../auth/access.ts";
 import type { Hub } from "../hub/hub.ts";
@@ -7,7 +8,9 @@ import { isCovered, patternNames, type Topic } from "../hub/topics.ts";
 import type { StreamLog } from "../log/log.ts";
 import type { Seat } from "./deflate/seat.ts";
 import { LastValues } from "./lastValues.ts";
+import { NewestOnly } from "./newestOnly.ts";
 import { PacedTask, type PacedWork } from "./pacedTask.ts";
+import { PolicyConflicts } from "./policyConflicts.ts";
 import type { RateLimit } from "./rateLimit.ts";
 import { Replay, type ReplayLimits } from "./replay.ts";
 import type { ReplayQueue } from "./replayQueue.ts";
@@ -71,6 +74,8 @@ export class Connection {
   #rateState = 0;
   #refusals = 0;
   #running: Running | undefined = undefined;
+  /** Of subscriptions that are not owed every message; few clients have any. */
+  #newest: NewestOnly | undefined = undefined;
   readonly #context: SharedContext;
   readonly #access: Access;
   /** Of a client that takes deflated frames: it listens there and not on the topics themselves. */
@@ -89,6 +94,10 @@ export class Connection {
   opened(socket: ServerWebSocket<Connection>): void {
     this.socket = socket;
     this.#watchAccess();
+  }
+
+  get burstBytes(): number {
+    return this.#newest?.burstBytes ?? 0;
   }
 
   receive(text: string): void {
@@ -133,6 +142,7 @@ export class Connection {
   /** The client has taken what was buffered for it. */
   drained(): void {
     this.#running?.task.drained();
+    this.#newest?.drained();
   }
 
   closed(): void {
@@ -143,10 +153,13 @@ export class Connection {
     this.#context.hub.ahead.remove(this);
     const patterns = patternNames(this.topics);
     for (const topic of this.topics) {
-      if (!isCovered(topic.name, patterns)) topic.listeners -= 1;
-      this.#context.hub.topics.release(topic);
+      if (topic.policy === "lossless" && !isCovered(topic.name, patterns)) topic.listeners -= 1;
+      this.#release(topic);
     }
     this.topics = NO_TOPICS;
+    if (this.#newest === undefined) return;
+    this.#context.slow.unwatch(this.#newest);
+    this.#newest.closed();
   }
 
   #watchAccess(): void {
@@ -192,11 +205,12 @@ export class Connection {
     // Before a resume too, which is much work for what will be refused.
     const plan = this.#withinRoom(this.#plan(request));
     const { socket } = this;
-    if (request.since === undefined || plan.added.length === 0 || socket === undefined) {
+    // Of others only the newest counts, and that comes after the answer.
+    const asked = plan.added.filter(isLossless).map((item) => item.channel);
+    if (request.since === undefined || asked.length === 0 || socket === undefined) {
       return this.#join(request, plan, false);
     }
     const { hub, log, limits, replayLimits, now, waits } = this.#context;
-    const asked = plan.added.map((item) => item.channel);
     const already = this.topics.map((topic) => topic.name);
     const wanted = new WantedChannels(asked, already);
     const replay = new Replay({ hub, log, limits: replayLimits, wanted, since: request.since, nowMs: now() });
@@ -244,7 +258,7 @@ export class Connection {
     const topic = this.#listenedFor(channel);
     const { socket } = this;
     if (topic === undefined || socket === undefined) return;
-    const place = this.#seat?.place(topic.name) ?? topic.name;
+    const place = this.#seat?.place(topic.transport) ?? topic.transport;
     if (isPaused) socket.unsubscribe(place);
     else socket.subscribe(place);
   }
@@ -267,6 +281,7 @@ export class Connection {
   /** Which of the asked-for channels are new, known already, or refused. */
   #plan(request: SubscribeRequest): SubscribePlan {
     const known = new Set(this.topics.map((topic) => topic.name));
+    const conflicts = this.#conflicts(request);
     const patterns = patternNames(this.topics);
     const added: RequestedChannel[] = [];
     const present = new Set<string>();
@@ -275,15 +290,26 @@ export class Connection {
       if (!item.valid) errors.push({ channel: item.channel.slice(0, 300), error: INVALID_CHANNEL });
       else if (!this.#access.allows(item.channel)) {
         errors.push({ channel: item.channel, error: CHANNEL_FORBIDDEN });
+      } else if (item.policy === undefined) {
+        errors.push({ channel: item.channel, error: POLICY_INVALID });
+      } else if (conflicts?.has(item.channel, item.policy) === true) {
+        errors.push({ channel: item.channel, error: POLICY_CONFLICT });
       } else if (known.has(item.channel)) present.add(item.channel);
       else if (known.size + added.length >= this.#context.limits.subscriptionsMax) {
         errors.push({ channel: item.channel, error: TOO_MANY_SUBSCRIPTIONS });
       } else {
         added.push(item);
+        conflicts?.add(item.channel, item.policy);
         if (isCovered(item.channel, patterns)) present.add(item.channel);
       }
     }
     return { added, present, errors };
+  }
+
+  /** Undefined where all is owed every message, as nearly always: then nothing can conflict. */
+  #conflicts({ channels }: SubscribeRequest): PolicyConflicts | undefined {
+    if (this.#newest === undefined && channels.every(isLossless)) return undefined;
+    return new PolicyConflicts(this.topics);
   }
 
   /** Joins the topics and answers. Nothing else happens between the end of a replay and this: the seam is exact. */
@@ -291,20 +317,28 @@ export class Connection {
     const plan = this.#withinRoom(this.#stillAllowed(planned));
     const { hub, counters } = this.#context;
     const asked = request.since !== undefined;
-    if (asked && plan.added.length > 0) counters[recovered ? "resumed" : "notRecovered"] += 1;
-    if (plan.added.length > 0) this.#add(plan.added.map((item) => hub.topics.acquire(item.channel)));
+    if (asked && plan.added.some(isLossless)) counters[recovered ? "resumed" : "notRecovered"] += 1;
+    const acquire = (item: RequestedChannel) => hub.topicsOf(item.policy ?? "lossless").acquire(item.channel);
+    if (plan.added.length > 0) this.#add(plan.added.map(acquire));
     const refused = new Set(plan.errors.map(({ channel }) => channel));
     const taken = request.channels.filter((item) => item.valid && !refused.has(item.channel));
     // What this connection had before is not sent again, so nothing is said of what it missed before that.
-    const isRecovered = (item: RequestedChannel) => !asked || (recovered && !plan.present.has(item.channel));
-    const channels = taken.map((item) => ({ channel: item.channel, recovered: isRecovered(item) }));
+    const isRecovered = (item: RequestedChannel) =>
+      !asked || !isLossless(item) || (recovered && !plan.present.has(item.channel));
+    const channels = taken.map((item) => ({
+      channel: item.channel,
+      recovered: isRecovered(item),
+      ...policyServed(item),
+    }));
     this.#send({
       type: "subscribed",
       id: request.id,
       mark: hub.markOf(this),
       channels: [...plan.errors, ...channels],
     });
-    this.#sendLastValues(taken.filter((item) => (asked ? !isRecovered(item) : item.snapshot)));
+    const getsLastValue = (item: RequestedChannel) =>
+      asked ? !isRecovered(item) || !isLossless(item) : item.snapshot;
+    this.#sendLastValues(taken.filter(getsLastValue));
   }
 
   /** A resume takes its time, and the token may have been replaced meanwhile. */
@@ -318,12 +352,12 @@ export class Connection {
 
   /** What this shard has no room for may be asked for again later, or of another one. */
   #withinRoom(plan: SubscribePlan): SubscribePlan {
-    const { topics } = this.#context.hub;
-    const refused = plan.added.slice(topics.room);
+    const { room } = this.#context.hub;
+    const refused = plan.added.slice(room.left);
     if (refused.length === 0) return plan;
-    topics.refused += refused.length;
+    room.refused += refused.length;
     const errors = refused.map(({ channel }) => ({ channel, error: SUBSCRIPTIONS_FULL }));
-    return { ...plan, added: plan.added.slice(0, topics.room), errors: [...plan.errors, ...errors] };
+    return { ...plan, added: plan.added.slice(0, room.left), errors: [...plan.errors, ...errors] };
   }
 
   #unsubscribe(names: readonly string[]): void {
@@ -331,7 +365,11 @@ export class Connection {
     const released = this.topics.filter((topic) => dropped.has(topic.name));
     if (released.length === 0) return;
     this.#remove(released, dropped);
-    for (const topic of released) this.#context.hub.topics.release(topic);
+    for (const topic of released) this.#release(topic);
+  }
+
+  #release(topic: Topic): void {
+    this.#context.hub.topicsOf(topic.policy).release(topic);
   }
 
   /**
@@ -384,24 +422,57 @@ export class Connection {
   }
 
   #listen(topic: Topic): void {
-    if (this.#seat === undefined) this.socket?.subscribe(topic.name);
+    if (topic.policy !== "lossless") return this.#newestOnly()?.listen(topic);
+    this.#subscribeTo(topic);
     topic.listeners += 1;
   }
 
   #leave(topic: Topic): void {
-    if (this.#seat === undefined) this.socket?.unsubscribe(topic.name);
+    if (topic.policy !== "lossless") return this.#newest?.leave(topic);
+    this.#unsubscribeFrom(topic);
     topic.listeners -= 1;
+  }
+
+  /** Who takes deflated frames has a seat instead, which is taken when all topics are known. */
+  #subscribeTo(topic: Topic): void {
+    if (this.#seat === undefined) this.socket?.subscribe(topic.transport);
+  }
+
+  #unsubscribeFrom(topic: Topic): void {
+    if (this.#seat === undefined) this.socket?.unsubscribe(topic.transport);
   }
 
   /** Takes the seat that belongs to the topics, which have changed. */
   #sit(): void {
     if (this.#seat === undefined || this.socket === undefined) return;
     const patterns = patternNames(this.topics);
-    const listened = this.topics.filter((topic) => !isCovered(topic.name, patterns));
+    const isBehind = this.#newest?.isBehind === true;
+    const listened = this.topics.filter(
+      ({ name, policy }) => !(isCovered(name, patterns) || (isBehind && policy !== "lossless")),
+    );
     this.#seat.move(
       this.socket,
-      listened.map((topic) => topic.name),
+      listened.map((topic) => topic.transport),
     );
+  }
+
+  #newestOnly(): NewestOnly | undefined {
+    const { socket } = this;
+    if (this.#newest !== undefined || socket === undefined) return this.#newest;
+    const { hub, replays: queue, limits, slow } = this.#context;
+    this.#newest = new NewestOnly({
+      hub,
+      socket,
+      queue,
+      pieceBytes: limits.replayBufferBytes,
+      subscribe: (topic) => this.#subscribeTo(topic),
+      unsubscribe: (topic) => this.#unsubscribeFrom(topic),
+      moved: () => this.#sit(),
+      send: (texts) => this.#sendTexts(texts),
+      cutOff: () => slow.cut(socket),
+    });
+    slow.watch(this.#newest);
+    return this.#newest;
   }
 
   /** The first piece goes out at once, and so all of it as a rule. */
@@ -455,6 +526,15 @@ interface Running {
 /** Characters of all requests that wait behind a resume; one always may. */
 const WAITING_BYTES_MAX = 64 * 1024;
 
+function isLossless({ policy }: RequestedChannel): boolean {
+  return policy === "lossless";
+}
+
+function policyServed({ policy }: RequestedChannel): Pick<SubscribedChannel, "policy" | "maxRate"> {
+  if (typeof policy === "number") return { policy: "latest", maxRate: policy };
+  return policy === "latest" ? { policy } : {};
+}
+
 const NO_TOPICS: readonly Topic[] = [];
 const INVALID_CHANNEL = {
   code: "channel_invalid",
@@ -467,6 +547,15 @@ const CHANNEL_FORBIDDEN = {
 const SUBSCRIPTIONS_FULL = {
   code: "subscriptions_full",
   message: "this instance has as many subscriptions as it may: try again later, or elsewhere",
+} as const;
+const POLICY_INVALID = {
+  code: "policy_invalid",
+  message: `\`policy\` is lossless or latest, \`maxRate\` a number from ${RATES[0]} on, with latest only`,
+} as const;
+const POLICY_CONFLICT = {
+  code: "policy_conflict",
+  message:
+    "this connection has it, or what covers it or it covers, with another policy: unsubscribe that first, or use a second connection",
 } as const;
 const TOO_MANY_SUBSCRIPTIONS = {
   code: "too_many_subscriptions",

@@ -17,6 +17,14 @@ export interface LastValuesOptions {
   readonly pieceBytes: number;
   readonly send: (texts: readonly string[]) => void;
   readonly finish: () => void;
+  /** Only what has changed since a place in history, and as a message like any other. Absent: everything, as snapshots. */
+  readonly since?: {
+    readonly from: number;
+    /** A channel's last value is not kept. */
+    readonly missing: () => void;
+    /** There is no such channel. */
+    readonly absent: () => void;
+  };
 }
 
 /**
@@ -79,6 +87,7 @@ export class LastValues implements PacedWork {
     while (this.#nextName < this.#names.length) {
       const channel = history.channel(this.#names[this.#nextName++] ?? "");
       if (channel !== undefined) yield channel;
+      else this.#options.since?.absent();
     }
     for (; this.#nextPattern < this.#patterns.length; this.#nextPattern++, this.#after = undefined) {
       const prefix = this.#patterns[this.#nextPattern]?.slice(0, -1) ?? "";
@@ -90,9 +99,17 @@ export class LastValues implements PacedWork {
   }
 
   #textOf(channel: ChannelHistory): string | undefined {
+    const { history, since } = this.#options;
     if (channel.lastPosition >= this.#end) return undefined;
-    const envelope = this.#options.history.lastValue(channel.name);
-    if (envelope === undefined) return undefined;
+    // One that was too large to be kept has no place.
+    if (since !== undefined && channel.lastPosition < since.from && !channel.newestIsMissing)
+      return undefined;
+    const envelope = history.lastValue(channel.name);
+    if (envelope === undefined) {
+      since?.missing();
+      return undefined;
+    }
+    if (since !== undefined) return decoder.decode(envelope);
     return `${SNAPSHOT_HEAD}${decoder.decode(envelope).slice(MESSAGE_HEAD.length)}`;
   }
 }

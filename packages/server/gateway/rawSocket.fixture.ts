@@ -33,10 +33,10 @@ export class RawSocket {
   }
 
   /** Completes a WebSocket handshake. */
-  static async upgraded(port: number): Promise<RawSocket> {
+  static async upgraded(port: number, path = "/ws"): Promise<RawSocket> {
     const socket = await RawSocket.open(port);
     socket.write(
-      "GET /ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
+      `GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n` +
         "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
     );
     await socket.until('"type":"welcome"');
@@ -48,6 +48,30 @@ export class RawSocket {
     const frame = this.received.lastIndexOf("\x88");
     if (frame === -1) return undefined;
     return (this.received.charCodeAt(frame + 2) << 8) | this.received.charCodeAt(frame + 3);
+  }
+
+  /** The texts of all messages that have come whole, deflated frames taken apart. */
+  get messages(): readonly string[] {
+    const bytes = Buffer.from(this.received, "latin1");
+    const texts: string[] = [];
+    for (let at = bytes.indexOf("\r\n\r\n") + 4; at + 10 <= bytes.length; ) {
+      const short = bytes.readUInt8(at + 1);
+      const [head, length] =
+        short < 126
+          ? [2, short]
+          : short === 126
+            ? [4, bytes.readUInt16BE(at + 2)]
+            : [10, Number(bytes.readBigUInt64BE(at + 2))];
+      const payload = bytes.subarray(at + head, at + head + length);
+      if (payload.length < length) break;
+      if (bytes.readUInt8(at) === 0x81) texts.push(payload.toString());
+      if (bytes.readUInt8(at) === 0x82) {
+        const list: unknown[] = JSON.parse(new TextDecoder().decode(Bun.inflateSync(payload)));
+        texts.push(...list.map((each) => JSON.stringify(each)));
+      }
+      at += head + length;
+    }
+    return texts;
   }
 
   write(bytes: string | Uint8Array): void {

@@ -1,6 +1,7 @@
 import { isChannelName, isChannelPattern } from "@shardcast/protocol/channel";
 import { joinSince, type Since } from "@shardcast/protocol/mark";
 import type { RequestErrorCode } from "@shardcast/protocol/messages";
+import { type SubscriptionPolicy, servedRate } from "@shardcast/protocol/policies";
 
 /** A client's message, checked. Channels keep their order and may hold names that are to be refused one by one. */
 export type Request =
@@ -24,6 +25,8 @@ export interface RequestedChannel {
   readonly channel: string;
   readonly snapshot: boolean;
   readonly valid: boolean;
+  /** Undefined: what was asked for is none. */
+  readonly policy: SubscriptionPolicy | undefined;
 }
 
 export interface Refusal {
@@ -69,20 +72,35 @@ function parseSubscribe(id: number, value: Record<string, unknown>, channelsMax:
   const list = listOf(value["channels"], channelsMax);
   if (typeof list === "string") return refuse(id, "bad_request", list);
   const channels: RequestedChannel[] = [];
-  const seen = new Set<string>();
+  const seen = new Map<string, RequestedChannel["policy"]>();
   for (const item of list) {
     const channel = isObject(item) ? item["channel"] : item;
     if (typeof channel !== "string") {
       return refuse(id, "bad_request", "each of `channels` must be a name or an object with a `channel`");
     }
-    if (seen.has(channel)) continue;
-    seen.add(channel);
+    const policy = isObject(item) ? policyOf(item) : "lossless";
+    if (seen.has(channel)) {
+      if (seen.get(channel) === policy) continue;
+      return refuse(id, "bad_request", `\`channels\` asks for ${quote(channel)} with two different policies`);
+    }
+    seen.set(channel, policy);
     const snapshot = isObject(item) && item["snapshot"] === true;
-    channels.push({ channel, snapshot, valid: isChannelName(channel) || isChannelPattern(channel) });
+    channels.push({ channel, snapshot, valid: isChannelName(channel) || isChannelPattern(channel), policy });
   }
   const since = parseSince(value["since"]);
   if (typeof since === "string") return refuse(id, "since_invalid", since);
   return { type: "subscribe", id, channels, since };
+}
+
+/** A `maxRate` means `latest`, which may stand beside it. */
+function policyOf(item: Record<string, unknown>): SubscriptionPolicy | undefined {
+  const { policy = null, maxRate = null } = item;
+  if (maxRate !== null) {
+    const isLatest = policy === null || policy === "latest";
+    return isLatest && typeof maxRate === "number" ? servedRate(maxRate) : undefined;
+  }
+  if (policy === null) return "lossless";
+  return policy === "lossless" || policy === "latest" ? policy : undefined;
 }
 
 function parseSince(value: unknown): Since | undefined | string {

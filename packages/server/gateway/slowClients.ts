@@ -1,9 +1,12 @@
 import type { ServerWebSocket } from "bun";
 import { kernelShareOf } from "./kernelBuffers.ts";
 import { LargestPublication } from "./largestPublication.ts";
+import type { NewestOnly } from "./newestOnly.ts";
 
 /** How often everybody's unsent bytes are looked at, in ms. A look at 10,000 clients takes about a millisecond. */
 const LOOK_MS = 1000;
+/** How often those clients of whom only the newest values count are looked at, in ms, while something is sent. */
+const LOOK_AT_WATCHED_MS = 50;
 /** What the transport itself cuts off: it is for a burst within one turn, between two looks. */
 const TRANSPORT_BYTES_MIN = 64 * 1024 * 1024;
 
@@ -15,14 +18,17 @@ const TRANSPORT_BYTES_MIN = 64 * 1024 * 1024;
 export class SlowClients {
   /** Clients that were cut off. */
   cutOff = 0;
+  /** Clients that leave their topics while they do not keep up. */
+  readonly #watched = new Set<NewestOnly>();
   readonly #budgetBytes: number;
   readonly #clients: () => Iterable<SlowClient>;
   readonly #largest: LargestPublication;
   /** Bytes at which a look does not wait for its time. */
   readonly #urgentBytes: number;
   #bytesSinceLook = 0;
+  #hasSent = false;
   #lookIsDue = false;
-  #timer: Timer | undefined;
+  readonly #timers: Timer[] = [];
 
   constructor(options: SlowClientsOptions) {
     this.#budgetBytes = options.budgetBytes;
@@ -57,39 +63,76 @@ export class SlowClients {
   }
 
   begin(): void {
-    this.#timer = setInterval(() => this.look(), LOOK_MS);
-    this.#timer.unref();
+    this.#timers.push(
+      setInterval(() => this.look(), LOOK_MS),
+      setInterval(() => this.#lookAtWatched(), LOOK_AT_WATCHED_MS),
+    );
+    for (const timer of this.#timers) timer.unref();
   }
 
   close(): void {
-    clearInterval(this.#timer);
+    for (const timer of this.#timers.splice(0)) clearInterval(timer);
+  }
+
+  watch(client: NewestOnly): void {
+    this.#watched.add(client);
+  }
+
+  unwatch(client: NewestOnly): void {
+    this.#watched.delete(client);
+  }
+
+  /** Clients that get only newest values, and now none, because they are behind. */
+  get behind(): number {
+    let count = 0;
+    for (const client of this.#watched) if (client.isBehind) count += 1;
+    return count;
   }
 
   /** Something was sent to one or very many clients. On the way of each message, so it only counts. */
   sent(text: string): void {
     this.#largest.sent(text);
+    this.#hasSent = true;
     this.#bytesSinceLook += text.length;
     if (this.#bytesSinceLook < this.#urgentBytes || this.#lookIsDue) return;
     this.#lookIsDue = true;
-    // After what is being handed out now: in between, a client would leave or stay by half of a message's topics.
-    queueMicrotask(() => this.look());
+    // Not within what is being handed out: a client would leave by half of a message's topics. And not within a callback
+    // of a socket, where the transport still holds what it will write at its end.
+    setImmediate(() => this.look());
   }
 
   look(): void {
     this.#lookIsDue = false;
     this.#bytesSinceLook = 0;
+    // Those first who then have a smaller need.
+    this.#lookAtWatched();
     const bytesMax = this.bufferBytesMax;
-    for (const { socket } of this.#clients()) {
-      if (socket === undefined || socket.getBufferedAmount() <= bytesMax) continue;
-      this.cutOff += 1;
-      // A close frame would wait behind all that it does not take.
-      socket.terminate();
+    for (const client of this.#clients()) {
+      const { socket } = client;
+      if (socket === undefined) continue;
+      const unsentBytes = socket.getBufferedAmount();
+      if (unsentBytes > bytesMax && unsentBytes > bytesMax + client.burstBytes) this.cut(socket);
     }
+  }
+
+  cut(socket: Pick<ServerWebSocket<unknown>, "terminate">): void {
+    this.cutOff += 1;
+    // A close frame would wait behind all that it does not take.
+    socket.terminate();
+  }
+
+  /** While nothing is sent, nobody who keeps up falls behind; who does catches up when the transport says so. */
+  #lookAtWatched(): void {
+    if (!this.#hasSent) return;
+    this.#hasSent = false;
+    for (const client of this.#watched) client.look();
   }
 }
 
 export interface SlowClient {
   readonly socket: Pick<ServerWebSocket<unknown>, "getBufferedAmount" | "terminate"> | undefined;
+  /** What it may have unsent beyond its budget. */
+  readonly burstBytes: number;
 }
 
 export interface SlowClientsOptions {

@@ -95,7 +95,7 @@ export class Gateway {
   }
 
   get #load(): GatewayLoad {
-    return { connections: this.connections, subscriptionsLeft: this.#context?.hub.topics.room ?? 0 };
+    return { connections: this.connections, subscriptionsLeft: this.#context?.hub.room.left ?? 0 };
   }
 
   get port(): number {

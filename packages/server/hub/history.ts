@@ -154,6 +154,11 @@ export class History {
     return newest === undefined ? history.retained : this.entryAt(newest).envelope;
   }
 
+  /** How many last values were dropped for room. */
+  get droppedLastValues(): number {
+    return this.#droppedLastValues;
+  }
+
   stats(): HistoryStats {
     return {
       channels: this.#channels.size,

@@ -1,11 +1,15 @@
-import { patternsOf } from "@shardcast/protocol/channel";
 import { formatCursor } from "@shardcast/protocol/cursor";
 import { formatMark, MARK_CHARACTERS_MAX, MARK_STREAMS_MAX, MARK_TOO_LONG } from "@shardcast/protocol/mark";
 import type { GapReason } from "@shardcast/protocol/messages";
+import type { SubscriptionPolicy } from "@shardcast/protocol/policies";
 import type { Publication } from "../publication.ts";
 import { AheadListeners } from "./aheadListeners.ts";
 import { History, type HistoryLimits, type StreamSlot } from "./history.ts";
+import { PolicyClasses } from "./policyClasses.ts";
+import { gapText, RecentGaps } from "./recentGaps.ts";
 import { RewrittenOffsets } from "./rewrittenOffsets.ts";
+import { type Broadcast, EnvelopeText, sendToTopics } from "./sendToTopics.ts";
+import { SubscriptionRoom } from "./subscriptionRoom.ts";
 import { type Topic, Topics } from "./topics.ts";
 
 /**
@@ -13,7 +17,12 @@ import { type Topic, Topics } from "./topics.ts";
  * hands every one to the topics that somebody listens to.
  */
 export class Hub {
-  readonly topics = new Topics();
+  /** Of subscriptions that are owed every message. */
+  readonly topics: Topics;
+  /** All others. */
+  readonly classes: PolicyClasses;
+  readonly recentGaps = new RecentGaps();
+  readonly room = new SubscriptionRoom();
   readonly history: History;
   readonly rewritten = new RewrittenOffsets();
   readonly ahead = new AheadListeners();
@@ -26,7 +35,7 @@ export class Hub {
   /** Streams that are there, and that nobody can follow yet. */
   readonly #unplaced = new Set<string>();
   readonly #markCharactersMax: number;
-  readonly #decoder = new TextDecoder();
+  readonly #text = new EnvelopeText();
   #mark: string | undefined;
   /** The slots in the order of a mark. */
   #sorted: readonly StreamSlot[] | undefined;
@@ -40,6 +49,18 @@ export class Hub {
     this.#now = now;
     this.#markCharactersMax = Math.min(MARK_CHARACTERS_MAX, markCharactersMax);
     this.#broadcast = broadcast;
+    this.topics = new Topics("lossless", this.room);
+    this.classes = new PolicyClasses(this.room, broadcast);
+  }
+
+  topicsOf(policy: SubscriptionPolicy): Topics {
+    return policy === "lossless" ? this.topics : this.classes.topics(policy);
+  }
+
+  /** A name may come several times, once for each policy. */
+  *allTopics(): Iterable<Topic> {
+    yield* this.topics.values();
+    yield* this.classes.values();
   }
 
   /** From here on the stream is this hub's: `next` is the offset from which it will be handed over. */
@@ -77,10 +98,13 @@ export class Hub {
     const slot = this.#slotOf(streamId);
     const someAreAhead = this.ahead.has(streamId);
     for (const publication of publications) {
+      const position = this.classes.areUsed ? this.history.end : 0;
       this.history.append(slot, publication);
       slot.next = publication.offset + 1;
       if (someAreAhead) this.#publishPast(streamId, publication);
       else this.#publish(publication);
+      // Of these only the newest counts, so what a client has seen elsewhere may come again.
+      if (this.classes.areUsed) this.classes.publish(publication, this.#text, position);
     }
     slot.next = through + 1;
     if (someAreAhead) this.ahead.reached(streamId, slot.next);
@@ -102,9 +126,9 @@ export class Hub {
       through: formatCursor(streamId, Math.max(0, through)),
       reason,
     }).slice(1);
-    for (const { name, listeners } of this.topics.values()) {
-      // There may be very many topics, and names need no escaping.
-      if (listeners > 0) this.#broadcast(name, `{"type":"gap","channel":"${name}",${stretch}`);
+    this.recentGaps.add(stretch);
+    for (const { name, transport, listeners } of this.allTopics()) {
+      if (listeners > 0) this.#broadcast(transport, gapText(name, stretch));
     }
     if (reason === "truncated") {
       this.rewritten.add(streamId, through + 1, after + 1);
@@ -121,6 +145,14 @@ export class Hub {
     slot.isEndUnknown = isEndUnknown;
     if (slot.gone) this.#goneAtMs.set(streamId, this.#now());
     this.#mark = undefined;
+  }
+
+  /** The messages of the gaps after the first `count`, for each of the topics; undefined where not all are remembered. */
+  missedGaps(count: number, topics: Iterable<Topic>): readonly string[] | undefined {
+    const stretches = this.recentGaps.since(count);
+    if (stretches?.length === 0) return [];
+    const names = Array.from(topics, ({ name }) => name);
+    return stretches?.flatMap((stretch) => names.map((name) => gapText(name, stretch)));
   }
 
   /** The stream has ended where it stands: whoever has seen it so far has seen all of it. */
@@ -146,8 +178,10 @@ export class Hub {
 
   /** The mark of somebody who may have seen more of some streams than this hub has published. */
   markOf(client: { readonly topics: readonly Topic[] }): string {
-    const seen = this.ahead.size === 0 ? undefined : this.ahead.seenBy(client, client.topics);
-    return seen === undefined || seen.size === 0 ? this.mark() : this.#tellMark(seen);
+    if (this.ahead.size === 0) return this.mark();
+    const lossless = client.topics.filter(({ policy }) => policy === "lossless");
+    const seen = this.ahead.seenBy(client, lossless);
+    return seen.size === 0 ? this.mark() : this.#tellMark(seen);
   }
 
   #tellMark(seen?: ReadonlyMap<string, number>): string {
@@ -179,22 +213,8 @@ export class Hub {
   #publish({ channel, envelope }: Publication): void {
     this.counters.publications += 1;
     this.counters.payloadBytes += envelope.length;
-    // Decoded once per message and shard, and only where somebody listens: a string goes out as a text frame.
-    let text: string | undefined;
-    const topic = this.topics.get(channel);
-    if (topic !== undefined && topic.listeners > 0) {
-      text = this.#decoder.decode(envelope);
-      this.#broadcast(channel, text);
-      this.counters.deliveries += topic.listeners;
-    }
-    if (!this.topics.hasPatterns) return;
-    for (const name of patternsOf(channel)) {
-      const pattern = this.topics.pattern(name);
-      if (pattern === undefined || pattern.listeners === 0) continue;
-      text ??= this.#decoder.decode(envelope);
-      this.#broadcast(name, text);
-      this.counters.deliveries += pattern.listeners;
-    }
+    const text = this.#text.of(envelope);
+    this.counters.deliveries += sendToTopics(this.topics, channel, text, this.#broadcast);
   }
 
   #slotOf(streamId: string): StreamSlot {
@@ -204,11 +224,10 @@ export class Hub {
   }
 }
 
+export type { Broadcast } from "./sendToTopics.ts";
+
 /** How long a mark names a stream that is gone, in ms. */
 const GONE_IN_MARK_MS = 10 * 60_000;
-
-/** Sends one text to every client that listens to the topic. */
-export type Broadcast = (topic: string, text: string) => void;
 
 export interface HubOptions {
   /** The clock by which history ages, in ms. Default: one that nobody can set. */

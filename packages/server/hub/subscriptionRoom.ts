@@ -1,0 +1,13 @@
+/** How many subscriptions all clients of a shard may have together, whatever their policies. */
+export class SubscriptionRoom {
+  count = 0;
+  /** Its supervisor shares the instance's cap out among its shards. */
+  max = Number.POSITIVE_INFINITY;
+  /** Subscriptions refused for lack of room. */
+  refused = 0;
+
+  /** How many more there may be. */
+  get left(): number {
+    return Math.max(0, this.max - this.count);
+  }
+}
