@@ -81,6 +81,7 @@ export class Shard {
     resumed: 0,
     notRecovered: 0,
     replayedMessages: 0,
+    replayedBytes: 0,
   };
   readonly #registry;
   #malformedFrames = 0;

@@ -152,6 +152,13 @@ export function shardFigures(parts: CountingParts): Figure[] {
       "Reads of the log for resumes that wait for their turn.",
       () => resumeReads.waiting,
     ),
+    gauge(
+      "resume_reads_kept_bytes",
+      "Of what resumes have lately read, kept for others.",
+      () => nearbyReads.keptBytes,
+    ),
+    counter("resume_log_reads", "Reads of the log for resumes.", () => resumeReads.done),
+    counter("resume_log_read_bytes", "Bytes of publications in them.", () => resumeReads.doneBytes),
     counter(
       "resume_reads_refused",
       "Reads for resumes that found no place to wait: those clients have not recovered.",
@@ -163,6 +170,7 @@ export function shardFigures(parts: CountingParts): Figure[] {
       () => nearbyReads.shared,
     ),
     counter("replayed_messages", "Messages sent by resumes.", () => counters.replayedMessages),
+    counter("replayed_bytes", "Characters of these.", () => counters.replayedBytes),
     counter(
       "closes",
       "Ended connections; 1006: broken, or cut off for slowness.",

@@ -61,6 +61,7 @@ export interface ConnectionCounters {
   resumed: number;
   notRecovered: number;
   replayedMessages: number;
+  replayedBytes: number;
 }
 
 /**
@@ -221,7 +222,9 @@ export class Connection {
       behindMsMax: replayLimits.behindMsMax,
       pieceBytes: limits.replayBufferBytes,
       send: (texts) => {
-        this.#context.counters.replayedMessages += texts.length;
+        const { counters } = this.#context;
+        counters.replayedMessages += texts.length;
+        for (const text of texts) counters.replayedBytes += text.length;
         this.#sendTexts(texts);
       },
       finish: (recovered, seenMoreOf) => {

@@ -108,6 +108,7 @@ export function gatewayFixture(options: GatewayFixtureOptions = {}) {
     resumed: 0,
     notRecovered: 0,
     replayedMessages: 0,
+    replayedBytes: 0,
   };
   gateway.open({
     hub,

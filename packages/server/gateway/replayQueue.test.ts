@@ -56,6 +56,25 @@ test("each gets a step by turns: a long one does not keep short ones waiting", a
   expect(stepped.slice(before, before + 8)).toEqual(expect.arrayContaining(["b", "c", "d"]));
 });
 
+test("a crowd is served one after another, and not all at its end", async () => {
+  const { queue, stepped, task } = fixture();
+  const names = Array.from({ length: 1000 }, (_, at) => `task ${at}`);
+  for (const name of names) task(name, 4);
+  while (queue.waiting > 0) await turn();
+  expect(stepped).toHaveLength(4000);
+  const doneAtHalf = names.filter((name) => stepped.lastIndexOf(name) < 2000).length;
+  expect(doneAtHalf).toBeGreaterThan(400);
+});
+
+test("those who can not go on, as while the log is silent, keep nobody from beginning", async () => {
+  const { queue, stepped, task } = fixture();
+  for (let at = 0; at < 1000; at++) task(`waits ${at}`, 2, { blocks: true });
+  task("last", 1);
+  while (queue.waiting > 0) await turn();
+  expect(stepped).toHaveLength(1001);
+  expect(stepped.at(-1)).toBe("last");
+});
+
 test("no more begin while those that began hold much, and they begin when these end", async () => {
   const { queue, stepped, task } = fixture();
   task("large", 50, { holds: 1_000_000 });

@@ -1,3 +1,5 @@
+import { OldestFirst } from "./oldestFirst.ts";
+
 /** One step of something that is sent to one client beside live messages. */
 export interface QueuedTask {
   /** Places in history that it holds on to between its steps. */
@@ -12,20 +14,29 @@ export interface QueuedTask {
 const TURN_MS = 5;
 /** Some 60 bytes each. */
 const CURSORS_MAX = 200_000;
+/** Tasks that have begun and could go on: while there are more, none begins. */
+const READY_MAX = 256;
 
 /**
  * Shares the event loop out: after an outage all clients come back at once, and what they have missed must not keep the
- * others waiting for live messages. All replays together get a few milliseconds of each turn, one step each by turns. New
- * ones begin only while those that began hold little.
+ * others waiting for live messages. All replays together get a few milliseconds of each turn. Every second step is of the
+ * one that began first, so that a crowd is served one after another: if all went on in step, each would take so long that
+ * history moves on meanwhile, and it would have to look again and again. The other steps go by turns, so that a long
+ * one keeps nobody waiting. New ones begin only while few of those that began could go on, and these hold little.
  */
 export class ReplayQueue {
+  /** Those that could go on. */
   readonly #begun = new Set<QueuedTask>();
+  readonly #oldest = new OldestFirst<QueuedTask>();
+  /** As they began. */
+  readonly #numbers = new Map<QueuedTask, number>();
+  #number = 0;
+  #turns = 0;
   readonly #new = new Set<QueuedTask>();
   readonly #held = new Map<QueuedTask, number>();
   readonly #now: () => number;
   #cursors = 0;
   #isScheduled = false;
-  #newIsNext = false;
 
   constructor(now: () => number = () => performance.now()) {
     this.#now = now;
@@ -43,7 +54,12 @@ export class ReplayQueue {
 
   /** Comes to `step` in its turn: never in this one. */
   add(task: QueuedTask): void {
-    (task.cursors > 0 ? this.#begun : this.#new).add(task);
+    const number = this.#numbers.get(task);
+    if (number === undefined) this.#new.add(task);
+    else {
+      this.#begun.add(task);
+      this.#oldest.add(number, task);
+    }
     this.#schedule();
   }
 
@@ -60,6 +76,9 @@ export class ReplayQueue {
   remove(task: QueuedTask): void {
     this.#begun.delete(task);
     this.#new.delete(task);
+    this.#numbers.delete(task);
+    // Who has ended is not held on to until its turn would come.
+    if (this.#begun.size === 0) this.#oldest.clear();
     this.#cursors -= this.#held.get(task) ?? 0;
     this.#held.delete(task);
     if (this.waiting > 0) this.#schedule();
@@ -90,11 +109,28 @@ export class ReplayQueue {
   #next(): QueuedTask | undefined {
     // Those that began go on, or wait for their clients, who may be slow for good: these must not keep new ones out.
     if (this.#begun.size === 0 && this.#new.size > 0) this.#makeRoom();
-    this.#newIsNext = !this.#newIsNext;
-    const mayBegin = this.#new.size > 0 && this.#cursors < CURSORS_MAX;
-    const from = mayBegin && (this.#newIsNext || this.#begun.size === 0) ? this.#new : this.#begun;
-    for (const task of from) {
-      from.delete(task);
+    const isOldestNext = ++this.#turns % 2 === 0;
+    const mayBegin = this.#new.size > 0 && this.#cursors < CURSORS_MAX && this.#begun.size < READY_MAX;
+    if (this.#begun.size > 0 && (isOldestNext || !mayBegin)) {
+      return isOldestNext ? this.#oldestBegun() : this.#first(this.#begun);
+    }
+    if (!mayBegin) return undefined;
+    const task = this.#first(this.#new);
+    if (task !== undefined) this.#numbers.set(task, ++this.#number);
+    return task;
+  }
+
+  /** Some in the heap have gone on by turns meanwhile, or have ended. */
+  #oldestBegun(): QueuedTask | undefined {
+    for (let task = this.#oldest.take(); task !== undefined; task = this.#oldest.take()) {
+      if (this.#begun.delete(task)) return task;
+    }
+    return undefined;
+  }
+
+  #first(tasks: Set<QueuedTask>): QueuedTask | undefined {
+    for (const task of tasks) {
+      tasks.delete(task);
       return task;
     }
     return undefined;

@@ -21,6 +21,9 @@ export class BoundedReads implements Pick<StreamLog, "read"> {
   #active = 0;
   /** Reads that found no place to wait. */
   refused = 0;
+  /** Reads that the log has answered, and the bytes of publications in them. */
+  done = 0;
+  doneBytes = 0;
 
   constructor(log: Pick<StreamLog, "read">, limits: BoundedReadsLimits = RESUME_READS) {
     this.#log = log;
@@ -42,7 +45,11 @@ export class BoundedReads implements Pick<StreamLog, "read"> {
     try {
       // Without the signal: what a broker was asked it answers, so a read holds its place until then.
       const { streamId, after, through, bytesMax } = request;
-      return await this.#log.read({ streamId, after, through, bytesMax, purpose: "resume" });
+      const result = await this.#log.read({ streamId, after, through, bytesMax, purpose: "resume" });
+      this.done++;
+      if (result.kind === "read")
+        for (const { envelope } of result.publications) this.doneBytes += envelope.length;
+      return result;
     } finally {
       this.#passOn();
     }

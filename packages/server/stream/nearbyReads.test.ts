@@ -42,6 +42,17 @@ test("each gets exactly what it asked for of a read that they share", async () =
   expect(results.every((result) => result.kind === "read" && result.through === 12)).toBe(true);
 });
 
+test("who comes a little later is answered by what was read, as far as that reaches", async () => {
+  const { reads, asked } = fixture({ next: 100 });
+  for (const after of [5, 7, 90]) {
+    const result = await reads.read({ streamId: "s", after, through: 98, bytesMax: 1_000 });
+    expect(offsets(result)).toHaveLength(98 - after);
+  }
+  expect([asked, reads.shared]).toEqual([["-1-127"], 2]);
+  await reads.read({ streamId: "s", after: 5, through: 100, bytesMax: 1_000 });
+  expect(asked).toHaveLength(2);
+});
+
 test("where a read has ended the next one begins, without reading anything again", async () => {
   const { reads, asked } = fixture();
   const range = { streamId: "s", through: 999, bytesMax: 300 };

@@ -1,4 +1,5 @@
 import type { RangeRequest, RangeResult, StreamLog } from "../log/log.ts";
+import { RecentReads } from "./recentReads.ts";
 import { SharedReads } from "./sharedReads.ts";
 
 /** Offsets from one shared step to the next. */
@@ -8,10 +9,12 @@ const ENDS_MAX = 1_024;
 /**
  * Lets reads that begin near to one another be one: clients that come back after the same outage have missed nearly the
  * same, and each a little less or more. Ranges are widened to steps of offsets, read once, and cut to what was asked
- * for. Where one read has ended the next ones of its readers begin, so those are the same without being widened.
+ * for, and what was read answers who comes a little later. Where one read has ended the next ones of its readers begin, so those are the same without being widened.
  */
 export class NearbyReads implements Pick<StreamLog, "read"> {
   readonly #reads: SharedReads;
+  readonly #recent = new RecentReads();
+  #answered = 0;
   /** Where recent reads ended, oldest first. */
   readonly #ends = new Set<string>();
 
@@ -21,18 +24,36 @@ export class NearbyReads implements Pick<StreamLog, "read"> {
 
   /** Reads that were answered by another's. */
   get shared(): number {
-    return this.#reads.shared;
+    return this.#reads.shared + this.#answered;
+  }
+
+  /** Of what was read lately, kept for others. */
+  get keptBytes(): number {
+    return this.#recent.bytes;
   }
 
   async read(request: RangeRequest): Promise<RangeResult> {
     const after = this.#begin(request);
     const through = Math.ceil((request.through + 1) / STEP) * STEP - 1;
-    const wide = await this.#reads.read({ ...request, after, through });
+    const wide = await this.#readOnce({ ...request, after, through }, request.through);
     if (after < request.after && !reaches(wide, request.after)) {
       // What lies before took all of the read, or is not to be had: that is nobody's business here.
-      return this.#cut(request, await this.#reads.read({ ...request, through }));
+      return this.#cut(request, await this.#readOnce({ ...request, through }, request.through));
     }
     return this.#cut(request, wide);
+  }
+
+  /** `needed`: how far an earlier read has to reach to do as well. */
+  async #readOnce(request: RangeRequest, needed: number): Promise<RangeResult> {
+    const { streamId, after, bytesMax } = request;
+    const recent = this.#recent.find(streamId, after, needed);
+    if (recent !== undefined) {
+      this.#answered += 1;
+      return recent;
+    }
+    const result = await this.#reads.read(request);
+    this.#recent.keep(streamId, after, bytesMax, result);
+    return result;
   }
 
   #begin({ streamId, after }: RangeRequest): number {
