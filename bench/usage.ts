@@ -7,5 +7,7 @@ export const BENCH_USAGE = `npm run bench -- [bench] [flags]; without a name: fa
   coalescing  CPU and latency against rate: [--clients N] [--rates N,N] [--bounds N,N] [--seconds N] [--rounds N]
   capacity    12,000 to 100,000 clients held: [12k] [50k] [100k] [--bus redis|nats] [--hold-seconds N]
   profile     where the servers' time goes under the 12k load: [--clients N] [--hold-seconds N]
+  storm       all clients back at once, resuming from 30 s ago: [--clients N] [--live N] [--rate N] [--away-seconds N]
+              [--shards N] [--accepts N] [--from history,log]
   peers       the same load on ws, Socket.IO, Centrifugo and Nchan:
               [--clients N] [--rate N] [--seconds N] [--batch N] [--only <peer>] [--write-docs]`;
