@@ -15,7 +15,8 @@ function checksOfFigures(report: Judged): Check[] {
   const checks = [
     atMost("generators that ended", report.generatorDeaths.length, 0),
     atLeast("connections open at once", report.connectionsMax, scenario.connections),
-    atLeast("clients subscribed when it began", report.subscribed, scenario.connections),
+    atLeast("clients subscribed when it began", report.readyAtStart, scenario.connections),
+    atLeast("clients subscribed at the end", report.readyAtEnd, scenario.connections),
     atLeast("deliveries", report.deliveries, 1),
     atLeast("latency samples", report.latencyMs.samples, 1),
     atLeast(

@@ -58,14 +58,11 @@ async function toEnd({ scenario, generators, sampler, publisher, ends }: Parts):
   const waitMs = scenario.waitSeconds * 1000;
   const wantedMs = (scenario.connections / scenario.connectionsPerSecond) * 1000;
   const rampStartedMs = performance.now();
-  await waitFor(
-    () => ends.aborted || generators.total("subscribed") >= scenario.connections,
-    wantedMs + waitMs,
-  );
+  await waitFor(() => ends.aborted || generators.total("ready") >= scenario.connections, wantedMs + waitMs);
   const rampSeconds = { took: (performance.now() - rampStartedMs) / 1000, wanted: wantedMs / 1000 };
   generators.tell({ type: "expect" });
   await sampler.fresh();
-  const subscribed = generators.total("subscribed");
+  const readyAtStart = generators.total("ready");
   const before = { deliveries: generators.total("deliveries"), cpuUs: generators.total("cpuUs") };
   const serverBefore = sampler.serverCpuSeconds;
   const heldFromMs = performance.now();
@@ -81,7 +78,7 @@ async function toEnd({ scenario, generators, sampler, publisher, ends }: Parts):
   const stoppedAtMs = Date.now();
   sampler.phase = "settling";
   await publisher?.stop();
-  await settle(generators, waitMs);
+  await settle(generators, scenario.connections, waitMs);
   const audit = {
     published: publisher?.acknowledged ?? [],
     heardSinceMs: stoppedAtMs - heardWithinMs(scenario),
@@ -91,7 +88,7 @@ async function toEnd({ scenario, generators, sampler, publisher, ends }: Parts):
   const deliveries = generators.total("deliveries") - before.deliveries;
   const perDelivery = (us: number) => (deliveries > 0 && us > 0 ? us / deliveries : undefined);
   return {
-    ...{ rampSeconds, subscribed, isAudited },
+    ...{ rampSeconds, readyAtStart, readyAtEnd: generators.total("ready"), isAudited },
     deliveriesPerSecond: deliveries / heldSeconds,
     cpuUsPerDelivery: {
       generator: perDelivery(generators.total("cpuUs") - before.cpuUs),
@@ -106,15 +103,16 @@ function heardWithinMs({ channels, messagesPerSecond, publish, holdSeconds }: Sc
   return 2000 + (2 * 1000 * channels.length) / messagesPerSecond;
 }
 
-/** Waits until nothing has come for a while. */
-async function settle(generators: Generators, withinMs: number): Promise<void> {
+/** Waits until all clients are there and nothing has come for a while. */
+async function settle(generators: Generators, connections: number, withinMs: number): Promise<void> {
   let seen = -1;
   let changedMs = performance.now();
   await waitFor(() => {
     const now = generators.total("deliveries") + generators.total("connected");
     if (now !== seen) changedMs = performance.now();
     seen = now;
-    return performance.now() - changedMs > QUIET_MS;
+    const isQuiet = performance.now() - changedMs > QUIET_MS;
+    return isQuiet && (generators.total("ready") >= connections || generators.deaths.length > 0);
   }, withinMs);
 }
 

@@ -10,7 +10,7 @@ import { withoutSecret } from "./serverWatch.ts";
 /** What only the run itself knows. */
 export type Found = Pick<
   Report,
-  "rampSeconds" | "subscribed" | "isAudited" | "deliveriesPerSecond" | "cpuUsPerDelivery"
+  "rampSeconds" | "readyAtStart" | "readyAtEnd" | "isAudited" | "deliveriesPerSecond" | "cpuUsPerDelivery"
 >;
 
 export interface Findings extends Found {

@@ -28,6 +28,8 @@ export class Generator {
   #handshakes = 0;
   /** By client, when it first subscribed as the one that it is now, in ms since 1970; 0: not yet. */
   readonly #sinceMs: Float64Array;
+  /** Connected, with their subscriptions answered. */
+  readonly #ready = new Set<number>();
   readonly #lag = new TimerLag();
   readonly #disturbed = { cut: 0, replaced: 0, paused: 0 };
   readonly #slowCount: number;
@@ -52,6 +54,7 @@ export class Generator {
       onSubscribed: (client) => {
         this.#backoffs.delete(client);
         this.#sinceMs[client] ||= Date.now();
+        this.#ready.add(client);
       },
       onReconnect: (client, afterMs, reason) => this.#departures.notice(client, afterMs, reason),
     });
@@ -73,6 +76,7 @@ export class Generator {
         this.#comeBack(client, retryAfterMs);
       },
       onClose: (client, code, isCut) => {
+        this.#ready.delete(client);
         const awayMs = this.#departures.ended(client);
         if (isCut) {
           this.#disturbed.cut += 1;
@@ -105,7 +109,7 @@ export class Generator {
   }
 
   beat(type: GeneratorBeat["type"]): GeneratorBeat {
-    const { subscribed, resumed, deliveries, foreign, gaps, spread, latency, slowLatency } = this.#dialect;
+    const { resumed, deliveries, foreign, gaps, spread, latency, slowLatency } = this.#dialect;
     const { repeated, repeatedCursors, disordered, unfollowed, strayed } = this.#ledger;
     const { user, system } = process.cpuUsage();
     const ms = performance.now();
@@ -116,8 +120,14 @@ export class Generator {
       this.#looked = { ms, cpuUs: user + system, share };
     }
     const beat: GeneratorBeat = {
-      ...{ type, pid: process.pid, connected: this.#pool.size, handshakes: this.#handshakes },
-      ...{ refused: this.#refused, handshake: this.#handshake.toSparse(), subscribed, resumed, deliveries },
+      ...{
+        type,
+        pid: process.pid,
+        connected: this.#pool.size,
+        ready: this.#ready.size,
+        handshakes: this.#handshakes,
+      },
+      ...{ refused: this.#refused, handshake: this.#handshake.toSparse(), resumed, deliveries },
       ...{ handshakeSinceDue: this.#handshakeSinceDue.toSparse(), moves: this.#departures.moves },
       ...{ foreign, latency: latency.toSparse(), closes: this.#closes, gaps, spread, repeated },
       ...{ repeatedCursors, disordered, unfollowed, strayed, lost: this.#lost },
@@ -167,6 +177,7 @@ export class Generator {
     // One that is on its way would be there twice.
     if (!this.#pool.close(client)) return;
     this.#disturbed.replaced += 1;
+    this.#ready.delete(client);
     this.#departures.ended(client);
     this.#dialect.forget(client);
     this.#sinceMs[client] = Date.now();
@@ -175,7 +186,9 @@ export class Generator {
 
   /** At the time that the server gave, and as the one that it was: it resumes. */
   #move(client: number): void {
-    if (this.#pool.close(client)) this.#pool.open(client);
+    if (!this.#pool.close(client)) return;
+    this.#ready.delete(client);
+    this.#pool.open(client);
   }
 
   /** Not before `awayMs`, and a while after that. */

@@ -38,12 +38,13 @@ export interface GeneratorBeat {
   readonly type: "beat" | "audited";
   readonly pid: number;
   readonly connected: number;
+  /** Connected, with their subscriptions answered. */
+  readonly ready: number;
   readonly handshakes: number;
   readonly refused: Readonly<Record<string, number>>;
   readonly handshake: SparseHistogram;
   /** Since it was due, the wait for its turn included. */
   readonly handshakeSinceDue: SparseHistogram;
-  readonly subscribed: number;
   readonly resumed: number;
   readonly deliveries: number;
   readonly foreign: number;

@@ -151,7 +151,8 @@ export class Generators {
     this.deaths.push(`process ${pid} ended with ${how}`);
     const last = this.#beats.get(pid);
     // Its connections went with it.
-    if (last !== undefined) this.#beats.set(pid, { ...last, connected: 0, cpuShare: 0, rssBytes: 0 });
+    if (last !== undefined)
+      this.#beats.set(pid, { ...last, connected: 0, ready: 0, cpuShare: 0, rssBytes: 0 });
     this.#onDeath();
   }
 }

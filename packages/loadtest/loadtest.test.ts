@@ -91,7 +91,10 @@ const CASES: ReadonlyArray<
     "does not answer half of the subscriptions",
     { ignoresHalf: true },
     { waitSeconds: 1 },
-    ["clients subscribed when it began", "clients that got nothing", "messages lost"],
+    [
+      ...["clients subscribed when it began", "clients subscribed at the end"],
+      ...["clients that got nothing", "messages lost"],
+    ],
   ],
   [
     "alters the messages, so that there is no latency to measure",
@@ -233,6 +236,52 @@ test(
 );
 
 describe.skipIf(!kafkaAvailable())("with a real Kafka and a real Redis", () => {
+  test(
+    "while an instance drains its clients move to another one, and none of them misses anything",
+    async () => {
+      const redis = await startRedis();
+      const fixture = new KafkaFixture(await sharedKafka());
+      const topic = await fixture.topic({ partitions: 2 });
+      const brokers = fixture.connection.brokers.join(",");
+      const flags = [
+        "--shards",
+        "1",
+        "--bus",
+        redis.url,
+        "--kafka-topics",
+        topic,
+        "--kafka-brokers",
+        brokers,
+      ];
+      const draining = ["--drain-wait-ms", "0", "--drain-clients-per-second", "20"];
+      const first = await startInstance([...flags, "--instance", "a", ...draining]);
+      const second = await startInstance([...flags, "--instance", "b"]);
+      const scenario = readScenario("", {
+        ...{ ...SHORT, urls: [first.url, second.url], admins: [second.admin], holdSeconds: 6 },
+        ...{ publish: "kafka", topic, channels: [`a.${topic}`, `b.${topic}`] },
+        // Those who come back to the one that drains are refused, and try the other one then.
+        thresholds: { refusedMax: 100 },
+      });
+      let end: Promise<number> | undefined;
+      const report = await runLoadTest({
+        ...{ scenario, access: OPEN_ACCESS, kafka: fixture.connection },
+        signal: new AbortController().signal,
+        onSample: ({ phase, deliveriesPerSecond }) => {
+          if (phase === "holding" && deliveriesPerSecond > 0) end ??= first.end();
+        },
+      });
+      expect(brokenIn(report)).toEqual([]);
+      expect(report.moves).toEqual({ draining: 10 });
+      expect(report.closes).toEqual({});
+      expect(report.deliveries).toBe(report.published * 20);
+      await end;
+      await second.end();
+      await fixture.close();
+      await redis.stop();
+    },
+    TEST_MS,
+  );
+
   test(
     "records written to Kafka arrive all at every client, and the figures of the bus are in the report",
     async () => {

@@ -64,8 +64,9 @@ export interface Report {
   readonly rampSeconds: { readonly took: number; readonly wanted: number };
   /** The most that were open at once. */
   readonly connectionsMax: number;
-  /** Subscribed when publishing began. */
-  readonly subscribed: number;
+  /** Clients that were connected, with their subscriptions answered, when publishing began. */
+  readonly readyAtStart: number;
+  readonly readyAtEnd: number;
   /** Clients that were subscribed and got no message. */
   readonly silentClients: number;
   /** By the rate and the time for which it was held. */

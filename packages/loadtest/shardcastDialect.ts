@@ -21,7 +21,6 @@ export class ShardcastDialect implements Dialect {
   readonly slowLatency = new Histogram();
   deliveries = 0;
   foreign = 0;
-  subscribed = 0;
   resumed = 0;
   readonly gaps: Record<string, number> = {};
   readonly spread: Record<string, number> = {};
@@ -141,7 +140,6 @@ export class ShardcastDialect implements Dialect {
         }
         if (this.#marks.has(client)) this.resumed += 1;
         this.#marks.set(client, message.mark);
-        this.subscribed += 1;
         this.#options.onSubscribed(client);
         return;
       }

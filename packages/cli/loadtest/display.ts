@@ -40,8 +40,8 @@ export class Display {
   #draw(lines: readonly string[]): void {
     const up = this.#drawn === 0 ? "" : `\x1b[${this.#drawn}A`;
     this.#drawn = lines.length;
-    // What a longer panel left below is wiped too.
-    this.#write(`${up}\r\x1b[J${lines.join("\n")}\n`);
+    // What a longer panel left below is wiped too. Lines are not wrapped meanwhile: each must stay one.
+    this.#write(`${up}\r\x1b[J\x1b[?7l${lines.join("\n")}\x1b[?7h\n`);
   }
 
   #write(text: string): void {
