@@ -8,7 +8,7 @@ import { TargetSSLProxy } from "@pulumi/gcp/compute/targetSSLProxy.js";
 import { TargetTCPProxy } from "@pulumi/gcp/compute/targetTCPProxy.js";
 import type { Output } from "@pulumi/pulumi/output.js";
 import { type MachineGroup, PORT_NAME } from "./group.ts";
-import { PUBLIC_PORT } from "./machine/environment.ts";
+import { HEALTH_CHECK_FAILURES, HEALTH_CHECK_SECONDS, PUBLIC_PORT } from "./machine/environment.ts";
 import { portOf } from "./settings/schema.ts";
 import { named, type Stack } from "./stack.ts";
 
@@ -45,10 +45,10 @@ export function buildBalancer(
     {
       name: named(stack, "health"),
       description: "Takes out a machine that starts, drains, is full or is cut off; its clients stay",
-      checkIntervalSec: 5,
+      checkIntervalSec: HEALTH_CHECK_SECONDS,
       timeoutSec: 3,
       healthyThreshold: 2,
-      unhealthyThreshold: 2,
+      unhealthyThreshold: HEALTH_CHECK_FAILURES,
       httpHealthCheck: { port: PUBLIC_PORT, requestPath: "/health" },
     },
     stack.first,

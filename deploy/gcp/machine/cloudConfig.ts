@@ -104,7 +104,11 @@ function environmentFile({ plain, files }: Environment): string {
 }
 
 function byVariable(files: readonly SecretFile[]): Record<string, string> {
-  return Object.fromEntries(files.map(({ variable, file }) => [variable, `${SECRETS_DIRECTORY}/${file}`]));
+  return Object.fromEntries(
+    files.flatMap(({ variable, file }) =>
+      variable === undefined ? [] : [[variable, `${SECRETS_DIRECTORY}/${file}`]],
+    ),
+  );
 }
 
 function registryOf(image: string): string {

@@ -6,10 +6,15 @@ import type { Settings } from "../settings/schema.ts";
 export const PUBLIC_PORT = 3000;
 export const ADMIN_PORT = 3001;
 
+/** The balancer's health check: red after so many failures, so far apart. */
+export const HEALTH_CHECK_SECONDS = 5;
+export const HEALTH_CHECK_FAILURES = 2;
+
 /** Inside the container: files with secrets, in memory; and files without. */
 export const SECRETS_DIRECTORY = "/run/secrets";
 export const FILES_DIRECTORY = "/etc/shardcast/files";
 export const BUS_CA_FILE = "bus-ca.pem";
+export const METRICS_KEY_FILE = "metrics-key";
 
 /** What is known only once other resources are there. */
 export interface Surroundings {
@@ -23,8 +28,8 @@ export interface Surroundings {
 /** A file that a machine fetches from Secret Manager before Shardcast starts. */
 export interface SecretFile {
   readonly file: string;
-  /** The variable that names the file. */
-  readonly variable: string;
+  /** Shardcast's variable that names the file. Absent: it is the collector's. */
+  readonly variable?: string;
   readonly secret: string;
 }
 
@@ -42,6 +47,11 @@ export function kafkaPasswordSecret({ name }: Settings): string {
   return `${name}-kafka-password`;
 }
 
+/** How long the balancer's health check needs to see that a machine drains. A machine that is taken back can not wait that long. */
+export function drainWaitSeconds({ spot }: Settings): number {
+  return spot ? 2 : HEALTH_CHECK_SECONDS * HEALTH_CHECK_FAILURES + 2;
+}
+
 /** Every variable of a machine's Shardcast. What is secret is named by a file, and never stands here. */
 export function environment(settings: Settings, surroundings: Surroundings): Environment {
   const values: Record<string, string | number | boolean> = {
@@ -52,6 +62,7 @@ export function environment(settings: Settings, surroundings: Surroundings): Env
     "admin-host": settings.adminRanges.length > 0 ? "::" : "127.0.0.1",
     "max-connections": settings.clientsPerMachine,
     "drain-timeout-ms": settings.drainSeconds * 1000,
+    "drain-wait-ms": drainWaitSeconds(settings) * 1000,
     "log-format": "json",
     "kafka-topics": settings.topics.join(","),
     ...(settings.publishTopic !== undefined && { "publish-topic": settings.publishTopic }),
@@ -105,8 +116,12 @@ function secretFiles(settings: Settings, { region }: Surroundings): SecretFile[]
     "kafka-tls-ca": kafka.kind === "given" ? kafka.caSecret : undefined,
     "kafka-sasl-password": kafka.kind === "given" ? kafka.passwordSecret : kafkaPasswordSecret(settings),
   };
-  return Object.entries(byName).flatMap(([file, secret]) => {
-    const variable = fileVariable(file);
-    return secret === undefined || variable === undefined ? [] : [{ file, variable, secret }];
-  });
+  const { metricsKeySecret } = settings;
+  return [
+    ...Object.entries(byName).flatMap(([file, secret]) => {
+      const variable = fileVariable(file);
+      return secret === undefined || variable === undefined ? [] : [{ file, variable, secret }];
+    }),
+    ...(metricsKeySecret === undefined ? [] : [{ file: METRICS_KEY_FILE, secret: metricsKeySecret }]),
+  ];
 }

@@ -47,8 +47,10 @@ export function collectorUnit({ collectorImage, registry }: UnitOptions): string
     ...docker(registry),
     "ExecStartPre=-/usr/bin/docker rm --force collector",
     `ExecStart=/usr/bin/docker run ${[
-      "--rm --name collector --network host --user 10002:10002 --memory 256m",
+      "--rm --name collector --network host --user 10001:10001 --memory 256m",
       "--read-only --cap-drop ALL --security-opt no-new-privileges --log-opt max-size=8m --log-opt max-file=2",
+      // Until Shardcast's start has fetched them this fails, and is tried again.
+      `--mount type=bind,src=/run/shardcast/secrets,dst=${SECRETS_DIRECTORY},readonly`,
       "--mount type=bind,src=/etc/shardcast/collector.yaml,dst=/etc/otelcol-google/config.yaml,readonly",
       `${collectorImage} --config=/etc/otelcol-google/config.yaml`,
     ].join(" ")}`,

@@ -1,12 +1,12 @@
 import { stringify } from "yaml";
-import { ADMIN_PORT } from "../machine/environment.ts";
+import { ADMIN_PORT, METRICS_KEY_FILE, SECRETS_DIRECTORY } from "../machine/environment.ts";
 import type { Settings } from "../settings/schema.ts";
 import { exportedMetrics, METRIC_PREFIX } from "./query.ts";
 
 export const SCRAPE_SECONDS = 30;
 
 /** The collector's own file: from /metrics on this machine to Cloud Monitoring, as metrics of this Compute Engine instance. */
-export function collectorConfig({ name }: Settings, region: string): string {
+export function collectorConfig({ name, metricsKeySecret }: Settings, region: string): string {
   return stringify(
     {
       receivers: {
@@ -16,6 +16,10 @@ export function collectorConfig({ name }: Settings, region: string): string {
               {
                 job_name: name,
                 scrape_interval: `${SCRAPE_SECONDS}s`,
+                // Where the admin port asks for keys, the collector shows one, read anew for each scrape.
+                ...(metricsKeySecret !== undefined && {
+                  authorization: { credentials_file: `${SECRETS_DIRECTORY}/${METRICS_KEY_FILE}` },
+                }),
                 static_configs: [{ targets: [`127.0.0.1:${ADMIN_PORT}`] }],
                 metric_relabel_configs: [
                   { source_labels: ["__name__"], regex: `(${exportedMetrics().join("|")})`, action: "keep" },

@@ -1,3 +1,4 @@
+import { drainWaitSeconds } from "../machine/environment.ts";
 import { addressRange, isPrivate, overlap } from "./addressRange.ts";
 import type { Settings } from "./schema.ts";
 import { settingProblems } from "./shardcastSettings.ts";
@@ -31,7 +32,7 @@ function regionProblems({ regions, bus, loadtestRegion }: Settings): string[] {
   return problems;
 }
 
-function rangeProblems({ regions, adminRanges, files }: Settings): string[] {
+function rangeProblems({ regions, adminRanges, files, metricsKeySecret }: Settings): string[] {
   const problems: string[] = [];
   const subnets = Object.entries(regions).map(([name, { cidr }]) => ({ key: `regions.${name}.cidr`, cidr }));
   for (const { key, cidr } of [...subnets, ...adminRanges.map((cidr) => ({ key: "adminRanges", cidr }))]) {
@@ -44,6 +45,10 @@ function rangeProblems({ regions, adminRanges, files }: Settings): string[] {
   for (const [index, one] of subnets.entries())
     for (const other of subnets.slice(index + 1))
       if (overlap(one.cidr, other.cidr)) problems.push(`${other.key}: overlaps with ${one.key}`);
+  if ((files["api-keys-file"] === undefined) !== (metricsKeySecret === undefined))
+    problems.push(
+      "metricsKeySecret: belongs to files.api-keys-file: the collector needs a key where keys are asked for",
+    );
   if (adminRanges.length > 0 && files["api-keys-file"] === undefined)
     problems.push("adminRanges: needs files.api-keys-file, a secret with the keys (docs/security.md)");
   return problems;
@@ -77,11 +82,26 @@ function balancerProblems({ domains, port }: Settings): string[] {
     : [];
 }
 
+/** At least this many clients are sent away in a second (`--drain-clients-per-second`, which is `auto`, at most 500). */
+const DRAIN_CLIENTS_PER_SECOND = 500;
+/** Slots are spaced wider than the rate says, and shards take some seconds to end (docs/operations.md). */
+const DRAIN_SPACING = 1.1;
+const DRAIN_END_SECONDS = 10;
+
 /** Of the 30 s of notice some are gone when the machine's own shutdown reaches the container. */
 const SPOT_DRAIN_SECONDS_MAX = 20;
 
-function machineProblems({ spot, drainSeconds, image, imageTag }: Settings): string[] {
+function machineProblems(all: Settings): string[] {
+  const { spot, drainSeconds, image, imageTag, clientsPerMachine, settings } = all;
   const problems: string[] = [];
+  const pace = Number(settings["drain-clients-per-second"] ?? DRAIN_CLIENTS_PER_SECOND);
+  const spreading = (DRAIN_SPACING * clientsPerMachine) / pace;
+  const needed = Math.ceil(drainWaitSeconds(all) + spreading + DRAIN_END_SECONDS);
+  // A machine that is taken back has no time for it: those left are closed at once, and their SDK spreads them.
+  if (!spot && needed > drainSeconds)
+    problems.push(
+      `drainSeconds: ${clientsPerMachine} clients need ${needed} to be sent away, ${pace} in a second`,
+    );
   if (spot && drainSeconds > SPOT_DRAIN_SECONDS_MAX)
     problems.push(
       `drainSeconds: must be ${SPOT_DRAIN_SECONDS_MAX} at most with spot, which gives 30 s of notice`,

@@ -66,6 +66,8 @@ function unknown(key: string): string {
 function told({ path, message, ...issue }: z.core.$ZodIssue): string {
   if (issue.code === "unrecognized_keys")
     return `${NAMESPACE}${path.join(".")}: has no ${issue.keys.join(", ")}; docs/gcp.md lists what there is`;
+  if (issue.code === "invalid_key")
+    return `${NAMESPACE}${path.join(".")}: ${issue.issues[0]?.message ?? message}`;
   const isMissing = issue.code === "invalid_type" && issue.input === undefined;
   return `${NAMESPACE}${path.join(".")}: ${isMissing ? "is missing, and has no default" : message}`;
 }

@@ -210,6 +210,9 @@ export const schema = z.strictObject({
     .describe(
       "Private ranges that may reach the admin port. Needs `files.api-keys-file`. Without, it is open to its own machine alone.",
     ),
+  metricsKeySecret: SECRET.optional().describe(
+    "With `files.api-keys-file`: the secret that holds one of its keys, alone, with the scope read. The collector shows it.",
+  ),
   nat: z
     .boolean()
     .optional()

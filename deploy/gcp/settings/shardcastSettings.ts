@@ -17,6 +17,7 @@ const TAKEN: Readonly<Record<string, string>> = {
   "admin-insecure": "adminRanges",
   "max-connections": "clientsPerMachine",
   "drain-timeout-ms": "drainSeconds",
+  "drain-wait-ms": "spot, and the balancer, which needs 10 s to notice",
   "trusted-proxies": "the balancer, which hides addresses",
   "hidden-addresses": "the balancer, which hides addresses",
   "bus-tls-any-name": "bus.kind",
@@ -81,7 +82,9 @@ function refusals(settings: Settings): string[] {
         : undefined,
   });
   const byVariable = Object.fromEntries(
-    files.map(({ variable, file }) => [variable, `${SECRETS_DIRECTORY}/${file}`]),
+    files.flatMap(({ variable, file }) =>
+      variable === undefined ? [] : [[variable, `${SECRETS_DIRECTORY}/${file}`]],
+    ),
   );
   const loaded = loadConfig({
     argv: [],

@@ -10,7 +10,7 @@ OWNER=${OWNER:-10001:10001}
 METADATA=${METADATA:-http://metadata.google.internal/computeMetadata/v1}
 SECRET_MANAGER=${SECRET_MANAGER:-https://secretmanager.googleapis.com/v1}
 
-ask() { curl --silent --show-error --fail --max-time 10 --retry 8 --retry-delay 2 --retry-all-errors "$@"; }
+ask() { curl --silent --show-error --fail --max-time 10 --retry "${RETRIES:-8}" --retry-delay 2 --retry-all-errors "$@"; }
 
 # The text of one field of a flat JSON answer, which holds no quotes: a token, a project, base64.
 field() { tr -d '\n' | sed -n "s/.*\"$1\" *: *\"\([^\"]*\)\".*/\1/p"; }
