@@ -34,6 +34,7 @@ export function composeConfig(values: ResolvedValues): Config {
           level: values.deflateLevel,
           frameBytesMax: values.deflateFrameBytes,
           membershipsMax: values.deflateMaxMemberships,
+          waitMsMax: values.deflateWaitMs,
         },
       }),
     },

@@ -42,6 +42,7 @@ export interface Config {
       readonly level: number;
       readonly frameBytesMax: number;
       readonly membershipsMax: number;
+      readonly waitMsMax: number;
     };
   };
   /** Who is let in, and how fast. */

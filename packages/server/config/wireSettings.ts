@@ -19,6 +19,15 @@ export const WIRE_SETTINGS = {
     doc: "Serve clients that ask for it (`encoding=deflate`) with deflated frames, each compressed once for all who get it.",
     default: true,
   },
+  deflateWaitMs: {
+    name: "deflate-wait-ms",
+    kind: integer(0, 5000),
+    group: "gateway",
+    doc:
+      "The longest that a message waits for others to share its deflated frame. The first one after a quiet time goes at once; " +
+      "0: none waits beyond its turn.",
+    default: 25,
+  },
   deflateLevel: {
     name: "deflate-level",
     kind: integer(1, 12),

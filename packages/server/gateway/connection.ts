@@ -193,13 +193,19 @@ export class Connection {
         void this.#authenticate(request);
         return;
       case "ping":
-        return this.#send({ type: "pong", id: request.id, mark: this.#context.hub.markOf(this) });
+        return this.#pong(request.id);
       case "unsubscribe":
         this.#unsubscribe(request.channels);
         return this.#send({ type: "unsubscribed", id: request.id, channels: request.channels });
       case "subscribe":
         return this.#subscribe(request);
     }
+  }
+
+  #pong(id: number): void {
+    const answer = () => this.#send({ type: "pong", id, mark: this.#context.hub.markOf(this) });
+    if (this.#seat === undefined) answer();
+    else this.#seat.afterBatch(answer);
   }
 
   #subscribe(request: SubscribeRequest): void {

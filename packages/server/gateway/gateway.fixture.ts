@@ -80,7 +80,13 @@ export function gatewayFixture(options: GatewayFixtureOptions = {}) {
     idleTimeoutMs: 60_000,
     handshakeTimeoutMs: 10_000,
     pingIntervalMs: 25_000,
-    deflate: { level: 1, frameBytesMax: 16 * 1024, membershipsMax: 1000, savedBytesMin: -1000 },
+    deflate: {
+      level: 1,
+      frameBytesMax: 16 * 1024,
+      membershipsMax: 1000,
+      waitMsMax: 10,
+      savedBytesMin: -1000,
+    },
     admission,
     access: new AccessControl({
       verifier: undefined,

@@ -62,7 +62,7 @@ test.each([
 ])(
   "a stalled client of %s is not cut off, and ends on the exact last value of each channel",
   async (_, path, policy) => {
-    const deflate = { level: 1, frameBytesMax: 64 << 10, membershipsMax: 100 };
+    const deflate = { level: 1, frameBytesMax: 64 << 10, membershipsMax: 100, waitMsMax: 0 };
     const { gateway, publish, hub } = start({ gateway: { backpressureBytes: 256 << 10, deflate } });
     const channels = ["a.*", "b"].map((channel) => ({ channel, ...policy }));
     const socket = await stalled(gateway.port, channels, path);

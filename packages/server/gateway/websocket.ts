@@ -207,6 +207,7 @@ export class Gateway {
   async close(): Promise<void> {
     this.slow.close();
     this.departures.close();
+    this.deflate?.close();
     const listeners = [...this.#listeners()];
     for (const listener of listeners) sendAway(listener);
     await Promise.all(listeners.map(({ server }) => server.stop(true)));

@@ -5,7 +5,7 @@ import { AccessControl } from "../../auth/access.ts";
 import type { Grant } from "../../auth/grant.ts";
 import { type GatewayFixtureOptions, gatewayFixture, RawClient } from "../gateway.fixture.ts";
 
-const DEFLATE = { level: 6, frameBytesMax: 64 * 1024, membershipsMax: 1000 };
+const DEFLATE = { level: 6, frameBytesMax: 64 * 1024, membershipsMax: 1000, waitMsMax: 0 };
 
 const open: Array<{ close(): unknown }> = [];
 afterEach(async () => {
@@ -166,6 +166,55 @@ test("a resume, last values and a gap come to such a client as to any other, the
   ]);
 });
 
+test("the first message after a quiet time is not held; what follows it comes in one frame when the wait is over", async () => {
+  const waitMsMax = 300;
+  const { url, publish } = start({ gateway: { deflate: { ...DEFLATE, waitMsMax } } });
+  const client = await subscribed(url, ["a"]);
+  publish("a", 0);
+  await client.until(() => client.data.length === 1);
+  const sinceMs = performance.now();
+  for (const i of upTo(20)) {
+    publish("a", 1 + i);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  expect(client.data).toEqual([0]);
+  await client.until(() => client.data.length === 21);
+  expect(client.data).toEqual(upTo(21));
+  expect(client.binaryFrames).toHaveLength(1);
+  // On the clock of another timer.
+  expect(performance.now() - sinceMs).toBeGreaterThan(waitMsMax / 2);
+});
+
+test("pings of a group's clients end no wait; their marks cover what came before them, and no more", async () => {
+  const { url, publish, hub } = start({ gateway: { deflate: { ...DEFLATE, waitMsMax: 200 } } });
+  const clients = await Promise.all(upTo(5).map(() => subscribed(url, ["a"])));
+  publish("a", 0);
+  await Promise.all(clients.map((client) => client.until(() => client.data.length === 1)));
+  for (const i of upTo(10)) publish("a", 1 + i);
+  const pongs = Promise.all(clients.map((client) => client.ask({ type: "ping", id: 2 })));
+  for (const i of upTo(10)) publish("a", 11 + i);
+  const mark = hub.mark();
+  for (const pong of await pongs) expect(pong).toMatchObject({ type: "pong", mark });
+  for (const client of clients) {
+    expect(client.data).toEqual(upTo(21));
+    expect(client.binaryFrames).toHaveLength(1);
+  }
+});
+
+test("what goes to a client alone ends the wait of its group, before it", async () => {
+  const { url, publish, deflate } = start({ gateway: { deflate: { ...DEFLATE, waitMsMax: 60_000 } } });
+  const client = await subscribed(url, ["a"]);
+  publish("a", 0);
+  await client.until(() => client.data.length === 1);
+  for (const i of upTo(20)) publish("a", 1 + i);
+  await client.ask({ type: "unsubscribe", id: 2, channels: ["x"] });
+  expect(client.data).toEqual(upTo(21));
+  for (const i of upTo(20)) publish("a", 21 + i);
+  await client.ask({ type: "unsubscribe", id: 3, channels: ["a"] });
+  expect(client.data).toEqual(upTo(41));
+  expect(deflate.stats.live.frames).toBe(2);
+});
+
 test("groups are gone when their clients are, and count for nothing", async () => {
   const { url, gateway, deflate } = start();
   const clients = await Promise.all(upTo(5).map((i) => subscribed(url, ["a", `b.${i}`])));
@@ -218,7 +267,7 @@ test("whatever the batches, a deflating client gets the very sequence that a pla
   );
   const { url, publish } = start({
     requestsPerSecond: 1e9,
-    gateway: { deflate: { ...DEFLATE, frameBytesMax: 2000, savedBytesMin: 20 } },
+    gateway: { deflate: { ...DEFLATE, frameBytesMax: 2000, savedBytesMin: 20, waitMsMax: 2 } },
   });
   await fc.assert(
     fc.asyncProperty(fc.array(step, { minLength: 20, maxLength: 60 }), async (steps) => {

@@ -12,6 +12,8 @@ export interface DeflateOptions {
   readonly frameBytesMax: number;
   /** Topics, added up over all groups of clients that listen to the same. */
   readonly membershipsMax: number;
+  /** How long a message may wait for others that then come in the same frame, in ms. */
+  readonly waitMsMax: number;
   /** Where packing saves fewer bytes, messages go plain. Default 64. */
   readonly savedBytesMin?: number;
 }
@@ -31,13 +33,19 @@ export class Deflate {
   readonly #frameBytesMax: number;
 
   constructor(options: DeflateOptions, send: (topic: string, data: string | Uint8Array) => void) {
-    const { level, frameBytesMax, membershipsMax, savedBytesMin } = options;
+    const { level, frameBytesMax, membershipsMax, waitMsMax, savedBytesMin } = options;
     const now = () => performance.now();
     this.#live = new Packer({ level, savedBytesMin, turnMsMax: TURN_MS_MAX, now });
     // Replays have their share of each turn already, with all that they do (`ReplayQueue`).
     this.#replays = new Packer({ level, savedBytesMin, turnMsMax: Number.POSITIVE_INFINITY, now });
     this.#frameBytesMax = frameBytesMax;
-    this.#groups = new Groups({ packer: this.#live, send, frameBytesMax, membershipsMax });
+    this.#groups = new Groups({
+      ...{ packer: this.#live, send, frameBytesMax, membershipsMax, waitMsMax, now },
+      schedule: (delayMs, fn) => {
+        const timer = setTimeout(fn, delayMs);
+        return () => clearTimeout(timer);
+      },
+    });
   }
 
   /** For a client that has come. It takes its seat in a group when it subscribes. */
@@ -47,6 +55,10 @@ export class Deflate {
 
   publish(topic: string, text: string): void {
     if (this.#groups.size > 0) this.#groups.publish(topic, text);
+  }
+
+  close(): void {
+    this.#groups.close();
   }
 
   get stats(): DeflateStats {

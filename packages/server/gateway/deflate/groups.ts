@@ -10,8 +10,10 @@ export interface Group {
   readonly names: readonly string[];
   readonly key: string;
   members: number;
-  /** What is to be sent at the end of this turn; undefined: nothing. */
+  /** What is to be sent; undefined: nothing. */
   batch: Batch | undefined;
+  /** What is to be said once the batch is sent. */
+  afterBatch: (() => void)[];
 }
 
 /**
@@ -19,8 +21,9 @@ export interface Group {
  * holds across channels: a frame for each channel would break it. Groups that have got the same messages in a turn share
  * one compression, so that what is compressed does not grow with the clients, and with the groups only as far as they differ.
  *
- * Messages are collected until the end of the turn of the event loop in which they were published, or until something else
- * goes to one of the group's clients, or somebody joins or leaves: so everything keeps the order that it has without this.
+ * The first message after a quiet time is sent at the end of its turn of the event loop; what follows within `waitMsMax` of that
+ * goes together when that has passed, all groups at once, so that those that got the same can share. Whatever else goes to one of
+ * a group's clients, and who joins or leaves, ends its wait: so everything keeps the order that it has without this.
  */
 export class Groups {
   readonly counters: GroupCounters = {
@@ -35,6 +38,8 @@ export class Groups {
   readonly #waiting = new Set<Group>();
   #memberships = 0;
   #lastTopic = 0;
+  #sentAtMs = Number.NEGATIVE_INFINITY;
+  #cancel: (() => void) | undefined;
   #root = new Batch();
   #last: TurnMessage | undefined;
 
@@ -86,11 +91,27 @@ export class Groups {
     }
   }
 
+  /** Calls back when nothing that was published to the group waits any more, which may be at once. */
+  afterBatch(group: Group, fn: () => void): void {
+    if (group.batch === undefined) fn();
+    else group.afterBatch.push(fn);
+  }
+
+  /** What waits is lost, with the connections that it is for. */
+  close(): void {
+    this.#cancel?.();
+  }
+
   /** Sends what the group's clients have to get before whatever comes next. */
   flush(group: Group): void {
     const { batch, topic, members } = group;
     if (batch === undefined) return;
     group.batch = undefined;
+    this.#send(batch, topic, members);
+    for (const fn of group.afterBatch.splice(0)) fn();
+  }
+
+  #send(batch: Batch, topic: string, members: number): void {
     const { packer, send } = this.#options;
     const packed = batch.pack(packer);
     if (packed !== "plain") {
@@ -105,6 +126,14 @@ export class Groups {
   }
 
   #endTurn(): void {
+    const { waitMsMax, now, schedule } = this.#options;
+    const waitMs = this.#sentAtMs + waitMsMax - now();
+    if (waitMs < 1) this.#sendAll();
+    else this.#cancel = schedule(waitMs, () => this.#sendAll());
+  }
+
+  #sendAll(): void {
+    this.#sentAtMs = this.#options.now();
     for (const group of this.#waiting) this.flush(group);
     this.#waiting.clear();
     this.#root = new Batch();
@@ -117,7 +146,8 @@ export class Groups {
       this.counters.refused += 1;
       return undefined;
     }
-    const group = { topic: `${TOPIC_PREFIX}${++this.#lastTopic}`, names, key, members: 0, batch: undefined };
+    const topic = `${TOPIC_PREFIX}${++this.#lastTopic}`;
+    const group: Group = { topic, names, key, members: 0, batch: undefined, afterBatch: [] };
     this.#byKey.set(key, group);
     this.#memberships += names.length;
     for (const name of names) {
@@ -137,6 +167,11 @@ export interface GroupOptions {
   readonly frameBytesMax: number;
   /** Topics, added up over all groups. */
   readonly membershipsMax: number;
+  /** How long a message may wait for others. 0: never beyond its turn. */
+  readonly waitMsMax: number;
+  /** In ms; never goes back. */
+  readonly now: () => number;
+  readonly schedule: (delayMs: number, fn: () => void) => () => void;
 }
 
 export interface GroupCounters {

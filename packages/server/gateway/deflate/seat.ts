@@ -35,6 +35,15 @@ export class Seat {
     if (this.#group !== undefined) this.#groups.flush(this.#group);
   }
 
+  /**
+   * Calls back when nothing waits that was published before: a mark told then covers what was sent and no more. Not `flush`, because
+   * all of a big group ask so often that nothing would ever wait.
+   */
+  afterBatch(fn: () => void): void {
+    if (this.#group === undefined) fn();
+    else this.#groups.afterBatch(this.#group, fn);
+  }
+
   /** The transport's topic by which what is published to `name` comes here, with nothing left that would come by it. */
   place(name: string): string {
     this.flush();
