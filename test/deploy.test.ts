@@ -1,5 +1,6 @@
 // What stands in deploy/ and in the compose files is held to what the server really exports and to what must not be open.
 import { describe, expect, test } from "bun:test";
+import { Ajv2020 } from "ajv/dist/2020";
 import { parse } from "yaml";
 import { DASHBOARDS, grafanaFile } from "../deploy/grafana/dashboards.ts";
 import { promtoolProgram } from "./services/promtool.ts";
@@ -19,9 +20,27 @@ interface ComposeService {
 }
 
 const composeFiles = ["docker-compose.multi.yml", "docker-compose.horizontal.yml"];
+/** What the Compose Specification's own schema says against a file. */
+async function composeFaults(file: unknown): Promise<string[]> {
+  const schema = JSON.parse(await text("test/composeSpecification/compose-spec.json")) as object;
+  const validate = new Ajv2020({ strict: false, allErrors: true, validateFormats: false }).compile(schema);
+  validate(file);
+  return (validate.errors ?? []).map(({ instancePath, message }) => `${instancePath} ${message}`);
+}
+
 const composeFile = async (path: string) => parse(await text(path), { merge: true }) as ComposeFile;
 
 describe.each(composeFiles)("%s", (path) => {
+  test("is what the Compose Specification's schema allows, with every variable at its default", async () => {
+    const written = await text(path);
+    const resolved = written.replaceAll(/\$\{[A-Z_]+:-([^}]*)\}/g, "$1");
+    expect(resolved).not.toContain("${");
+    expect(await composeFaults(parse(resolved, { merge: true }))).toEqual([]);
+    // The check itself sees a slip of the pen.
+    const misspelt = resolved.replace("mem_limit:", "memory_limit:");
+    expect(await composeFaults(parse(misspelt, { merge: true }))).not.toEqual([]);
+  });
+
   test("names no image without a version of its own", async () => {
     const images = Object.values((await composeFile(path)).services).map(({ image }) => image);
     const foreign = images.filter((image) => !image.includes("shardcast"));
