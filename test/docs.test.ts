@@ -3,6 +3,7 @@ import { expect, test } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { Glob } from "bun";
+import { COMMANDS } from "../packages/cli/commands.ts";
 
 const ROOT = join(import.meta.dir, "..");
 const read = (file: string) => readFileSync(join(ROOT, file), "utf8");
@@ -26,8 +27,32 @@ test("every link between pages leads somewhere", () => {
   expect(broken).toEqual([]);
 });
 
-test("the README's commands name scripts that there are", () => {
+test("commands on pages name scripts and commands that there are", () => {
   const { scripts } = JSON.parse(read("package.json")) as { scripts: Record<string, string> };
-  const named = [...read("README.md").matchAll(/npm run (\w+)/g)].map(([, name]) => name ?? "");
-  expect(named.filter((name) => scripts[name] === undefined)).toEqual([]);
+  const wrong = PAGES.flatMap((page) => {
+    const text = read(page);
+    const named = [...text.matchAll(/npm run (?:--silent )?([\w:]+)/g)].map(([, name = ""]) => name);
+    const commands = [...text.matchAll(/npm run shardcast -- ([a-z][\w-]*)/g)].map(([, name = ""]) => name);
+    return [
+      ...named.filter((name) => scripts[name] === undefined),
+      ...commands.filter((name) => !Object.hasOwn(COMMANDS, name)),
+    ].map((name) => `${page}: ${name}`);
+  });
+  expect(wrong).toEqual([]);
+});
+
+test("metrics and alerts that runbooks name are those of the server", () => {
+  // That page is held to a running server by test/metrics.test.ts.
+  const listed = read("docs/operations.md");
+  const alerts = read("deploy/prometheus/rules/shardcast.yml");
+  const wrong = PAGES.filter((page) => page.startsWith("docs/operations/")).flatMap((page) => {
+    const text = read(page);
+    const metrics = [...text.matchAll(/`shardcast_(\w+)/g)].map(([, name = ""]) => name);
+    const named = [...text.matchAll(/`(Shardcast[A-Z]\w+)`/g)].map(([, name = ""]) => name);
+    return [
+      ...metrics.filter((name) => !new RegExp(`\`${name}[\`{]`).test(listed)),
+      ...named.filter((name) => !alerts.includes(`alert: ${name}\n`)),
+    ].map((name) => `${page}: ${name}`);
+  });
+  expect(wrong).toEqual([]);
 });

@@ -16,20 +16,52 @@ const read = (path: string) => readFileSync(join(ROOT, path), "utf8");
 const NAMED = [
   ...["up", "down", "logs"].map((verb) => `local:multi:${verb}`),
   ...["up", "down", "scale", "test"].map((verb) => `local:horizontal:${verb}`),
-  ...["12k", "50k", "100k"].map((size) => `loadtest:${size}`),
+  ...["12k", "50k", "100k"].flatMap((size) => [`loadtest:${size}`, `gcp:loadtest:${size}`]),
+  ...[
+    "setup",
+    "deploy:horizontal",
+    "scale:up",
+    "scale:down",
+    "status",
+    "health",
+    "logs",
+    "rollout",
+    "destroy",
+  ].map((verb) => `gcp:${verb}`),
 ];
 
 /** Tasks that cost money or take something away for good: they ask before. */
-const ASKING = /^local:\w+:delete$/;
+const ASKING = /^(local:\w+:delete|gcp:(setup|image|deploy:\w+|scale:\w+|loadtest:\d+k|rollout|destroy))$/;
 
 /** What a task wants to be told. */
 const VARIABLES = [
-  ...["N=5", "PROJECT=some-project", "REGION=europe-west1", "TAG=1.2.3", "MACHINE=shardcast-x"],
+  ...[
+    "N=5",
+    "PROJECT=some-project",
+    "REGION=europe-west1",
+    "TAG=1.2.3",
+    "MACHINE=shardcast-x",
+    "ZONE=europe-west1-b",
+  ],
   ...["BEFORE=package.json", "AFTER=package.json"],
 ];
 
-/** Programs that need not be on a machine on which tests run. Dry, none of them is ever run. */
-const PROGRAMS = ["docker", "gcloud", "pulumi", "curl"];
+const HAS_STACK = existsSync(join(ROOT, "deploy/gcp/Pulumi.yaml"));
+
+/** What a task makes, so that it need not be there. */
+const MADE = "deploy/gcp/Pulumi.production.yaml";
+
+/**
+ * Programs that need not be on a machine on which tests run. Dry, no task's command is ever run: these answer only what
+ * preconditions and variables ask.
+ */
+const PROGRAMS: Readonly<Record<string, string>> = {
+  docker: "exit 0",
+  gcloud: "exit 0",
+  curl: "exit 0",
+  pulumi:
+    'case "$*" in *"output registry"*) echo europe-west1-docker.pkg.dev/some-project/shardcast/shardcast ;; esac',
+};
 
 interface Listed {
   readonly tasks: ReadonlyArray<{ readonly name: string; readonly desc: string }>;
@@ -43,14 +75,14 @@ const TASKFILES = {
   "": "Taskfile.yml",
   "local:": "deploy/tasks/local.yml",
   "loadtest:": "deploy/tasks/loadtest.yml",
+  "gcp:": "deploy/tasks/gcp.yml",
 };
 
 let bin = "";
 beforeAll(() => {
   bin = mkdtempSync(join(tmpdir(), "shardcast-task-"));
-  for (const program of PROGRAMS) {
-    // It answers that it is there, which is all that a precondition asks.
-    writeFileSync(join(bin, program), "#!/bin/sh\nexit 0\n");
+  for (const [program, body] of Object.entries(PROGRAMS)) {
+    writeFileSync(join(bin, program), `#!/bin/sh\n${body}\n`);
     chmodSync(join(bin, program), 0o755);
   }
 });
@@ -112,13 +144,17 @@ describe.skipIf(task === undefined)("Taskfile.yml", () => {
     expect(names.sort()).toEqual([...PUBLIC].sort());
   });
 
-  test.each(PUBLIC)("%s runs dry, and what it calls is there", async (name) => {
-    const { exitCode, output } = await dry(name);
-    expect({ output, exitCode }).toMatchObject({ exitCode: 0 });
-    const lines = output.split("\n").flatMap((line) => /^task: \[[\w:-]+\] (.*)$/.exec(line)?.[1] ?? []);
-    expect(lines.length).toBeGreaterThan(0);
-    expect(lines.flatMap(missing)).toEqual([]);
-  });
+  // What `setup` copies is the program's.
+  test.each(PUBLIC.filter((name) => HAS_STACK || name !== "gcp:setup"))(
+    "%s runs dry, and what it calls is there",
+    async (name) => {
+      const { exitCode, output } = await dry(name);
+      expect({ output, exitCode }).toMatchObject({ exitCode: 0 });
+      const lines = output.split("\n").flatMap((line) => /^task: \[[\w:-]+\] (.*)$/.exec(line)?.[1] ?? []);
+      expect(lines.length).toBeGreaterThan(0);
+      expect(lines.flatMap(missing)).toEqual([]);
+    },
+  );
 
   test.each([["local:multi:up", "no container engine: install Docker"]])(
     "%s says what is missing",
@@ -142,9 +178,10 @@ describe.skipIf(task === undefined)("Taskfile.yml", () => {
       ["local:horizontal:scale", "N=99"],
       ["local:horizontal:up", "BUS=pigeon"],
       ["local:horizontal:loadtest", "SCENARIO=nothing"],
+      ["gcp:scale:up", "N=501"],
     ];
     for (const [name = "", variable = ""] of wrong) {
-      const { exitCode, output } = await run(["--dry", name, variable]);
+      const { exitCode, output } = await run(["--dry", name, "REGION=europe-west1", variable]);
       expect({ name, exitCode }).toEqual({ name, exitCode: 201 });
       expect(output).toContain(variable.split("=")[1] ?? "");
     }
@@ -169,7 +206,9 @@ function missing(line: string): string[] {
   for (const [, path = ""] of line.matchAll(
     /(?:^|\s|\/shardcast\/)((?:docker-compose|loadtests|deploy|scripts)[\w./-]*)/g,
   ))
-    if (!existsSync(join(ROOT, path))) faults.push(path);
+    if (!existsSync(join(ROOT, path)) && path !== MADE && (HAS_STACK || !path.startsWith("deploy/gcp")))
+      faults.push(path);
+  faults.push(...missingInStack(line));
   const compose = [...line.matchAll(/-f (docker-compose\.\w+\.yml)/g)].map(([, file = ""]) => file);
   for (const file of compose) faults.push(...missingInCompose(line, file));
   return faults;
@@ -185,5 +224,23 @@ function missingInCompose(line: string, file: string): string[] {
   return [
     ...named.filter((name) => !profiles.includes(name)).map((name) => `profile ${name} in ${file}`),
     ...scaled.filter((name) => services[name] === undefined).map((name) => `service ${name} in ${file}`),
+  ];
+}
+
+/** Settings and outputs of the program in deploy/gcp, and names that it makes. */
+function missingInStack(line: string): string[] {
+  if (!line.includes("pulumi ") || !HAS_STACK) return [];
+  const settings = [...line.matchAll(/shardcast:(\w+)/g)].map(([, name = ""]) => name);
+  const nested = [...line.matchAll(/"\]\.(\w+)/g)].map(([, name = ""]) => name);
+  const outputs = [...line.matchAll(/stack output (\w+)/g)].map(([, name = ""]) => name);
+  const schema = read("deploy/gcp/settings/schema.ts");
+  const program = read("deploy/gcp/main.ts");
+  return [
+    ...[...settings, ...nested]
+      .filter((name) => !schema.includes(`  ${name}: `))
+      .map((name) => `setting ${name}`),
+    ...outputs
+      .filter((name) => !new RegExp(`export const .*\\b${name}\\b`).test(program))
+      .map((name) => `output ${name}`),
   ];
 }
