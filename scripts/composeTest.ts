@@ -46,7 +46,9 @@ const UP_MS_MAX = 180_000;
 const CATCH_UP_MS_MAX = 60_000;
 
 const words = (text: string) => text.split(/\s+/).filter((word) => word !== "");
+const calledOff = new AbortController();
 const engine = findEngine({
+  signal: calledOff.signal,
   engineFlags: words(values["engine-flags"]),
   runFlags: words(values["run-flags"]),
 });
@@ -63,8 +65,7 @@ const env = {
 };
 const up = [
   ...(values.bus === "nats" ? ["--profile", "nats"] : []),
-  // Podman's compose knows no replicas, so they are said here too.
-  ...["up", "-d", "--scale", "shardcast=3", "shardcast", "haproxy", "kafka", "prometheus", values.bus],
+  ...["up", "-d", "shardcast", "haproxy", "kafka", "prometheus", values.bus],
 ];
 
 const say = (line: string) => console.log(`${new Date().toISOString()} ${line}`);
@@ -165,17 +166,34 @@ async function instancesUp(): Promise<number> {
 async function until(what: string, isSo: () => boolean | Promise<boolean>, withinMs: number): Promise<void> {
   const deadline = Date.now() + withinMs;
   while (!(await isSo())) {
+    calledOff.signal.throwIfAborted();
     if (Date.now() > deadline) throw new Error(`not within ${withinMs / 1000} s: ${what}`);
     await Bun.sleep(250);
   }
 }
 
+const SIGNALS = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
+let exitCode: number | undefined;
+for (const [name, number] of Object.entries(SIGNALS))
+  process.on(name, () => {
+    // npm passes a Ctrl-C on to us a second time: taking down goes on all the same.
+    if (exitCode !== undefined) return;
+    exitCode = 128 + number;
+    say(`${name}: called off`);
+    calledOff.abort(new Error(`ended by ${name}`));
+  });
+
+const off = Promise.withResolvers<never>();
+calledOff.signal.addEventListener("abort", () => off.reject(calledOff.signal.reason));
 let isGood = false;
 try {
-  isGood = await run();
+  isGood = await Promise.race([run(), off.promise]);
 } catch (error) {
   say(error instanceof Error ? error.message : String(error));
 } finally {
-  if (!values.keep) await engine.compose(FILES, ["--profile", "nats", "down", "-v", "-t", "40"], env);
+  if (!values.keep) {
+    say("taking it down");
+    await engine.down(PROJECT, FILES, ["nats"], true);
+  }
 }
-process.exit(isGood ? 0 : 1);
+process.exit(exitCode ?? (isGood ? 0 : 1));

@@ -5,14 +5,20 @@ export interface EngineOptions {
   readonly engineFlags: readonly string[];
   /** What each container is run with. */
   readonly runFlags: readonly string[];
+  /** Aborted when the run is called off: what is under way is ended, and only what takes down still runs. */
+  readonly signal: AbortSignal;
 }
 
 const RUN_MS_MAX = 300_000;
+const STOP_SECONDS = "40";
+/** A container on which another depends goes only after that one. */
+const REMOVE_TRIES_MAX = 5;
 
 /** Docker or Podman, and the compose command that goes with it. */
 export class Engine {
   readonly name: "docker" | "podman";
   readonly #options: EngineOptions;
+  readonly #underWay = new Set<Promise<unknown>>();
 
   constructor(name: "docker" | "podman", options: EngineOptions) {
     this.name = name;
@@ -32,7 +38,7 @@ export class Engine {
   }
 
   stop(container: string): Promise<void> {
-    return this.#run([this.name, "stop", "-t", "40", container]);
+    return this.#run([this.name, "stop", "-t", STOP_SECONDS, container]);
   }
 
   start(container: string): Promise<void> {
@@ -41,14 +47,9 @@ export class Engine {
 
   /** Ids of a service's containers, in the order of their names. */
   containersOf(project: string, service: string): string[] {
-    const labels = ["com.docker.compose", "io.podman.compose"].map(
-      (prefix) => `${prefix}.project=${project}`,
-    );
-    const names = labels.flatMap((label) => {
-      const list = ["ps", "-a", "--filter", `label=${label}`, "--format", "{{.Names}}"];
-      return spawnSync(this.name, list, { encoding: "utf8" }).stdout.split("\n");
-    });
-    return [...new Set(names)].filter((name) => new RegExp(`[-_]${service}[-_]\\d+$`).test(name)).sort();
+    return this.#containers(project)
+      .filter((name) => new RegExp(`[-_]${service}[-_]\\d+$`).test(name))
+      .sort();
   }
 
   /** Runs `compose` with these arguments. */
@@ -57,14 +58,39 @@ export class Engine {
     args: readonly string[],
     env: Readonly<Record<string, string>>,
   ): Promise<void> {
-    const chosen = files.flatMap((file) => ["-f", file]);
-    if (this.name === "docker") return this.#run(["docker", "compose", ...chosen, ...args], env);
-    const { engineFlags, runFlags } = this.#options;
-    const flags = [
-      ...(engineFlags.length > 0 ? [`--podman-args=${engineFlags.join(" ")}`] : []),
-      ...(runFlags.length > 0 ? [`--podman-run-args=${runFlags.join(" ")}`] : []),
-    ];
-    return this.#run(["podman-compose", ...flags, ...chosen, ...args], env);
+    return this.#run(this.#composeCommand(files, args), env);
+  }
+
+  /**
+   * Takes a project down, its containers and networks, and with `withVolumes` its data, also when the run was called off. What compose itself leaves is
+   * removed after it: Podman's knows only the instances that the file names, and not those of `--scale`.
+   */
+  async down(
+    project: string,
+    files: readonly string[],
+    profiles: readonly string[],
+    withVolumes: boolean,
+  ): Promise<void> {
+    await Promise.allSettled([...this.#underWay]);
+    const chosen = profiles.flatMap((profile) => ["--profile", profile]);
+    const command = this.#composeCommand(files, [
+      ...chosen,
+      "down",
+      ...(withVolumes ? ["-v"] : []),
+      "-t",
+      STOP_SECONDS,
+    ]);
+    // A fault of it shows in what is left.
+    await this.#toItsEnd(command, {}, undefined).catch(() => undefined);
+    for (let tries = 0; ; tries++) {
+      const left = [
+        ...this.#containers(project),
+        ...this.#storesAndNetworks(project, withVolumes).flatMap(([, names]) => names),
+      ];
+      if (left.length === 0) return;
+      if (tries === REMOVE_TRIES_MAX) throw new Error(`these stay: ${left.join(", ")}`);
+      await this.#remove(project, withVolumes);
+    }
   }
 
   runTool(command: readonly string[]): Promise<void> {
@@ -75,13 +101,73 @@ export class Engine {
     return this.name === "podman" ? this.#options.engineFlags : [];
   }
 
+  #composeCommand(files: readonly string[], args: readonly string[]): readonly string[] {
+    const chosen = files.flatMap((file) => ["-f", file]);
+    if (this.name === "docker") return ["docker", "compose", ...chosen, ...args];
+    const { engineFlags, runFlags } = this.#options;
+    const flags = [
+      ...(engineFlags.length > 0 ? [`--podman-args=${engineFlags.join(" ")}`] : []),
+      ...(runFlags.length > 0 ? [`--podman-run-args=${runFlags.join(" ")}`] : []),
+    ];
+    return ["podman-compose", ...flags, ...chosen, ...args];
+  }
+
+  async #remove(project: string, withVolumes: boolean): Promise<void> {
+    const quietly = (...args: string[]) =>
+      this.#toItsEnd([this.name, ...this.#engine, ...args], {}, undefined).catch(() => undefined);
+    const containers = this.#containers(project);
+    if (containers.length > 0) await quietly("stop", "-t", STOP_SECONDS, ...containers);
+    for (const container of containers) await quietly("rm", "-f", container);
+    for (const [kind, names] of this.#storesAndNetworks(project, withVolumes))
+      if (names.length > 0) await quietly(kind, "rm", ...names);
+  }
+
+  #containers(project: string): string[] {
+    return this.#ofProject(project, ["ps", "-a"], "{{.Names}}");
+  }
+
+  #storesAndNetworks(
+    project: string,
+    withVolumes: boolean,
+  ): Array<readonly [kind: "volume" | "network", names: string[]]> {
+    const kinds = withVolumes ? (["volume", "network"] as const) : (["network"] as const);
+    return kinds.map((kind) => [kind, this.#ofProject(project, [kind, "ls"], "{{.Name}}")]);
+  }
+
+  /** Names of what carries the project's label, as either compose writes it. */
+  #ofProject(project: string, list: readonly string[], format: string): string[] {
+    const names = ["com.docker.compose", "io.podman.compose"].flatMap((prefix) => {
+      const filter = ["--filter", `label=${prefix}.project=${project}`, "--format", format];
+      return spawnSync(this.name, [...list, ...filter], { encoding: "utf8" }).stdout.split("\n");
+    });
+    return [...new Set(names)].filter((name) => name !== "");
+  }
+
   async #run(command: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<void> {
+    this.#options.signal.throwIfAborted();
+    const ended = this.#toItsEnd(command, env, this.#options.signal);
+    this.#underWay.add(ended);
+    try {
+      await ended;
+    } finally {
+      this.#underWay.delete(ended);
+    }
+  }
+
+  async #toItsEnd(
+    command: readonly string[],
+    env: Readonly<Record<string, string>>,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
     const child = Bun.spawn([...command], {
       stdio: ["ignore", "pipe", "pipe"],
       env: { ...process.env, ...env },
       cwd: `${import.meta.dir}/../..`,
       // A compose that waits for a container which never starts would wait for ever.
       timeout: RUN_MS_MAX,
+      // Ctrl-C in a terminal is for us, who end it in order.
+      detached: true,
+      ...(signal && { signal }),
     });
     const [output, errors] = await Promise.all([
       new Response(child.stdout).text(),
