@@ -37,7 +37,7 @@ const OUTPUTS = z.object({
   url: z.string(),
   registry: z.string(),
   groups: z.record(z.string(), z.string()),
-  loadtest: z.object({ region: z.string(), name: z.string() }).optional(),
+  loadtest: z.object({ region: z.string(), name: z.string() }).nullish(),
 });
 const SIZE = z.object({
   connections: z.number(),
@@ -82,7 +82,7 @@ async function main(): Promise<boolean> {
 
 /** The machines that play clients, once as many run as are wanted, each with the image. */
 async function readyPlayers({ project, loadtest }: StackOutputs): Promise<readonly Machine[]> {
-  if (loadtest === undefined) return [];
+  if (!loadtest) return [];
   const deadline = Date.now() + MACHINES_MS_MAX;
   for (;;) {
     const running = machinesOf(project, loadtest.region, loadtest.name);

@@ -4,7 +4,7 @@ export interface StackOutputs {
   readonly url: string;
   readonly registry: string;
   readonly groups: Readonly<Record<string, string>>;
-  readonly loadtest?: { readonly region: string; readonly name: string } | undefined;
+  readonly loadtest?: { readonly region: string; readonly name: string } | null | undefined;
 }
 
 export interface Machine {

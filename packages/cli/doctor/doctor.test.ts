@@ -27,15 +27,18 @@ describe("an examination", () => {
     expect(found).toMatchObject({ fits: true, limit: { name: "own cap", clientsMax: 50_000 } });
   });
 
-  test("finds nothing to set where the file of deploy/host holds", async () => {
-    const shipped = await Bun.file(new URL("../../../deploy/host/90-shardcast.conf", import.meta.url)).text();
-    const lines = [...shipped.matchAll(/^-?([a-z_.0-9]+) = (.+)$/gm)];
-    const files = lines.map(
-      ([, key = "", value = ""]) => [`/proc/sys/${key.replaceAll(".", "/")}`, value] as const,
-    );
-    expect(files.length).toBeGreaterThan(6);
-    expect(faults(examined(Object.fromEntries(files), { connections: 50_000 }))).toEqual([]);
-  });
+  test.each(["deploy/host/90-shardcast.conf", "deploy/gcp/machine/files/60-shardcast.conf"])(
+    "finds nothing to set where %s holds",
+    async (path) => {
+      const shipped = await Bun.file(new URL(`../../../${path}`, import.meta.url)).text();
+      const lines = [...shipped.matchAll(/^-?([a-z_.0-9-]+) = (.+)$/gm)];
+      const files = lines.map(
+        ([, key = "", value = ""]) => [`/proc/sys/${key.replaceAll(".", "/")}`, value] as const,
+      );
+      expect(files.length).toBeGreaterThan(6);
+      expect(faults(examined(Object.fromEntries(files), { connections: 50_000 }))).toEqual([]);
+    },
+  );
 
   test("counts the clients that the shards' files hold, and names the number to set", () => {
     const found = examined({ "/proc/self/limits": limits(1024, 4096) });

@@ -98,7 +98,7 @@ describe("a day", () => {
 
   test("flaps by itself on CPU alone: a drain's handshakes are the load that brings an instance back", () => {
     const smooth = { connections: 100_000, rippleShare: 0, ...EAGER };
-    expect(simulateDay(dayOptions({ ...smooth, signal: "cpu" })).isFlapping).toBe(true);
+    expect(simulateDay(dayOptions({ ...smooth, signal: "cpu", drainSeconds: 30 })).isFlapping).toBe(true);
     expect(simulateDay(dayOptions({ ...smooth, signal: "connections" })).isFlapping).toBe(false);
     expect(simulateDay(dayOptions({ ...smooth, signal: "cpu", drainSeconds: 300 })).isFlapping).toBe(false);
   });

@@ -1,5 +1,6 @@
 import { choice, decimal, integer } from "@shardcast/server/config/kinds";
 import type { Setting, SettingValues } from "@shardcast/server/config/setting";
+import { SETTINGS } from "@shardcast/server/config/settings";
 import type { AutoscalerSettings } from "./autoscaler.ts";
 import type { DayCurve } from "./dayCurve.ts";
 import type { PLAN_SETTINGS } from "./settings.ts";
@@ -77,7 +78,7 @@ export const AUTOSCALE_SETTINGS = {
     name: "drain-seconds",
     kind: integer(0, 3600),
     doc: "autoscale: over which an instance that is taken away sends its clients elsewhere.",
-    default: 30,
+    default: SETTINGS.drainTimeoutMs.default / 1000,
   },
   lifetimeMinutes: {
     ...own,
