@@ -10,5 +10,7 @@ export const BENCH_USAGE = `npm run bench -- [bench] [flags]; without a name: fa
   profile     where the servers' time goes under the 12k load: [--clients N] [--hold-seconds N]
   storm       all clients back at once, resuming from 30 s ago: [--clients N] [--live N] [--rate N] [--away-seconds N]
               [--shards N] [--accepts N] [--from history,log]
+  slow        what stalled clients cost those that read, and whether they end on the last values:
+              [--clients N] [--stalled N] [--rate N] [--bulk-rate N] [--seconds N] [--rounds N]
   peers       the same load on ws, Socket.IO, Centrifugo and Nchan:
               [--clients N] [--rate N] [--seconds N] [--batch N] [--only <peer>] [--write-docs]`;

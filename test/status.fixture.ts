@@ -27,7 +27,11 @@ export async function healthOf(
 }
 
 /** The sum of a metric over an instance's shards; `labels` must be among its labels. Fails where there is none. */
-export async function metricOf(member: ClusterMember, name: string, labels = ""): Promise<number> {
+export async function metricOf(
+  member: Pick<ClusterMember, "adminPort">,
+  name: string,
+  labels = "",
+): Promise<number> {
   const text = await (await fetch(`http://127.0.0.1:${member.adminPort}/metrics`)).text();
   const values = text
     .split("\n")

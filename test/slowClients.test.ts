@@ -1,0 +1,130 @@
+// Clients that do not read beside clients that do, on a whole instance: `npm run bench -- slow` is the same with 1,000 and 9,000.
+import { afterEach, expect, test } from "bun:test";
+import { connect } from "../packages/client/client.ts";
+import { RawSocket } from "../packages/server/gateway/rawSocket.fixture.ts";
+import { startInstance, type TestInstance } from "./instance.fixture.ts";
+import { metricOf } from "./status.fixture.ts";
+
+const HEALTHY = 180;
+const STALLED = { latest: 10, rate: 5, lossless: 5 };
+const CHANNELS = ["bulk.a", "bulk.b", "bulk.c"];
+const PER_TURN = 10;
+const filler = "x".repeat(4000);
+
+const open: Array<{ close(): unknown }> = [];
+afterEach(async () => {
+  for (const each of open.splice(0).reverse()) await each.close();
+});
+
+interface Numbered {
+  readonly n: number;
+}
+
+async function start(): Promise<TestInstance> {
+  const instance = await startInstance(["--shards", "2", "--backpressure-bytes", "128KiB"]);
+  open.push({ close: () => instance.end() });
+  return instance;
+}
+
+function healthyClient(url: string) {
+  const client = connect(url);
+  open.push(client);
+  const numbers: number[] = [];
+  const { ready } = client.subscribe<Numbered>("bulk.*", ({ data }) => numbers.push(data.n));
+  return { client, numbers, ready };
+}
+
+async function stalledClient(url: string, request: object): Promise<RawSocket> {
+  const socket = await RawSocket.upgraded(Number(new URL(url).port));
+  open.push(socket);
+  socket.writeFrame(1, new TextEncoder().encode(JSON.stringify({ type: "subscribe", id: 1, ...request })));
+  await socket.until('"subscribed"');
+  socket.stopReading();
+  return socket;
+}
+
+const stalledClients = (url: string, count: number, policy: object) =>
+  Promise.all(
+    Array.from({ length: count }, () => stalledClient(url, { channels: [{ channel: "bulk.*", ...policy }] })),
+  );
+
+function messagesOf(socket: RawSocket): Array<{ channel: string; cursor: string; data: Numbered }> {
+  return socket.messages.map((text) => JSON.parse(text)).filter(({ type }) => type === "message");
+}
+
+function lastOf(socket: RawSocket): Record<string, number> {
+  return Object.fromEntries(messagesOf(socket).map(({ channel, data }) => [channel, data.n]));
+}
+
+function metric({ admin }: TestInstance, name: string): Promise<number> {
+  return metricOf({ adminPort: Number(new URL(admin).port) }, `shardcast_${name}`);
+}
+
+async function until(holds: () => boolean): Promise<void> {
+  while (!holds()) await new Promise((resolve) => setImmediate(resolve));
+}
+
+test("20 clients that do not read cost 180 others nothing, and each ends as its policy says", async () => {
+  const instance = await start();
+  const { url } = instance;
+  const healthy = Array.from({ length: HEALTHY }, () => healthyClient(url));
+  await Promise.all(healthy.map(({ ready }) => ready));
+  const latest = await stalledClients(url, STALLED.latest, { policy: "latest" });
+  const rate = await stalledClients(url, STALLED.rate, { maxRate: 10 });
+  const lossless = await stalledClients(url, STALLED.lossless, {});
+
+  let published = 0;
+  const last: Record<string, number> = {};
+  const publish = async (): Promise<void> => {
+    const items = Array.from({ length: PER_TURN }, () => {
+      const channel = CHANNELS[published % CHANNELS.length] ?? "";
+      last[channel] = published;
+      return { channel, data: { n: published++, filler } };
+    });
+    const answer = await fetch(`${instance.admin}/api/publish`, {
+      method: "POST",
+      body: JSON.stringify(items),
+    });
+    expect(answer.status).toBe(200);
+  };
+  const areAllBehind = async () =>
+    (await metric(instance, "clients_behind")) === STALLED.latest + STALLED.rate &&
+    (await metric(instance, "slow_disconnects_total")) === STALLED.lossless;
+  while (!(await areAllBehind())) await publish();
+  // Much more than any buffer takes: nothing grows with it.
+  const unsentBytes = await metric(instance, "slow_client_bytes");
+  for (let i = 0; i < 50; i++) await publish();
+  expect(await metric(instance, "slow_client_bytes")).toBe(unsentBytes);
+  expect(unsentBytes).toBeLessThan((STALLED.latest + STALLED.rate) * 2 * (128 << 10));
+
+  const all = Array.from({ length: published }, (_, n) => n);
+  await until(() => healthy.every(({ numbers }) => numbers.length >= published));
+  for (const { numbers, client } of healthy) {
+    expect(numbers).toEqual(all);
+    expect(client.stats.reconnects).toBe(0);
+  }
+
+  for (const socket of [...latest, ...rate]) {
+    socket.readAgain();
+    await until(() => Bun.deepEquals(lastOf(socket), last));
+    expect(messagesOf(socket).length).toBeLessThan(published);
+  }
+  expect(await metric(instance, "clients_behind")).toBe(0);
+  expect(await metric(instance, "conflated_messages_total")).toBeGreaterThan(50 * PER_TURN * STALLED.latest);
+
+  // Whoever was owed everything comes back to where it was, and has everything.
+  for (const socket of lossless) {
+    socket.readAgain();
+    await socket.closed;
+    const before = messagesOf(socket);
+    const since = [before.at(-1)?.cursor];
+    const again = await RawSocket.upgraded(Number(new URL(url).port));
+    open.push(again);
+    const request = { type: "subscribe", id: 1, channels: ["bulk.*"], since };
+    again.writeFrame(1, new TextEncoder().encode(JSON.stringify(request)));
+    await again.until('"subscribed"');
+    const numbers = [...before, ...messagesOf(again)].map(({ data }) => data.n);
+    expect(before.length).toBeGreaterThan(0);
+    expect(numbers).toEqual(all);
+  }
+}, 120_000);
