@@ -27,7 +27,11 @@ export class Ledgers {
   }
 
   get reconnects(): number {
-    return this.#clients.reduce((sum, { client }) => sum + client.stats.reconnects, 0);
+    return this.reconnectsOfEach.reduce((sum, reconnects) => sum + reconnects, 0);
+  }
+
+  get reconnectsOfEach(): number[] {
+    return this.#clients.map(({ client }) => client.stats.reconnects);
   }
 
   /** How many are connected to an address that contains this. */

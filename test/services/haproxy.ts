@@ -29,6 +29,8 @@ export interface ServerStatus {
   /** Why, by the last check: `L7OK`, `L7STS` (another status than 200), `L4CON`, `L4TOUT` … */
   readonly check: string;
   readonly connections: number;
+  /** The most that came in any one second, since the start or `clearCounters`. */
+  readonly ratePerSecondMax: number;
 }
 
 export interface TestHaproxy {
@@ -36,6 +38,7 @@ export interface TestHaproxy {
   /** undefined while it is killed. */
   readonly pid: number | undefined;
   servers(): Promise<readonly ServerStatus[]>;
+  clearCounters(): Promise<void>;
   /** Ends it by force: all connections through it break. `restart` brings it back on the same port. */
   kill(): Promise<void>;
   restart(): Promise<void>;
@@ -77,6 +80,9 @@ export async function startHaproxy(
     },
     restart,
     servers: async () => parseStatus(await ask(socket, "show stat")),
+    clearCounters: async () => {
+      await ask(socket, "clear counters all");
+    },
     kill: async () => {
       running?.signal("SIGKILL");
       await running?.exited;
@@ -122,5 +128,6 @@ function parseStatus(csv: string): ServerStatus[] {
       status: cell("status"),
       check: cell("check_status").replace(/^\* /, ""),
       connections: Number(cell("scur")),
+      ratePerSecondMax: Number(cell("rate_max")),
     }));
 }

@@ -1,0 +1,95 @@
+// A deploy as it is meant to be: three instances behind HAProxy, each ended by SIGTERM and started again, under load.
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { type ClusterMember, startCluster, type TestCluster } from "./cluster.fixture.ts";
+import { Ledgers, Numbers, TOPIC } from "./numbers.fixture.ts";
+import { haproxyAvailable } from "./services/haproxy.ts";
+import { kafkaAvailable } from "./services/kafka.ts";
+import { redisAvailable } from "./services/redis.ts";
+import { metricOf, until } from "./status.fixture.ts";
+
+const CLIENTS = 120;
+const PARTITIONS = 6;
+const PER_SECOND = 30;
+const TEST_MS = 240_000;
+
+const isThere = kafkaAvailable() && haproxyAvailable() && redisAvailable();
+
+describe.skipIf(!isThere)("a rolling restart of three instances", () => {
+  let cluster: TestCluster;
+  let ledgers: Ledgers;
+  let numbers: Numbers;
+
+  beforeAll(async () => {
+    cluster = await startCluster({
+      ...{ instances: 3, shards: 2, bus: "redis" },
+      topics: [{ name: TOPIC, partitions: PARTITIONS }],
+      // HAProxy takes an instance out after two checks that fail, one a second.
+      flags: [
+        ...["--drain-wait-ms", "4000", "--drain-clients-per-second", `${PER_SECOND}`],
+        ...["--max-accepts-per-second", "120"],
+      ],
+    });
+    numbers = new Numbers(cluster.kafka.brokers);
+    ledgers = new Ledgers(CLIENTS, () => cluster.url);
+    await ledgers.ready;
+  }, TEST_MS);
+
+  afterAll(async () => {
+    await ledgers?.close();
+    await numbers?.close();
+    await cluster?.stop();
+  }, TEST_MS);
+
+  test(
+    "loses no message, moves each client at most once per instance, and never faster than it was told",
+    async () => {
+      await cluster.haproxy.clearCounters();
+      let isOver = false;
+      const load = (async () => {
+        while (!isOver) await numbers.send(1, 20);
+      })();
+      for (const member of cluster.members) {
+        const before = ledgers.reconnectsOfEach;
+        const ending = member.end();
+        await handedOver(cluster, member);
+        expect(await ending).toBe(0);
+        const moved = ledgers.reconnectsOfEach.map((count, index) => count - (before[index] ?? 0));
+        expect(Math.max(...moved)).toBeLessThanOrEqual(1);
+        await member.start();
+        await until("HAProxy has it back", async () => (await up(cluster)) === 3);
+      }
+      isOver = true;
+      await load;
+      await ledgers.expectAll(numbers.sent);
+      for (const { ratePerSecondMax } of await cluster.haproxy.servers()) {
+        expect(ratePerSecondMax).toBeLessThanOrEqual(PER_SECOND);
+      }
+      for (const member of cluster.members) {
+        expect(await metricOf(member, "shardcast_handshake_refusals_total", 'reason="draining"')).toBe(0);
+        expect(await metricOf(member, "shardcast_handshake_refusals_total", 'reason="accept_rate"')).toBe(0);
+      }
+    },
+    TEST_MS,
+  );
+});
+
+/** The others own all partitions while the one that ends still holds clients. */
+async function handedOver({ members }: TestCluster, leaving: ClusterMember): Promise<void> {
+  const others = members.filter((member) => member !== leaving);
+  await until("the others own all partitions", async () => {
+    const owned = await Promise.all(others.map(partitionsOf));
+    return new Set(owned.flat()).size === PARTITIONS;
+  });
+  expect(await metricOf(leaving, "shardcast_connections")).toBeGreaterThan(0);
+}
+
+async function partitionsOf({ adminPort }: ClusterMember): Promise<string[]> {
+  const text = await (await fetch(`http://127.0.0.1:${adminPort}/metrics`)).text();
+  return [...text.matchAll(/^shardcast_source_lag\{[^}]*stream="([^"]+)"/gm)].map(
+    ([, stream = ""]) => stream,
+  );
+}
+
+async function up({ haproxy }: TestCluster): Promise<number> {
+  return (await haproxy.servers()).filter(({ status }) => status === "UP").length;
+}
