@@ -6,7 +6,7 @@ import { haproxyAvailable } from "./services/haproxy.ts";
 import { kafkaAvailable } from "./services/kafka.ts";
 import { natsAvailable } from "./services/nats.ts";
 import { redisAvailable } from "./services/redis.ts";
-import { clusterOf, healthOf, until } from "./status.fixture.ts";
+import { clusterOf, healthOf, serversUp, until } from "./status.fixture.ts";
 
 const CLIENTS = 60;
 const TEST_MS = 120_000;
@@ -32,7 +32,7 @@ for (const { bus, isThere } of BUSES) {
         topics,
         flags: ["--max-connections", "70"],
       });
-      await until("HAProxy sees all instances", async () => (await up(cluster)) === 3);
+      await until("HAProxy sees all instances", async () => (await serversUp(cluster)) === 3);
       numbers = new Numbers(cluster.kafka.brokers);
       ledgers = new Ledgers(CLIENTS, () => cluster.url);
       await ledgers.ready;
@@ -86,12 +86,12 @@ for (const { bus, isThere } of BUSES) {
         const sending = numbers.send(300, 10);
         await Bun.sleep(500);
         await first.end("SIGKILL");
-        await until("HAProxy has taken it out", async () => (await up(cluster)) === 2);
+        await until("HAProxy has taken it out", async () => (await serversUp(cluster)) === 2);
         await sending;
         await ledgers.expectAll(numbers.sent);
         expect(ledgers.reconnects).toBeGreaterThan(0);
         await first.start();
-        await until("HAProxy has brought it back", async () => (await up(cluster)) === 3);
+        await until("HAProxy has brought it back", async () => (await serversUp(cluster)) === 3);
         await numbers.send(50);
         await ledgers.expectAll(numbers.sent);
       },
@@ -104,9 +104,9 @@ for (const { bus, isThere } of BUSES) {
         const [, second] = cluster.members;
         const pids = [second?.instance?.pid ?? 0, ...((await second?.instance?.shardPids()) ?? [])];
         for (const pid of pids) process.kill(pid, "SIGSTOP");
-        await until("HAProxy has taken it out", async () => (await up(cluster)) === 2);
+        await until("HAProxy has taken it out", async () => (await serversUp(cluster)) === 2);
         for (const pid of pids) process.kill(pid, "SIGCONT");
-        await until("HAProxy has brought it back", async () => (await up(cluster)) === 3);
+        await until("HAProxy has brought it back", async () => (await serversUp(cluster)) === 3);
         await numbers.send(50);
         await ledgers.expectAll(numbers.sent);
       },
@@ -123,14 +123,14 @@ for (const { bus, isThere } of BUSES) {
             extra.push(new WebSocket(`ws://127.0.0.1:${third?.port}/ws`));
             return (await healthOf(third)).status === 503;
           });
-          await until("HAProxy has taken it out", async () => (await up(cluster)) === 2);
+          await until("HAProxy has taken it out", async () => (await serversUp(cluster)) === 2);
           expect((await cluster.haproxy.servers()).find(({ name }) => name === "c")?.check).toBe("L7STS");
           await numbers.send(20);
           await ledgers.expectAll(numbers.sent);
         } finally {
           for (const socket of extra) socket.close();
         }
-        await until("HAProxy has brought it back", async () => (await up(cluster)) === 3);
+        await until("HAProxy has brought it back", async () => (await serversUp(cluster)) === 3);
       },
       TEST_MS,
     );
@@ -213,10 +213,6 @@ for (const { bus, isThere } of BUSES) {
       TEST_MS,
     );
   });
-}
-
-async function up({ haproxy }: TestCluster): Promise<number> {
-  return (await haproxy.servers()).filter(({ status }) => status === "UP").length;
 }
 
 async function hang({ redis, nats }: TestCluster): Promise<() => void> {

@@ -79,6 +79,20 @@ export class Numbers {
     }
   }
 
+  /** Sends until `during` is done. */
+  async sendDuring(pauseMs: number, during: () => Promise<void>): Promise<void> {
+    let isOver = false;
+    const sending = (async () => {
+      while (!isOver) await this.send(1, pauseMs);
+    })();
+    try {
+      await during();
+    } finally {
+      isOver = true;
+      await sending;
+    }
+  }
+
   close(): Promise<void> {
     return this.#producer.close();
   }

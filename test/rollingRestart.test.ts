@@ -5,7 +5,7 @@ import { Ledgers, Numbers, TOPIC } from "./numbers.fixture.ts";
 import { haproxyAvailable } from "./services/haproxy.ts";
 import { kafkaAvailable } from "./services/kafka.ts";
 import { redisAvailable } from "./services/redis.ts";
-import { metricOf, until } from "./status.fixture.ts";
+import { metricOf, serversUp, until } from "./status.fixture.ts";
 
 const CLIENTS = 120;
 const PARTITIONS = 6;
@@ -44,22 +44,18 @@ describe.skipIf(!isThere)("a rolling restart of three instances", () => {
     "loses no message, moves each client at most once per instance, and never faster than it was told",
     async () => {
       await cluster.haproxy.clearCounters();
-      let isOver = false;
-      const load = (async () => {
-        while (!isOver) await numbers.send(1, 20);
-      })();
-      for (const member of cluster.members) {
-        const before = ledgers.reconnectsOfEach;
-        const ending = member.end();
-        await handedOver(cluster, member);
-        expect(await ending).toBe(0);
-        const moved = ledgers.reconnectsOfEach.map((count, index) => count - (before[index] ?? 0));
-        expect(Math.max(...moved)).toBeLessThanOrEqual(1);
-        await member.start();
-        await until("HAProxy has it back", async () => (await up(cluster)) === 3);
-      }
-      isOver = true;
-      await load;
+      await numbers.sendDuring(20, async () => {
+        for (const member of cluster.members) {
+          const before = ledgers.reconnectsOfEach;
+          const ending = member.end();
+          await handedOver(cluster, member);
+          expect(await ending).toBe(0);
+          const moved = ledgers.reconnectsOfEach.map((count, index) => count - (before[index] ?? 0));
+          expect(Math.max(...moved)).toBeLessThanOrEqual(1);
+          await member.start();
+          await until("HAProxy has it back", async () => (await serversUp(cluster)) === 3);
+        }
+      });
       await ledgers.expectAll(numbers.sent);
       for (const { ratePerSecondMax } of await cluster.haproxy.servers()) {
         expect(ratePerSecondMax).toBeLessThanOrEqual(PER_SECOND);
@@ -88,8 +84,4 @@ async function partitionsOf({ adminPort }: ClusterMember): Promise<string[]> {
   return [...text.matchAll(/^shardcast_source_lag\{[^}]*stream="([^"]+)"/gm)].map(
     ([, stream = ""]) => stream,
   );
-}
-
-async function up({ haproxy }: TestCluster): Promise<number> {
-  return (await haproxy.servers()).filter(({ status }) => status === "UP").length;
 }

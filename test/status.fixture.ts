@@ -1,4 +1,4 @@
-import type { ClusterMember } from "./cluster.fixture.ts";
+import type { ClusterMember, TestCluster } from "./cluster.fixture.ts";
 
 export interface ClusterDescription {
   readonly instances: ReadonlyArray<{
@@ -24,6 +24,11 @@ export async function healthOf(
 ): Promise<{ readonly status: number; readonly checks: Checks }> {
   const response = await fetch(`http://127.0.0.1:${member?.adminPort}/health`);
   return { status: response.status, checks: ((await response.json()) as { checks: Checks }).checks };
+}
+
+/** How many instances HAProxy gives clients to. */
+export async function serversUp({ haproxy }: TestCluster): Promise<number> {
+  return (await haproxy.servers()).filter(({ status }) => status === "UP").length;
 }
 
 /** The sum of a metric over an instance's shards; `labels` must be among its labels. Fails where there is none. */

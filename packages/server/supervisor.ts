@@ -7,6 +7,7 @@ import { type Figure, shardMetrics } from "./admin/shardMetrics.ts";
 import { AdminGuard } from "./auth/adminGuard.ts";
 import { openBus } from "./bus/open.ts";
 import { type Announcement, agreedSettings } from "./cluster/announcement.ts";
+import { RebalanceRefused } from "./cluster/balance.ts";
 import { ClusterMember } from "./cluster/clusterMember.ts";
 import { logKind, logPromise } from "./config/logKind.ts";
 import type { Config } from "./config/shape.ts";
@@ -27,6 +28,7 @@ import { KnownPositions } from "./supervisor/knownPositions.ts";
 import { LocalServices } from "./supervisor/localServices.ts";
 import { MemoryWatch, memoryFigures } from "./supervisor/memoryWatch.ts";
 import { probePort } from "./supervisor/portProbe.ts";
+import { Rebalancer, type RebalanceState } from "./supervisor/rebalancer.ts";
 import { ShardPermitBooks } from "./supervisor/shardPermits.ts";
 import { LOOK_MS, ShardProcess } from "./supervisor/shardProcess.ts";
 import { makeSocketDirectory, sweepSocketDirectories } from "./supervisor/socketDirectory.ts";
@@ -106,6 +108,7 @@ class Supervisor {
   readonly #registry;
   #port: number;
   readonly #drain: Drain;
+  readonly #rebalancer: Rebalancer;
   #lastHealth: HealthReport | undefined;
   #announced = false;
   #end: (exitCode: number) => void = () => {};
@@ -137,7 +140,15 @@ class Supervisor {
       logger,
       describe: (isLeaving) => this.#announcement(isLeaving),
     });
+    this.#rebalancer = new Rebalancer({
+      ...config.rebalance,
+      instances: () => this.#cluster.instances,
+      shards: this.#shards,
+      logger,
+      now: () => performance.now(),
+    });
     this.#registry = shardMetrics(undefined, [
+      ...this.#rebalancer.figures,
       ...this.#local.figures,
       ...this.#cluster.figures,
       ...this.#tlsFigures(),
@@ -223,8 +234,14 @@ class Supervisor {
     this.#logger.info({ why, ...this.#config.drain }, "ending");
     this.#drain.begin();
     this.#tellHealth();
+    this.#cluster.announce();
     this.#local.stopFeeds();
     this.#end(0);
+  }
+
+  #requestRebalance(): RebalanceState {
+    if (this.#drain.phase !== "none") throw new RebalanceRefused("this instance is being taken out");
+    return this.#rebalancer.request();
   }
 
   #requestDrain(): DrainAnswer {
@@ -356,6 +373,7 @@ class Supervisor {
       this.#shards.reduce((sum, { stats }) => sum + (stats?.rssBytes ?? 0), process.memoryUsage.rss()),
     );
     this.#tellHealth();
+    if (this.#drain.phase === "none") this.#rebalancer.tick();
   }
 
   #tellHealth(): void {
@@ -396,7 +414,8 @@ class Supervisor {
       metrics: () => this.#metrics(),
       channels: () => this.#channels(),
       instance: () => this.#instance(),
-      cluster: () => this.#cluster.describe(),
+      cluster: () => ({ ...this.#cluster.describe(), balance: this.#rebalancer.describe() }),
+      rebalance: () => this.#requestRebalance(),
       publish: (items) => this.#publish(items),
       drain: () => this.#requestDrain(),
     });
@@ -439,6 +458,9 @@ class Supervisor {
       ...{ v: 1, boot: this.#boot, id: instance.id, region: instance.region, role: instance.role },
       ...{ version: VERSION, sentMs: Date.now(), startedMs: this.#startedMs, isLeaving },
       status: this.#lastHealth?.status ?? "unhealthy",
+      ailing: Object.entries(this.#lastHealth?.checks ?? {}).flatMap(([name, { status }]) =>
+        status === "ok" ? [] : [name],
+      ),
       shards: instance.shards,
       shardsReady: stats.filter((shard) => shard !== undefined).length,
       connections: sum(({ connections }) => connections),

@@ -31,6 +31,7 @@ function start(keys: ApiKeys | undefined, insecure = false) {
     channels: async () => ({ channels: [] }),
     instance: () => ({}),
     cluster: () => ({}),
+    rebalance: () => ({ state: "even" }),
     drain: () => ({ phase: "waiting", clients: 0, leftMs: 0 }),
     publish: async (items) => items.map(({ channel }) => ({ channel, cursor: "k:1" })),
   });

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { AdminGuard, GUARD_STATUSES } from "../auth/adminGuard.ts";
+import { RebalanceRefused } from "../cluster/balance.ts";
 import type { HealthReport } from "../health.ts";
 import { startAdminServer } from "./adminServer.ts";
 import { PublishError, type PublishItem, STATUSES } from "./publishRequest.ts";
@@ -10,6 +11,7 @@ const MIB = 2 ** 20;
 
 let server: Bun.Server<undefined>;
 let failure: PublishError | undefined;
+let isHeld = false;
 let items: readonly PublishItem[] = [];
 
 beforeAll(() => {
@@ -22,6 +24,10 @@ beforeAll(() => {
     channels: async () => ({ channels: [] }),
     instance: () => ({}),
     cluster: () => ({}),
+    rebalance: () => {
+      if (isHeld) throw new RebalanceRefused("an instance is not well");
+      return { state: "even" };
+    },
     drain: () => ({ phase: "waiting", clients: 3, leftMs: 1000 }),
     publish: async (given) => {
       if (failure !== undefined) throw failure;
@@ -56,6 +62,18 @@ test("what is not there is 404, and says what is", async () => {
   const response = await ask("/api/nothing");
   expect(response.status).toBe(404);
   expect(await response.text()).toContain("/api/publish");
+});
+
+test("what takes the instance out, or evens it out, is asked for by POST alone, and may be refused", async () => {
+  for (const path of ["/api/drain", "/api/rebalance"]) {
+    expect((await ask(path)).status).toBe(405);
+    expect((await ask(path, { method: "POST" })).status).toBe(202);
+  }
+  isHeld = true;
+  expect(await answerOf(await ask("/api/rebalance", { method: "POST" }))).toEqual({
+    status: 409,
+    code: "rebalance_refused",
+  });
 });
 
 describe("publishing", () => {
@@ -113,6 +131,6 @@ test("docs/http-api.md lists every code with its status", async () => {
     code,
     Number(status),
   ]);
-  const others = { not_found: 404, method_not_allowed: 405 };
+  const others = { not_found: 404, method_not_allowed: 405, rebalance_refused: 409 };
   expect(Object.fromEntries(documented)).toEqual({ ...STATUSES, ...GUARD_STATUSES, ...others });
 });

@@ -1,5 +1,6 @@
 import type { AdminGuard } from "../auth/adminGuard.ts";
 import type { Scope } from "../auth/apiKeys.ts";
+import { RebalanceRefused } from "../cluster/balance.ts";
 import type { HealthReport } from "../health.ts";
 import { answerByMethod, type Methods } from "../httpMethods.ts";
 import {
@@ -21,6 +22,8 @@ export interface AdminServerOptions {
   readonly cluster: () => unknown;
   /** Begins to take the instance out, or tells how far that has come. */
   readonly drain: () => DrainAnswer;
+  /** Throws `RebalanceRefused`. */
+  readonly rebalance: () => unknown;
   readonly publish: (items: readonly PublishItem[]) => Promise<readonly Published[]>;
 }
 
@@ -58,6 +61,7 @@ export function startAdminServer(options: AdminServerOptions): Bun.Server<undefi
 const SCOPES: ReadonlyMap<string, Scope> = new Map([
   ["/api/publish", "publish"],
   ["/api/drain", "admin"],
+  ["/api/rebalance", "admin"],
 ]);
 
 /** For probes, which have no keys. The public port tells everybody the same. */
@@ -72,6 +76,7 @@ function pathsOf(options: AdminServerOptions): ReadonlyMap<string, Methods> {
     ["/api/cluster", { GET: () => Response.json(options.cluster()) }],
     ["/api/channels", { GET: async () => Response.json(await options.channels()) }],
     ["/api/drain", { POST: () => Response.json(options.drain(), { status: 202 }) }],
+    ["/api/rebalance", { POST: () => rebalance(options) }],
     ["/api/publish", { POST: (request) => publish(request, options) }],
   ]);
 }
@@ -82,6 +87,15 @@ function health(report: HealthReport): Response {
 
 function metrics(text: string): Response {
   return new Response(text, { headers: { "Content-Type": "text/plain; version=0.0.4; charset=utf-8" } });
+}
+
+function rebalance(options: AdminServerOptions): Response {
+  try {
+    return Response.json(options.rebalance(), { status: 202 });
+  } catch (error) {
+    if (!(error instanceof RebalanceRefused)) throw error;
+    return Response.json({ error: { code: "rebalance_refused", message: error.message } }, { status: 409 });
+  }
 }
 
 async function publish(request: Request, options: AdminServerOptions): Promise<Response> {

@@ -20,6 +20,8 @@ const SCHEMA = z.object({
   sentMs: z.number(),
   startedMs: z.number(),
   status: z.enum(["ok", "degraded", "unhealthy"]),
+  /** The checks of its health that are not ok. Versions before this one do not tell. */
+  ailing: z.array(z.string().max(64)).max(64).optional(),
   /** The instance ends in order: it is gone with this. */
   isLeaving: z.boolean(),
   shards: count,

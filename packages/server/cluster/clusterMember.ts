@@ -98,12 +98,16 @@ export class ClusterMember {
       .catch((error: unknown) => {
         this.#options.logger.debug({ err: error }, "cluster: ended before it had connected");
       });
-    this.#announce();
-    this.#announcing = setInterval(() => this.#announce(), ANNOUNCE_MS);
+    this.announce();
+    this.#announcing = setInterval(() => this.announce(), ANNOUNCE_MS);
+  }
+
+  get instances(): readonly SeenInstance[] {
+    return this.#view.instances(performance.now());
   }
 
   describe(): ClusterDescription {
-    const instances = this.#view.instances(performance.now());
+    const { instances } = this;
     const sum = (of: (instance: SeenInstance) => number) =>
       instances.reduce((total, instance) => total + of(instance), 0);
     return {
@@ -132,7 +136,8 @@ export class ClusterMember {
     await bus.close();
   }
 
-  #announce(): void {
+  /** Also between times, where the others are to hear of something at once. */
+  announce(): void {
     const announcement = this.#options.describe(false);
     // Known without the bus, so that an instance that is cut off still sees itself.
     this.#view.take(announcement, performance.now(), announcement.sentMs);

@@ -19,6 +19,13 @@ export function composeConfig(values: ResolvedValues): Config {
       clientsPerSecond: values.drainClientsPerSecond,
       timeoutMs: values.drainTimeoutMs,
     },
+    rebalance: {
+      isOn: values.rebalance,
+      threshold: values.rebalancePercent / 100,
+      roundShare: values.rebalanceRoundPercent / 100,
+      clientsPerSecond: values.rebalanceClientsPerSecond,
+      pauseMs: values.rebalancePauseSeconds * 1000,
+    },
     gateway: {
       host: values.host,
       port: values.port,

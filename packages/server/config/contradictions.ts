@@ -16,7 +16,11 @@ const RULES: readonly Rule[] = [
   { compares: ["port", "adminPort"], find: samePort },
   { compares: ["tlsCert", "tlsKey"], find: halfOfAnIdentity },
   { compares: ["adminHost", "apiKeysFile", "adminInsecure"], find: adminBeyondThisMachine },
-  { compares: ["drainClientsPerSecond", "maxAcceptsPerSecond"], find: drainFasterThanAccepts },
+  {
+    compares: ["drainClientsPerSecond", "rebalanceClientsPerSecond", "maxAcceptsPerSecond"],
+    find: fasterThanAccepts,
+  },
+  { compares: ["rebalance", "bus"], find: lonelyRebalancing },
   { compares: ["role", "bus"], find: lonelyRole },
   { compares: ["busScope", "bus"], find: lonelyScope },
   { compares: ["role"], find: ingestWithoutKafka },
@@ -56,12 +60,21 @@ function samePort({ values: { port, adminPort }, origins }: Found): Problem[] {
 }
 
 /** The instances of a cluster are taken to be alike. */
-function drainFasterThanAccepts({ values, origins }: Found): Problem[] {
-  const { drainClientsPerSecond: drain, maxAcceptsPerSecond: accepts } = values;
-  if (drain === "auto" || accepts === "auto" || drain <= accepts) return [];
-  const message = `an instance that drains would send away ${drain} clients a second, and another lets in ${accepts}`;
-  const advice = "Set --drain-clients-per-second to at most --max-accepts-per-second, or leave it out.";
-  return [problemAt(origins.drainClientsPerSecond, message, advice)];
+function fasterThanAccepts({ values, origins }: Found): Problem[] {
+  const accepts = values.maxAcceptsPerSecond;
+  if (accepts === "auto") return [];
+  return (["drainClientsPerSecond", "rebalanceClientsPerSecond"] as const).flatMap((key) => {
+    const pace = values[key];
+    if (pace === "auto" || pace <= accepts) return [];
+    const message = `${pace} clients would be sent away in a second, and another instance lets in ${accepts}`;
+    return [problemAt(origins[key], message, "Set it to at most --max-accepts-per-second, or leave it out.")];
+  });
+}
+
+function lonelyRebalancing({ values: { rebalance, bus }, origins }: Found): Problem[] {
+  if (!rebalance || isSharedBus(bus)) return [];
+  const message = "with the local bus there is no other instance to compare with";
+  return [problemAt(origins.rebalance, message, "Set --bus to one that instances share, or leave it out.")];
 }
 
 function lonelyRole({ values: { role, bus }, origins }: Found): Problem[] {

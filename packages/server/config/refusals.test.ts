@@ -101,6 +101,22 @@ test.each<[string, string[], string[]]>([
     ],
   ],
   [
+    "clients sent away faster than another instance lets them in",
+    [
+      ...["--max-accepts-per-second=100", "--drain-clients-per-second=101"],
+      ...["--rebalance-clients-per-second=200"],
+    ],
+    [
+      "--drain-clients-per-second: 101 clients would be sent away in a second, and another instance lets in 100",
+      "--rebalance-clients-per-second: 200 clients would be sent away in a second, and another instance lets in 100",
+    ],
+  ],
+  [
+    "evening out with nobody",
+    ["--rebalance"],
+    ["--rebalance: with the local bus there is no other instance to compare with"],
+  ],
+  [
     "a low mark above the high one",
     ["--memory-low-percent=95"],
     ["--memory-low-percent: clients would be let in again at 95 %, and refused from 90 % on"],

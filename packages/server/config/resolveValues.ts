@@ -13,7 +13,8 @@ type Automatic =
   | "maxConnectionsPerShard"
   | "maxInstanceSubscriptions"
   | "maxAcceptsPerSecond"
-  | "drainClientsPerSecond";
+  | "drainClientsPerSecond"
+  | "rebalanceClientsPerSecond";
 
 export interface ResolvedValues extends Omit<GivenValues, Automatic>, Readonly<Record<Automatic, number>> {
   readonly instance: string;
@@ -29,6 +30,7 @@ const SUBSCRIPTIONS_PER_CLIENT_AUTO = 100;
 /** One core does more, but then has little time left for the clients that it has. */
 const ACCEPTS_PER_SHARD_AUTO = 2000;
 const DRAIN_PER_SECOND_AUTO_MAX = 500;
+const REBALANCE_PER_SECOND_AUTO_MAX = 100;
 
 export function resolveValues(given: GivenValues, machine: Machine): ResolvedValues {
   const shards = numberOr(given.shards, () => Math.min(256, Math.max(1, machine.cores - 1)));
@@ -37,6 +39,7 @@ export function resolveValues(given: GivenValues, machine: Machine): ResolvedVal
     Math.min(CONNECTIONS_AUTO_MAX, shards * maxConnectionsPerShard),
   );
   const maxAcceptsPerSecond = numberOr(given.maxAcceptsPerSecond, () => shards * ACCEPTS_PER_SHARD_AUTO);
+  const halfUpTo = (max: number) => Math.max(1, Math.min(max, Math.floor(maxAcceptsPerSecond / 2)));
   return {
     ...given,
     instance: given.instance ?? instanceId(given.port, machine),
@@ -48,8 +51,9 @@ export function resolveValues(given: GivenValues, machine: Machine): ResolvedVal
       () => maxConnections * SUBSCRIPTIONS_PER_CLIENT_AUTO,
     ),
     maxAcceptsPerSecond,
-    drainClientsPerSecond: numberOr(given.drainClientsPerSecond, () =>
-      Math.max(1, Math.min(DRAIN_PER_SECOND_AUTO_MAX, Math.floor(maxAcceptsPerSecond / 2))),
+    drainClientsPerSecond: numberOr(given.drainClientsPerSecond, () => halfUpTo(DRAIN_PER_SECOND_AUTO_MAX)),
+    rebalanceClientsPerSecond: numberOr(given.rebalanceClientsPerSecond, () =>
+      halfUpTo(REBALANCE_PER_SECOND_AUTO_MAX),
     ),
     logFormat: given.logFormat ?? (machine.isTerminal ? "pretty" : "json"),
     // Prefix and region are in it, so that two clusters, or two regions, never share a group by accident.

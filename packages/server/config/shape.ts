@@ -22,6 +22,14 @@ export interface Config {
     readonly clientsPerSecond: number;
     readonly timeoutMs: number;
   };
+  /** How an instance that holds more clients than others sends some away. Shares are from 0 to 1. */
+  readonly rebalance: {
+    readonly isOn: boolean;
+    readonly threshold: number;
+    readonly roundShare: number;
+    readonly clientsPerSecond: number;
+    readonly pauseMs: number;
+  };
   readonly gateway: {
     readonly host: string;
     /** 0: the first shard chooses and the others follow. */
