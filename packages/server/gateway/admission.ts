@@ -42,8 +42,7 @@ export class Admission {
   check(request: Request, socketAddress: string | undefined, load: GatewayLoad): RefusalCode | undefined {
     const origin = request.headers.get("origin");
     // Only browsers send an Origin; what sends none is not a page that somebody was lured to.
-    if (origin !== null && !this.#options.allowedOrigins.some((allowed) => originMatches(allowed, origin)))
-      return this.#refuse("origin_forbidden");
+    if (origin !== null && !this.allowsOrigin(origin)) return this.#refuse("origin_forbidden");
     const lack = this.checkAgain(load);
     if (lack !== undefined) return lack;
     // Last, because it counts: what is refused for another reason uses nothing up.
@@ -55,6 +54,10 @@ export class Admission {
     }
     this.admitted += 1;
     return undefined;
+  }
+
+  allowsOrigin(origin: string): boolean {
+    return this.#options.allowedOrigins.some((allowed) => originMatches(allowed, origin));
   }
 
   /** Whether there is still room for a handshake that was let in, and whose token has been looked at meanwhile. */

@@ -1,11 +1,11 @@
 import { CLOSE_CODES } from "@shardcast/protocol/closeCodes";
 import type { RequestErrorCode, ServerMessage, SubscribedChannel } from "@shardcast/protocol/messages";
 import { RATES } from "@shardcast/protocol/policies";
-import type { ServerWebSocket } from "bun";
 import type { Access } from "../auth/access.ts";
 import type { Hub } from "../hub/hub.ts";
 import { isCovered, patternNames, type Topic } from "../hub/topics.ts";
 import type { StreamLog } from "../log/log.ts";
+import type { ClientSocket } from "./clientSocket.ts";
 import type { Seat } from "./deflate/seat.ts";
 import { LastValues } from "./lastValues.ts";
 import { NewestOnly } from "./newestOnly.ts";
@@ -70,7 +70,7 @@ export interface ConnectionCounters {
  * mark, in whatever answer, covers all that was sent before it. Only a ping overtakes a replay, and gets no mark then.
  */
 export class Connection {
-  socket: ServerWebSocket<Connection> | undefined = undefined;
+  socket: ClientSocket | undefined = undefined;
   topics: readonly Topic[] = NO_TOPICS;
   #rateState = 0;
   #refusals = 0;
@@ -92,7 +92,7 @@ export class Connection {
     return this.#seat !== undefined;
   }
 
-  opened(socket: ServerWebSocket<Connection>): void {
+  opened(socket: ClientSocket): void {
     this.socket = socket;
     this.#watchAccess();
   }
@@ -246,7 +246,7 @@ export class Connection {
     resume.begin(this.#begin(resume, socket).task);
   }
 
-  #begin(work: PacedWork, socket: ServerWebSocket<Connection>): Running {
+  #begin(work: PacedWork, socket: ClientSocket): Running {
     const { replays: queue, limits } = this.#context;
     const task = new PacedTask(socket, { queue, work, bufferBytes: limits.replayBufferBytes });
     const running = { task, waiting: [], waitingBytes: 0 };

@@ -1,4 +1,4 @@
-import type { ServerWebSocket } from "bun";
+import type { ClientSocket } from "./clientSocket.ts";
 import type { QueuedTask, ReplayQueue } from "./replayQueue.ts";
 
 /** What is sent to one client beside live messages: a replay, or last values. */
@@ -13,7 +13,7 @@ export interface PacedWork {
 
 /** Takes work on step by step: in its turn among all connections, and as fast as its client takes what is sent. */
 export class PacedTask implements QueuedTask {
-  readonly #socket: ServerWebSocket<unknown>;
+  readonly #socket: ClientSocket;
   readonly #queue: ReplayQueue;
   readonly #bufferBytes: number;
   readonly #work: PacedWork;
@@ -22,7 +22,7 @@ export class PacedTask implements QueuedTask {
 
   /** `bufferBytes`: unsent bytes at which the work waits for its client. */
   constructor(
-    socket: ServerWebSocket<unknown>,
+    socket: ClientSocket,
     { queue, bufferBytes, work }: { queue: ReplayQueue; bufferBytes: number; work: PacedWork },
   ) {
     this.#socket = socket;

@@ -1,4 +1,4 @@
-import type { ServerWebSocket } from "bun";
+import type { ClientSocket } from "./clientSocket.ts";
 import { kernelShareOf } from "./kernelBuffers.ts";
 import { LargestPublication } from "./largestPublication.ts";
 import type { NewestOnly } from "./newestOnly.ts";
@@ -130,7 +130,7 @@ export class SlowClients {
 }
 
 export interface SlowClient {
-  readonly socket: Pick<ServerWebSocket<unknown>, "getBufferedAmount" | "terminate"> | undefined;
+  readonly socket: Pick<ClientSocket, "getBufferedAmount" | "terminate"> | undefined;
   /** What it may have unsent beyond its budget. */
   readonly burstBytes: number;
 }

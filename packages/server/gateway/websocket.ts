@@ -9,6 +9,7 @@ import type { Admission, GatewayLoad } from "./admission.ts";
 import { Connection, type ConnectionContext, type SharedContext } from "./connection.ts";
 import { asksForDeflate, Deflate, type DeflateOptions } from "./deflate/deflate.ts";
 import { type DepartureOrder, Departures } from "./departures.ts";
+import { EventGateway } from "./eventGateway.ts";
 import { kernelShareOf, limitKernelBuffers } from "./kernelBuffers.ts";
 import { refusalResponse } from "./refusals.ts";
 import { ReplayQueue } from "./replayQueue.ts";
@@ -58,7 +59,7 @@ const HTTP_IDLE_SECONDS_MAX = 255;
 /** The close codes that RFC 6455 and its registry name. */
 const STANDARD_CODES = { min: 1000, max: 1015 } as const;
 
-/** A shard's public face: WebSockets at `/ws`, and the health that a load balancer asks for. */
+/** A shard's public face: WebSockets at `/ws`, event streams at `/sse`, and the health that a load balancer asks for. */
 export class Gateway {
   readonly replays = new ReplayQueue();
   readonly waits = new StreamWaits();
@@ -67,6 +68,7 @@ export class Gateway {
   kernelBytesMax = Number.NaN;
   readonly deflate: Deflate | undefined;
   readonly departures = new Departures();
+  readonly events: EventGateway;
   readonly #options: GatewayOptions;
   #current: Listener | undefined;
   /** Closed to new clients, kept while there are old ones. */
@@ -80,6 +82,18 @@ export class Gateway {
 
   constructor(options: GatewayOptions) {
     this.#options = options;
+    this.events = new EventGateway({
+      admission: options.admission,
+      access: options.access,
+      load: () => this.#load,
+      welcome: () => this.#welcome(false),
+      pingIntervalMs: options.pingIntervalMs,
+      onClosed: (code, connection) => {
+        this.#countClose(code);
+        this.departures.left(connection);
+      },
+      unauthorized: unauthorizedResponse,
+    });
     this.slow = new SlowClients({
       budgetBytes: options.backpressureBytes,
       clients: () => this.#clients(),
@@ -89,7 +103,7 @@ export class Gateway {
   }
 
   get connections(): number {
-    let count = 0;
+    let count = this.events.size;
     for (const { clients } of this.#listeners()) count += clients.size;
     return count;
   }
@@ -107,12 +121,14 @@ export class Gateway {
     this.slow.sent(text);
     this.#publish(topic, text);
     this.deflate?.publish(topic, text);
+    this.events.publish(topic, text);
   };
 
   /** Opens the port. `SO_REUSEPORT` lets the kernel spread connections over the shards that share it. */
   open(context: ConnectionContext): void {
     this.#context = { ...context, replays: this.replays, waits: this.waits, slow: this.slow };
     this.#current = this.#listen(this.#options.port, this.#options.tls);
+    this.events.open(this.#context);
     this.slow.begin();
   }
 
@@ -167,9 +183,7 @@ export class Gateway {
         },
         drain: (socket) => socket.data.drained(),
         close: (socket, code) => {
-          const isKnown = code >= STANDARD_CODES.min && code <= STANDARD_CODES.max;
-          const label = isKnown || code === CLOSE_CODES.tokenExpired.code ? code : "other";
-          this.closes[label] = (this.closes[label] ?? 0) + 1;
+          this.#countClose(code);
           clients.delete(socket.data);
           this.departures.left(socket.data);
           if (clients.size === 0) this.#former.delete(listener);
@@ -184,7 +198,14 @@ export class Gateway {
     return listener;
   }
 
+  #countClose(code: number): void {
+    const isKnown = code >= STANDARD_CODES.min && code <= STANDARD_CODES.max;
+    const label = isKnown || code === CLOSE_CODES.tokenExpired.code ? code : "other";
+    this.closes[label] = (this.closes[label] ?? 0) + 1;
+  }
+
   *#clients(): Iterable<Connection> {
+    yield* this.events.connections();
     for (const { clients } of this.#listeners()) yield* clients;
   }
 
@@ -208,6 +229,7 @@ export class Gateway {
     this.slow.close();
     this.departures.close();
     this.deflate?.close();
+    await this.events.close();
     const listeners = [...this.#listeners()];
     for (const listener of listeners) sendAway(listener);
     await Promise.all(listeners.map(({ server }) => server.stop(true)));
@@ -226,10 +248,11 @@ export class Gateway {
     const url = new URL(request.url);
     const { pathname } = url;
     if (pathname === "/ws") return this.#upgrade(request, url, server);
+    if (pathname === "/sse") return this.events.answer(request, url, server);
     if (pathname === "/health") return answerByMethod({ GET: () => this.#health() }, request);
     if (pathname === "/live") return answerByMethod({ GET: () => Response.json({ status: "ok" }) }, request);
     return Response.json(
-      { error: { code: "not_found", message: "there are /ws, /health and /live here" } },
+      { error: { code: "not_found", message: "there are /ws, /sse, /health and /live here" } },
       { status: 404 },
     );
   }

@@ -101,6 +101,8 @@ export class Hub {
       const position = this.classes.areUsed ? this.history.end : 0;
       this.history.append(slot, publication);
       slot.next = publication.offset + 1;
+      // Whom this goes to may be told the position right behind it.
+      this.#mark = undefined;
       if (someAreAhead) this.#publishPast(streamId, publication);
       else this.#publish(publication);
       // Of these only the newest counts, so what a client has seen elsewhere may come again.

@@ -1,4 +1,4 @@
-import type { ServerWebSocket } from "bun";
+import type { ClientSocket } from "../clientSocket.ts";
 import type { Group, Groups } from "./groups.ts";
 
 /** Where a client that takes deflated frames gets its messages from: one group, or, without room for it, the plain topics. */
@@ -16,7 +16,7 @@ export class Seat {
   }
 
   /** Listens to exactly these topics from now on. */
-  move(socket: ServerWebSocket<unknown>, names: readonly string[]): void {
+  move(socket: ClientSocket, names: readonly string[]): void {
     this.#leaveTopics(socket);
     if (names.length === 0) return;
     this.#group = this.#groups.join(names);
@@ -54,7 +54,7 @@ export class Seat {
     return this.#group === undefined ? this.#plain : [this.#group.topic];
   }
 
-  #leaveTopics(socket: ServerWebSocket<unknown>): void {
+  #leaveTopics(socket: ClientSocket): void {
     this.flush();
     for (const name of this.#topics) socket.unsubscribe(name);
     this.close();
