@@ -7,14 +7,19 @@ export interface LoadCounts {
   readonly cpuUs: number;
 }
 
-/** A process of raw load clients (`loadClient.ts`), all on the channel `all` and nine of their own. */
+/** A process of raw load clients: WebSockets, or event streams; all on the channel `all` and nine of their own. */
 export class Load {
   readonly #child: Bun.Subprocess<"ignore", "inherit", "inherit">;
   readonly ready: Promise<void>;
   #onAnswer: (counts: LoadCounts) => void = () => {};
 
-  constructor(port: number, connections: number, first: number) {
-    const script = new URL("./loadClient.ts", import.meta.url).pathname;
+  constructor(
+    port: number,
+    connections: number,
+    first: number,
+    kind: "loadClient" | "eventClient" = "loadClient",
+  ) {
+    const script = new URL(`./${kind}.ts`, import.meta.url).pathname;
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     this.ready = promise;
     this.#child = Bun.spawn([process.execPath, script, `${port}`, `${connections}`, "[]", `${first}`], {

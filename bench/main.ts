@@ -1,10 +1,9 @@
-// `npm run bench [-- fanout|latency|cluster|coalescing|deflate|capacity|profile|storm|slow|peers]`: all but those that take a quarter of an hour, unless
-
+// `npm run bench [-- fanout|latency|cluster|coalescing|events|deflate|capacity|profile|storm|slow|peers]`: all but those that take a quarter of an hour, unless
 // one is named. Each prints a table and writes its figures as JSON.
 import { BENCH_USAGE } from "./usage.ts";
 
 const USUAL = ["fanout", "latency", "cluster"];
-const BENCHES = [...USUAL, "coalescing", "deflate", "capacity", "profile", "storm", "slow", "peers"];
+const BENCHES = [...USUAL, "coalescing", "events", "deflate", "capacity", "profile", "storm", "slow", "peers"];
 const [named] = process.argv.slice(2);
 if (process.argv.includes("--help")) {
   console.log(BENCH_USAGE);

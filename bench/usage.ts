@@ -6,6 +6,7 @@ export const BENCH_USAGE = `npm run bench -- [bench] [flags]; without a name: fa
   cluster     what the bus costs a message
   coalescing  CPU and latency against rate: [--clients N] [--rates N,N] [--bounds N,N] [--seconds N] [--rounds N]
   deflate     bytes and CPU per delivery beside plain and permessage-deflate: [--clients N] [--rates N,N] [--seconds N] [--only <server>]
+  events      event streams beside WebSockets: [--clients N] [--rate N] [--seconds N]
   capacity    12,000 to 100,000 clients held: [12k] [50k] [100k] [--bus redis|nats] [--hold-seconds N]
   profile     where the servers' time goes under the 12k load: [--clients N] [--hold-seconds N]
   storm       all clients back at once, resuming from 30 s ago: [--clients N] [--live N] [--rate N] [--away-seconds N]

@@ -91,7 +91,7 @@ describe("against a real server", () => {
   });
 
   test.each([
-    ["a wrong path", () => `${server.url}x`, "there are /ws, /health and /live here (not_found)"],
+    ["a wrong path", () => `${server.url}x`, "there are /ws, /sse, /health and /live here (not_found)"],
     [
       "the admin port",
       () => server.admin,

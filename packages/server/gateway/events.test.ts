@@ -280,6 +280,20 @@ test("a client that takes nothing is cut off at its budget, and comes back to wh
   expect(healthy.hasEnded).toBe(false);
 }, 30_000);
 
+test("a stream that is asked to go elsewhere goes on until its slot, and ends then", async () => {
+  const fixture = fixtureOf();
+  const reader = await Reader.open(`${fixture.http}/sse?channels=a`);
+  await reader.subscribed();
+  expect(fixture.gateway.depart({ reason: "draining", perSecond: 5 })).toBe(1);
+  await reader.until(({ events }) => events.at(-1)?.type === "reconnect");
+  fixture.publish("a", "still here");
+  await reader.until(({ offsets }) => offsets.length === 1);
+  while (!reader.hasEnded) await new Promise((resolve) => setImmediate(resolve));
+  expect(reader.retries.at(-1)).toBeLessThanOrEqual(500);
+  expect(fixture.gateway.closes).toEqual({ "1001": 1 });
+  expect(fixture.gateway.departures.waiting).toBe(0);
+});
+
 test("when the instance ends, streams end with a time to come back", async () => {
   const fixture = fixtureOf();
   const reader = await Reader.open(`${fixture.http}/sse?channels=a`);
