@@ -3,7 +3,17 @@
 import { BENCH_USAGE } from "./usage.ts";
 
 const USUAL = ["fanout", "latency", "cluster"];
-const BENCHES = [...USUAL, "coalescing", "events", "deflate", "capacity", "profile", "storm", "slow", "peers"];
+const BENCHES = [
+  ...USUAL,
+  "coalescing",
+  "events",
+  "deflate",
+  "capacity",
+  "profile",
+  "storm",
+  "slow",
+  "peers",
+];
 const [named] = process.argv.slice(2);
 if (process.argv.includes("--help")) {
   console.log(BENCH_USAGE);

@@ -1,8 +1,8 @@
-import type { ServerWebSocket } from "bun";
 import type { Hub } from "../hub/hub.ts";
 import type { Topic } from "../hub/topics.ts";
 import type { Behind } from "./behind.ts";
 import { CatchUp } from "./catchUp.ts";
+import type { ClientSocket } from "./clientSocket.ts";
 import { PacedTask } from "./pacedTask.ts";
 import type { ReplayQueue } from "./replayQueue.ts";
 
@@ -138,7 +138,7 @@ export class NewestOnly {
 
 export interface NewestOnlyOptions {
   readonly hub: Hub;
-  readonly socket: ServerWebSocket<unknown>;
+  readonly socket: ClientSocket;
   readonly queue: ReplayQueue;
   /** Of one piece of a catch-up. */
   readonly pieceBytes: number;

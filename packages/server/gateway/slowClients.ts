@@ -115,7 +115,7 @@ export class SlowClients {
     }
   }
 
-  cut(socket: Pick<ServerWebSocket<unknown>, "terminate">): void {
+  cut(socket: Pick<ClientSocket, "terminate">): void {
     this.cutOff += 1;
     // A close frame would wait behind all that it does not take.
     socket.terminate();
