@@ -25,7 +25,7 @@ export interface EventGatewayOptions {
 /** A stream that was ended comes back within this time, so that very many do not come back as one. */
 const RETRY_MS = { min: 500, max: 5000 } as const;
 /** What is handed to the transport goes out within its next turns, and not after that it was told to stop. */
-const LAST_WORDS_MS = 20;
+const LAST_WORDS_MS = 100;
 const PREFLIGHT_SECONDS = "7200";
 
 /** `/sse`: what a WebSocket would bring, as `text/event-stream`, for places that WebSockets do not reach. */
