@@ -11,6 +11,9 @@ import { SourcePorts } from "./sourcePorts.ts";
 import { TimerLag } from "./timerLag.ts";
 
 const TURN_MS = 10;
+/** How much faster than its rate a ramp may become, and how much of a pause it makes up for at once. */
+const CATCH_UP = 1.1;
+const CATCH_UP_TURN_MS = 50;
 const HANDSHAKE_MS_MAX = 20_000;
 
 /** All clients of one generator process. */
@@ -143,12 +146,15 @@ export class Generator {
   #ramp(): void {
     const { count, connectionsPerSecond } = this.#start;
     const startedMs = performance.now();
-    // After a pause it catches up at twice the rate, and no faster: a server may take only so many in any one second.
-    const perTurnMax = Math.max(1, Math.ceil((connectionsPerSecond * 2 * TURN_MS) / 1000));
-    let opened = 0;
+    // A server may take only so many in any one second, so that what a pause put off is caught up with slowly.
+    const perMs = (connectionsPerSecond * CATCH_UP) / 1000;
+    let [opened, allowed, turnMs] = [0, 0, startedMs];
     const timer = setInterval(() => {
-      const due = ((performance.now() - startedMs) / 1000) * connectionsPerSecond;
-      for (let now = 0; now < perTurnMax && opened < due && opened < count; now++) {
+      const nowMs = performance.now();
+      allowed = Math.min(allowed + (nowMs - turnMs) * perMs, Math.max(1, perMs * CATCH_UP_TURN_MS));
+      turnMs = nowMs;
+      const due = ((nowMs - startedMs) / 1000) * connectionsPerSecond;
+      for (; allowed >= 1 && opened < due && opened < count && this.#pool.hasRoom; allowed--) {
         this.#pool.open(opened, startedMs + (opened / connectionsPerSecond) * 1000);
         opened += 1;
       }

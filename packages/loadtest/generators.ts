@@ -1,13 +1,12 @@
 import { availableParallelism } from "node:os";
 import { FILES_RESERVED_PER_SHARD, openFilesMax } from "@shardcast/server/supervisor/hostLimits";
 import type { Access } from "./access.ts";
+import { generatorCount } from "./generatorCount.ts";
 import type { GeneratorBeat, GeneratorStart, ToGenerator } from "./generatorMessages.ts";
 import { Histogram } from "./histogram.ts";
 import type { Scenario } from "./scenario.ts";
 import { loopbackAddresses } from "./sourcePorts.ts";
 
-const CONNECTIONS_PER_GENERATOR = 15_000;
-const CONNECTIONS_WORTH_ONE = 2000;
 /** A generator that is too busy to answer in this time is counted in the next sample. */
 const LOOK_MS_MAX = 900;
 
@@ -41,14 +40,8 @@ export class Generators {
     const { connections, connectionsPerSecond, handshakesAtOnce, urls } = scenario;
     const isLoopback = urls.every((url) => /^127\./.test(new URL(url).hostname));
     const addresses = loopbackAddresses(Math.random);
-    const files = Math.max(1, openFilesMax() - FILES_RESERVED_PER_SHARD);
-    const needed = Math.ceil(connections / Math.min(CONNECTIONS_PER_GENERATOR, files));
-    // Where there are cores to spare, more processes take more deliveries; the other half is the servers' or the system's.
-    const useful = Math.min(
-      Math.floor(availableParallelism() / 2),
-      Math.ceil(connections / CONNECTIONS_WORTH_ONE),
-    );
-    const count = Math.max(needed, useful);
+    const connectionsMax = openFilesMax() - FILES_RESERVED_PER_SHARD;
+    const count = generatorCount(scenario, { cores: availableParallelism(), connectionsMax });
     for (let index = 0; index < count; index++) {
       const first = Math.floor((connections * index) / count);
       const own = Math.floor((connections * (index + 1)) / count) - first;

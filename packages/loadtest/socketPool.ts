@@ -79,6 +79,11 @@ export class SocketPool {
     return this.#sockets.size;
   }
 
+  /** Whether one more would be opened at once. */
+  get hasRoom(): boolean {
+    return this.#waiting.length === 0 && this.#opening.size < this.#options.handshakesMax;
+  }
+
   /** Connects as soon as there is a turn for it. `dueMs` is when it should have been, by `performance.now`. */
   open(client: number, dueMs = performance.now()): void {
     this.#waiting.push({ client, dueMs });
