@@ -1,24 +1,20 @@
 import { CLOSE_CODES } from "@shardcast/protocol/closeCodes";
 import type { Server } from "bun";
-import { Access, type AccessControl, type AccessRefusal } from "../auth/access.ts";
-import type { Admission, GatewayLoad } from "./admission.ts";
+import { Access } from "../auth/access.ts";
 import { Connection, type SharedContext } from "./connection.ts";
+import type { Entrance } from "./entrance.ts";
 import { parseEventRequest } from "./eventRequest.ts";
 import { EventStream } from "./eventStream.ts";
 import { EventStreams } from "./eventStreams.ts";
 import { eventText } from "./eventText.ts";
-import { refusalResponse } from "./refusals.ts";
 
 export interface EventGatewayOptions {
-  readonly admission: Admission;
-  readonly access: AccessControl;
-  readonly load: () => GatewayLoad;
+  readonly entrance: Entrance;
   /** Text of the first message. */
   readonly welcome: () => string;
   readonly pingIntervalMs: number;
   /** Told how a stream has ended: a close code as of a WebSocket. */
   readonly onClosed: (code: number, connection: Connection) => void;
-  readonly unauthorized: (refusal: AccessRefusal) => Response;
   readonly random?: () => number;
 }
 
@@ -83,18 +79,13 @@ export class EventGateway {
       const error = { code: "method_not_allowed", message };
       return Response.json({ error }, { status: 405, headers: { Allow: "GET, OPTIONS" } });
     }
-    const { admission, access } = this.#options;
+    const { entrance } = this.#options;
     const context = this.#context;
     if (context === undefined) return Response.error();
     const asked = parseEventRequest(request, url, context.limits.subscriptionsMax);
     if ("code" in asked) return Response.json({ error: asked }, { status: 400 });
-    const refusal = admission.check(request, server.requestIP(request)?.address, this.#options.load());
-    if (refusal !== undefined) return askedBack(request, refusalResponse(refusal, admission.comeBackWithinS));
-    const found = access.admit(request, url);
-    const admitted = found instanceof Promise ? await found : found;
-    if (!(admitted instanceof Access)) return askedBack(request, this.#options.unauthorized(admitted));
-    const late = found instanceof Promise ? admission.checkAgain(this.#options.load()) : undefined;
-    if (late !== undefined) return askedBack(request, refusalResponse(late, admission.comeBackWithinS));
+    const admitted = await entrance.admit(request, url, server);
+    if (!(admitted instanceof Access)) return askedBack(request, admitted);
     // The transport ends a request that is silent for some seconds; this one is meant to last.
     server.timeout(request, 0);
     const { body } = this.#begin(context, admitted, asked);
@@ -132,7 +123,7 @@ export class EventGateway {
   /** A page elsewhere that sends `Authorization` asks first. */
   #preflight(request: Request): Response {
     const origin = request.headers.get("origin");
-    if (origin === null || !this.#options.admission.allowsOrigin(origin)) {
+    if (origin === null || !this.#options.entrance.allowsOrigin(origin)) {
       return new Response(null, { status: 403 });
     }
     return new Response(null, {

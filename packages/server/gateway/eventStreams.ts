@@ -1,14 +1,7 @@
-import { MARK_TOO_LONG } from "@shardcast/protocol/mark";
 import type { Hub } from "../hub/hub.ts";
 import type { Connection } from "./connection.ts";
 import type { EventStream, Listeners } from "./eventStream.ts";
-import { eventText, isMessage } from "./eventText.ts";
-
-/**
- * A browser sends the last position back in a header, and servers and proxies on the way take headers of 8 KB. A longer one
- * is not told, and who comes back with none has not recovered: that is known.
- */
-const POSITION_CHARACTERS_MAX = 6 * 1024;
+import { eventText, idLine, isMessage } from "./eventText.ts";
 
 /** All event streams of one shard, by the topics that they listen to. */
 export class EventStreams implements Listeners {
@@ -78,24 +71,20 @@ export class EventStreams implements Listeners {
    */
   #ping(): void {
     const live = [...this.#clients.keys()].filter((stream) => stream.isLive);
-    this.#toEach(live, (id) => `id: ${id}\n\n`);
+    this.#toEach(live, (id) => `${idLine(id)}\n`);
     for (const stream of this.#clients.keys()) if (!stream.isLive) stream.write(SILENCE);
   }
 
   /** Encoded once for all, but for those who have seen more than this hub has. */
   #toEach(streams: Iterable<EventStream>, event: (id: string) => string): void {
     const { ahead } = this.#hub;
-    const shared = encoder.encode(event(told(this.#hub.mark())));
+    const shared = encoder.encode(event(this.#hub.mark()));
     for (const stream of streams) {
       const connection = ahead.size === 0 ? undefined : this.#clients.get(stream);
       if (connection === undefined) stream.write(shared);
-      else stream.write(encoder.encode(event(told(this.#hub.markOf(connection)))));
+      else stream.write(encoder.encode(event(this.#hub.markOf(connection))));
     }
   }
-}
-
-function told(mark: string): string {
-  return mark.length > POSITION_CHARACTERS_MAX ? MARK_TOO_LONG : mark;
 }
 
 const encoder = new TextEncoder();

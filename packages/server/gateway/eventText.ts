@@ -1,4 +1,11 @@
 import { formatCursor, parseCursor } from "@shardcast/protocol/cursor";
+import { MARK_TOO_LONG } from "@shardcast/protocol/mark";
+
+/**
+ * A browser sends the last position back in a header, and servers and proxies on the way take headers of 8 KB. A longer one
+ * is not told, and who comes back with none has not recovered: that is known. It also bounds what each event carries.
+ */
+const POSITION_CHARACTERS_MAX = 6 * 1024;
 
 /** Every message's envelope begins so; see `source/envelope.ts`. */
 const MESSAGE_PREFIX = '{"type":"message",';
@@ -15,12 +22,16 @@ export function isMessage(text: string): boolean {
  */
 export function eventText(data: string, { type, id }: { type?: string; id?: string | undefined }): string {
   const oneLine = /[\r\n]/.test(data) ? data.replace(LINE_BREAKS, " ") : data;
-  const head = `${type === undefined ? "" : `event: ${type}\n`}${id === undefined ? "" : `id: ${id}\n`}`;
-  return `${head}data: ${oneLine}\n\n`;
+  return `${type === undefined ? "" : `event: ${type}\n`}${id === undefined ? "" : idLine(id)}data: ${oneLine}\n\n`;
+}
+
+/** By itself, with an empty line behind it, it changes what a browser sends back and nothing else. */
+export function idLine(position: string): string {
+  return `id: ${position.length > POSITION_CHARACTERS_MAX ? MARK_TOO_LONG : position}\n`;
 }
 
 /** The cursor of a message's envelope. */
-export function cursorOf(text: string): string | undefined {
+function cursorOf(text: string): string | undefined {
   return CURSOR.exec(text)?.[1];
 }
 

@@ -177,6 +177,30 @@ test("a quiet client's position moves on, so that its resume reads only what it 
   expect(again.offsets).toEqual([50]);
 });
 
+test("a position that would not fit into a header is not told, and its client learns that it has not recovered", async () => {
+  const fixture = fixtureOf();
+  for (let n = 0; n < 1000; n++) fixture.hub.open(`s${n.toString(36).padStart(6, "0")}`, n * 1_000_000);
+  const reader = await Reader.open(`${fixture.http}/sse?channels=a`);
+  const { id, data } = await reader.subscribed();
+  expect(String(data["mark"]).length).toBeGreaterThan(6 * 1024);
+  expect(id).toBe("m~");
+  fixture.publish("a", 1);
+  await reader.until(({ offsets }) => offsets.length === 1);
+  expect(reader.lastId).toBe("m~");
+  const again = await Reader.open(`${fixture.http}/sse?channels=a`, { "last-event-id": reader.lastId });
+  expect((await again.subscribed()).data).toMatchObject({ channels: [{ recovered: false }] });
+});
+
+test("a client that sends a very long position does not get it back with every message of its resume", async () => {
+  const fixture = fixtureOf();
+  for (let n = 0; n < 50; n++) fixture.publish("a", n);
+  const long = Array.from({ length: 800 }, () => "stream0:0").join(",");
+  const reader = await Reader.open(`${fixture.http}/sse?channels=a`, { "last-event-id": long });
+  await reader.subscribed();
+  expect(reader.offsets).toEqual(Array.from({ length: 49 }, (_, n) => n + 1));
+  for (const { type, id } of reader.events) if (type === "message") expect(id).toBe("m~");
+});
+
 test("a position that nobody can read does not end a browser's attempts: it has not recovered, and is told", async () => {
   const fixture = fixtureOf();
   fixture.publish("a", 1);

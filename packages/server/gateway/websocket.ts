@@ -1,7 +1,7 @@
 import { CLOSE_CODES } from "@shardcast/protocol/closeCodes";
 import { SUBPROTOCOL } from "@shardcast/protocol/messages";
 import type { Server } from "bun";
-import { Access, type AccessControl, type AccessRefusal } from "../auth/access.ts";
+import { Access, type AccessControl } from "../auth/access.ts";
 import type { HealthReport } from "../health.ts";
 import { answerByMethod } from "../httpMethods.ts";
 import type { Broadcast } from "../hub/hub.ts";
@@ -9,9 +9,9 @@ import type { Admission, GatewayLoad } from "./admission.ts";
 import { Connection, type ConnectionContext, type SharedContext } from "./connection.ts";
 import { asksForDeflate, Deflate, type DeflateOptions } from "./deflate/deflate.ts";
 import { type DepartureOrder, Departures } from "./departures.ts";
+import { Entrance } from "./entrance.ts";
 import { EventGateway } from "./eventGateway.ts";
 import { kernelShareOf, limitKernelBuffers } from "./kernelBuffers.ts";
-import { refusalResponse } from "./refusals.ts";
 import { ReplayQueue } from "./replayQueue.ts";
 import { SlowClients } from "./slowClients.ts";
 import { StreamWaits } from "./streamWaits.ts";
@@ -70,6 +70,7 @@ export class Gateway {
   readonly departures = new Departures();
   readonly events: EventGateway;
   readonly #options: GatewayOptions;
+  readonly #entrance: Entrance;
   #current: Listener | undefined;
   /** Closed to new clients, kept while there are old ones. */
   readonly #former = new Set<Listener>();
@@ -82,17 +83,16 @@ export class Gateway {
 
   constructor(options: GatewayOptions) {
     this.#options = options;
+    const { admission, access } = options;
+    this.#entrance = new Entrance({ admission, access, load: () => this.#load });
     this.events = new EventGateway({
-      admission: options.admission,
-      access: options.access,
-      load: () => this.#load,
+      entrance: this.#entrance,
       welcome: () => this.#welcome(false),
       pingIntervalMs: options.pingIntervalMs,
       onClosed: (code, connection) => {
         this.#countClose(code);
         this.departures.left(connection);
       },
-      unauthorized: unauthorizedResponse,
     });
     this.slow = new SlowClients({
       budgetBytes: options.backpressureBytes,
@@ -263,29 +263,20 @@ export class Gateway {
   }
 
   #upgrade(request: Request, url: URL, server: Server<Connection>): Response | undefined | Promise<Response> {
-    const { admission, access } = this.#options;
-    // Before the token, because to look at that costs more.
-    const refusal = admission.check(request, server.requestIP(request)?.address, this.#load);
-    if (refusal !== undefined) return refusalResponse(refusal, admission.comeBackWithinS);
-    const admitted = access.admit(request, url);
+    const admitted = this.#entrance.admit(request, url, server);
     if (!(admitted instanceof Promise)) return this.#open(request, url, server, admitted);
-    return admitted.then((found) => {
-      // Others came meanwhile.
-      const late = admission.checkAgain(this.#load);
-      if (late !== undefined) return refusalResponse(late, admission.comeBackWithinS);
-      // After an upgrade the transport looks at no answer, but its type wants one of a promise.
-      return this.#open(request, url, server, found) ?? new Response(null);
-    });
+    // After an upgrade the transport looks at no answer, but its type wants one of a promise.
+    return admitted.then((found) => this.#open(request, url, server, found) ?? new Response(null));
   }
 
   #open(
     request: Request,
     url: URL,
     server: Server<Connection>,
-    admitted: Access | AccessRefusal,
+    admitted: Access | Response,
   ): Response | undefined {
+    if (!(admitted instanceof Access)) return admitted;
     if (this.#context === undefined) return Response.error();
-    if (!(admitted instanceof Access)) return unauthorizedResponse(admitted);
     const offered = request.headers.get("sec-websocket-protocol");
     // A client that offers protocols fails its handshake unless one of them is chosen.
     const headers = offered?.split(",").some((name) => name.trim() === SUBPROTOCOL)
@@ -310,9 +301,4 @@ function sendAway({ clients }: Listener): void {
   for (const { socket } of clients) {
     socket?.close(CLOSE_CODES.serviceRestart.code, CLOSE_CODES.serviceRestart.reason);
   }
-}
-
-function unauthorizedResponse({ status, code, message }: AccessRefusal): Response {
-  const headers = status === 401 ? { "WWW-Authenticate": "Bearer" } : { "Retry-After": "2" };
-  return Response.json({ error: { code, message } }, { status, headers });
 }

@@ -1,0 +1,52 @@
+import type { Server } from "bun";
+import { Access, type AccessControl, type AccessRefusal } from "../auth/access.ts";
+import type { Admission, GatewayLoad } from "./admission.ts";
+import { type RefusalCode, refusalResponse } from "./refusals.ts";
+
+export interface EntranceOptions {
+  readonly admission: Admission;
+  readonly access: AccessControl;
+  readonly load: () => GatewayLoad;
+}
+
+/** What every client goes through before it becomes a connection, by whatever transport it comes. */
+export class Entrance {
+  readonly #options: EntranceOptions;
+
+  constructor(options: EntranceOptions) {
+    this.#options = options;
+  }
+
+  allowsOrigin(origin: string): boolean {
+    return this.#options.admission.allowsOrigin(origin);
+  }
+
+  /** What the client may do, or the answer that refuses it. At once where there is no token to check. */
+  admit(
+    request: Request,
+    url: URL,
+    server: Pick<Server<unknown>, "requestIP">,
+  ): Access | Response | Promise<Access | Response> {
+    const { admission, access, load } = this.#options;
+    // Before the token, because to look at that costs more.
+    const refusal = admission.check(request, server.requestIP(request)?.address, load());
+    if (refusal !== undefined) return this.#refused(refusal);
+    const found = access.admit(request, url);
+    if (!(found instanceof Promise)) return found instanceof Access ? found : unauthorized(found);
+    return found.then((late) => {
+      if (!(late instanceof Access)) return unauthorized(late);
+      // Others came meanwhile.
+      const lack = admission.checkAgain(load());
+      return lack === undefined ? late : this.#refused(lack);
+    });
+  }
+
+  #refused(code: RefusalCode): Response {
+    return refusalResponse(code, this.#options.admission.comeBackWithinS);
+  }
+}
+
+function unauthorized({ status, code, message }: AccessRefusal): Response {
+  const headers = status === 401 ? { "WWW-Authenticate": "Bearer" } : { "Retry-After": "2" };
+  return Response.json({ error: { code, message } }, { status, headers });
+}
