@@ -13,7 +13,7 @@ import { CpuShare } from "./cpuShare.ts";
 import { AcceptRate } from "./gateway/acceptRate.ts";
 import { Admission, type Pressure } from "./gateway/admission.ts";
 import { ClientAddresses } from "./gateway/clientAddress.ts";
-import type { ConnectionContext, ConnectionCounters } from "./gateway/connection.ts";
+import type { ConnectionContext, ConnectionCounters } from "./gateway/connectionContext.ts";
 import type { DepartureOrder } from "./gateway/departures.ts";
 import { RateLimit } from "./gateway/rateLimit.ts";
 import { Gateway, type TlsIdentity } from "./gateway/websocket.ts";

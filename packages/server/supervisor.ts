@@ -3,8 +3,7 @@ import type { Logger } from "pino";
 import { type DrainAnswer, startAdminServer } from "./admin/adminServer.ts";
 import { joinMetrics } from "./admin/joinMetrics.ts";
 import type { Published, PublishItem } from "./admin/publishRequest.ts";
-import { type Figure, shardMetrics } from "./admin/shardMetrics.ts";
-import { AdminGuard } from "./auth/adminGuard.ts";
+import { shardMetrics } from "./admin/shardMetrics.ts";
 import { openBus } from "./bus/open.ts";
 import { type Announcement, agreedSettings } from "./cluster/announcement.ts";
 import { RebalanceRefused } from "./cluster/balance.ts";
@@ -13,26 +12,22 @@ import { logKind, logPromise } from "./config/logKind.ts";
 import type { Config } from "./config/shape.ts";
 import type { Pressure } from "./gateway/admission.ts";
 import type { HealthReport } from "./health.ts";
-import { checkKafka } from "./kafka/check.ts";
-import { KafkaError } from "./kafka/kafkaError.ts";
 import { createLogger } from "./logger.ts";
-import { ApiKeysFile } from "./supervisor/apiKeysFile.ts";
 import { banner, instanceUrls } from "./supervisor/banner.ts";
 import { memoryCgroups } from "./supervisor/cgroups.ts";
 import { DRAIN_PROGRESS, Drain } from "./supervisor/drain.ts";
-import { connectionsProblem, openFilesMax } from "./supervisor/hostLimits.ts";
 import { InstanceHealth } from "./supervisor/instanceHealth.ts";
 import { InstanceRates } from "./supervisor/instanceRates.ts";
 import type { ChannelInfo, ShardStart, ShardStats } from "./supervisor/ipc.ts";
 import { KnownPositions } from "./supervisor/knownPositions.ts";
 import { LocalServices } from "./supervisor/localServices.ts";
 import { MemoryWatch, memoryFigures } from "./supervisor/memoryWatch.ts";
-import { probePort } from "./supervisor/portProbe.ts";
 import { Rebalancer, type RebalanceState } from "./supervisor/rebalancer.ts";
+import { SecretFiles } from "./supervisor/secretFiles.ts";
 import { ShardPermitBooks } from "./supervisor/shardPermits.ts";
 import { LOOK_MS, ShardProcess } from "./supervisor/shardProcess.ts";
 import { makeSocketDirectory, sweepSocketDirectories } from "./supervisor/socketDirectory.ts";
-import { TlsFiles } from "./supervisor/tlsFiles.ts";
+import { startProblem } from "./supervisor/startProblem.ts";
 import { TopicPublisher } from "./supervisor/topicPublisher.ts";
 import { VERSION } from "./version.ts";
 
@@ -55,36 +50,6 @@ export async function runSupervisor(config: Config, command: string): Promise<nu
   return await supervisor.run();
 }
 
-/** What must hold before any process starts: each with what to do about it. */
-async function startProblem(config: Config, logger: Logger): Promise<string | undefined> {
-  const { gateway, admin, instance, kafka } = config;
-  const files = connectionsProblem(gateway, instance.shards, openFilesMax());
-  if (files !== undefined) return files;
-  const { acceptsPerSecond } = config.admission;
-  if (acceptsPerSecond < instance.shards)
-    return `--max-accepts-per-second ${acceptsPerSecond} leaves some of ${instance.shards} shards nothing: let it be at least one for each.`;
-  const keysFault = admin.apiKeysFile === undefined ? undefined : new ApiKeysFile(admin.apiKeysFile).fault;
-  if (keysFault !== undefined) return keysFault;
-  const tlsFault = gateway.tls === undefined ? undefined : new TlsFiles(gateway.tls).fault;
-  if (tlsFault !== undefined) return tlsFault;
-  const taken =
-    (await probePort("--port", gateway.host, gateway.port)) ??
-    (await probePort("--admin-port", admin.host, admin.port));
-  if (taken !== undefined) return taken;
-  if (kafka === undefined) return undefined;
-  try {
-    const { connection, topics, deadLetterTopic } = kafka;
-    await checkKafka(connection, deadLetterTopic === undefined ? topics : [...topics, deadLetterTopic]);
-    return undefined;
-  } catch (error) {
-    if (!(error instanceof KafkaError)) throw error;
-    if (error.code !== "kafka_unknown_topic") return error.message;
-    // A topic may be made later, and is followed then: so this is said loudly, and no reason to refuse.
-    logger.warn(error.message);
-    return undefined;
-  }
-}
-
 /** One instance: starts its shards, watches them, joins what they tell, and ends everything in order. */
 class Supervisor {
   readonly #config: Config;
@@ -95,9 +60,7 @@ class Supervisor {
   readonly #topicPublisher: TopicPublisher | undefined;
   readonly #shards: ShardProcess[] = [];
   readonly #permits: ShardPermitBooks;
-  readonly #guard: AdminGuard;
-  #tls: TlsFiles | undefined;
-  readonly #reloads = { done: 0, refused: 0 };
+  readonly #secrets: SecretFiles;
   readonly #startedMs = Date.now();
   readonly #boot = crypto.randomUUID();
   readonly #rates = new InstanceRates();
@@ -120,13 +83,12 @@ class Supervisor {
     this.#port = config.gateway.port;
     this.#permits = new ShardPermitBooks({ shards: config.instance.shards, ...config.gateway });
     this.#memory = new MemoryWatch({ cgroups: memoryCgroups(), ...config.admission.memory });
-    const { apiKeysFile } = config.admin;
-    this.#guard = new AdminGuard({
-      keys: apiKeysFile === undefined ? undefined : new ApiKeysFile(apiKeysFile).keys,
-      host: config.admin.host,
-      insecure: config.admin.insecure,
+    this.#secrets = new SecretFiles({
+      ...{ admin: config.admin, tls: config.gateway.tls, logger },
+      onTls: (identity) => {
+        for (const shard of this.#shards) shard.setTls(identity);
+      },
     });
-    if (config.gateway.tls !== undefined) this.#tls = new TlsFiles(config.gateway.tls);
     this.#directory = makeSocketDirectory();
     this.#local = new LocalServices(config, this.#directory, logger);
     const { kafka } = config;
@@ -151,22 +113,8 @@ class Supervisor {
       ...this.#rebalancer.figures,
       ...this.#local.figures,
       ...this.#cluster.figures,
-      ...this.#tlsFigures(),
+      ...this.#secrets.figures,
       ...memoryFigures(this.#memory),
-      {
-        name: "shardcast_reloads_total",
-        help: "Files that were read again on SIGHUP.",
-        kind: "counter",
-        label: "result",
-        read: () => this.#reloads,
-      },
-      {
-        name: "shardcast_admin_refusals_total",
-        help: "Requests to the admin port that were refused.",
-        kind: "counter",
-        label: "reason",
-        read: () => this.#guard.refused,
-      },
       {
         name: "shardcast_shard_restarts_total",
         help: "Shards started anew after they died.",
@@ -204,9 +152,8 @@ class Supervisor {
     };
     process.on("SIGTERM", onSignal).on("SIGINT", onSignal);
     // Elsewhere it ends the process, as a terminal that is closed means it.
-    const onReload = () => this.#reload();
-    const { admin: adminConfig, gateway } = this.#config;
-    if (adminConfig.apiKeysFile !== undefined || gateway.tls !== undefined) process.on("SIGHUP", onReload);
+    const onReload = () => this.#secrets.reload();
+    if (this.#secrets.areThere) process.on("SIGHUP", onReload);
     const ticking = setInterval(() => this.#tick(), TICK_MS);
     try {
       this.#local.start();
@@ -260,51 +207,6 @@ class Supervisor {
     }
   }
 
-  #tlsFigures(): Figure[] {
-    if (this.#tls === undefined) return [];
-    return [
-      {
-        name: "shardcast_tls_certificate_end_seconds",
-        help: "When the certificate of the public port ends, in seconds since 1970.",
-        kind: "gauge",
-        read: () => (this.#tls?.endsMs ?? 0) / 1000,
-      },
-    ];
-  }
-
-  /** What can not be used leaves what was there: a slip of the pen must lock nobody out, and let nobody in. */
-  #reload(): void {
-    const { admin, gateway } = this.#config;
-    if (admin.apiKeysFile !== undefined) this.#reloadKeys(admin.apiKeysFile);
-    if (gateway.tls !== undefined) this.#reloadTls(gateway.tls);
-  }
-
-  #reloadKeys(path: string): void {
-    const { keys, fault } = new ApiKeysFile(path);
-    this.#reloads[keys === undefined ? "refused" : "done"] += 1;
-    if (keys === undefined) this.#logger.error({ fault }, "the API keys stay as they were");
-    else {
-      this.#guard.keys = keys;
-      this.#logger.info({ keys: keys.size }, "API keys read again");
-    }
-  }
-
-  #reloadTls(paths: NonNullable<Config["gateway"]["tls"]>): void {
-    const before = this.#tls?.identity;
-    const files = new TlsFiles(paths);
-    const { identity, fault, endsMs } = files;
-    this.#reloads[identity === undefined ? "refused" : "done"] += 1;
-    if (identity === undefined) {
-      this.#logger.error({ fault }, "the certificate stays as it was");
-      return;
-    }
-    this.#tls = files;
-    // A change of listeners resets handshakes: not for nothing.
-    if (identity.cert === before?.cert && identity.key === before.key) return;
-    for (const shard of this.#shards) shard.setTls(identity);
-    this.#logger.info({ ends: new Date(endsMs ?? 0).toISOString() }, "certificate read again");
-  }
-
   async #stop(admin: Bun.Server<undefined> | undefined): Promise<void> {
     this.#drain.begin();
     this.#tellHealth();
@@ -332,7 +234,7 @@ class Supervisor {
         logPath: this.#local.logPath,
         peerLogPath: this.#local.peerLogPath,
         permits: this.#permits.start(shard),
-        ...(this.#tls?.identity !== undefined && { tls: this.#tls.identity }),
+        ...(this.#secrets.tls !== undefined && { tls: this.#secrets.tls }),
         positions: this.#positions.all,
       }),
       onReady: (port) => this.#onReady(shard, port),
@@ -409,7 +311,7 @@ class Supervisor {
     return startAdminServer({
       host: this.#config.admin.host,
       port: this.#config.admin.port,
-      guard: this.#guard,
+      guard: this.#secrets.guard,
       health: () => this.#health(),
       metrics: () => this.#metrics(),
       channels: () => this.#channels(),

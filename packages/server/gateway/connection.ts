@@ -1,19 +1,14 @@
 import { CLOSE_CODES } from "@shardcast/protocol/closeCodes";
-import type { RequestErrorCode, ServerMessage, SubscribedChannel } from "@shardcast/protocol/messages";
-import { RATES } from "@shardcast/protocol/policies";
+import type { RequestErrorCode, ServerMessage } from "@shardcast/protocol/messages";
 import type { Access } from "../auth/access.ts";
-import type { Hub } from "../hub/hub.ts";
 import { isCovered, patternNames, type Topic } from "../hub/topics.ts";
-import type { StreamLog } from "../log/log.ts";
 import type { ClientSocket } from "./clientSocket.ts";
+import type { SharedContext } from "./connectionContext.ts";
 import type { Seat } from "./deflate/seat.ts";
 import { LastValues } from "./lastValues.ts";
 import { NewestOnly } from "./newestOnly.ts";
 import { PacedTask, type PacedWork } from "./pacedTask.ts";
-import { PolicyConflicts } from "./policyConflicts.ts";
-import type { RateLimit } from "./rateLimit.ts";
-import { Replay, type ReplayLimits } from "./replay.ts";
-import type { ReplayQueue } from "./replayQueue.ts";
+import { Replay } from "./replay.ts";
 import {
   type AuthRequest,
   parseRequest,
@@ -23,46 +18,16 @@ import {
 } from "./requests.ts";
 import { Resume } from "./resume.ts";
 import { SeenElsewhere } from "./seenElsewhere.ts";
-import type { SlowClients } from "./slowClients.ts";
-import type { StreamWaits } from "./streamWaits.ts";
+import {
+  isLossless,
+  planSubscription,
+  policyServed,
+  type SubscribePlan,
+  type SubscribeRequest,
+  stillAllowed,
+  withinRoom,
+} from "./subscribePlan.ts";
 import { WantedChannels } from "./wantedChannels.ts";
-
-/** What all connections of one shard share. */
-export interface ConnectionContext {
-  readonly hub: Hub;
-  readonly log: Pick<StreamLog, "read">;
-  readonly limits: ConnectionLimits;
-  readonly replayLimits: ReplayLimits;
-  readonly rate: RateLimit;
-  readonly counters: ConnectionCounters;
-  /** Wall clock in ms since 1970: what the log's timestamps are compared with. */
-  readonly now: () => number;
-}
-
-export interface SharedContext extends ConnectionContext {
-  readonly replays: ReplayQueue;
-  readonly waits: StreamWaits;
-  readonly slow: SlowClients;
-}
-
-export interface ConnectionLimits {
-  readonly subscriptionsMax: number;
-  /** Unsent bytes at which a replay waits for the client, and bytes of one piece of it. */
-  readonly replayBufferBytes: number;
-  /** Requests that may wait behind a replay. */
-  readonly waitingRequestsMax: number;
-  /** Refused requests after which a client is sent away: it does not speak this protocol. */
-  readonly refusalsMax: number;
-}
-
-export interface ConnectionCounters {
-  requests: number;
-  refusals: number;
-  resumed: number;
-  notRecovered: number;
-  replayedMessages: number;
-  replayedBytes: number;
-}
 
 /**
  * One client. There are very many of these, so it holds little: an array of topics, and what a replay needs only while
@@ -210,7 +175,12 @@ export class Connection {
 
   #subscribe(request: SubscribeRequest): void {
     // Before a resume too, which is much work for what will be refused.
-    const plan = this.#withinRoom(this.#plan(request));
+    const subscriber = {
+      topics: this.topics,
+      access: this.#access,
+      subscriptionsMax: this.#context.limits.subscriptionsMax,
+    };
+    const plan = withinRoom(planSubscription(request, subscriber), this.#context.hub);
     const { socket } = this;
     // Of others only the newest counts, and that comes after the answer.
     const asked = plan.added.filter(isLossless).map((item) => item.channel);
@@ -287,44 +257,10 @@ export class Connection {
     }
   }
 
-  /** Which of the asked-for channels are new, known already, or refused. */
-  #plan(request: SubscribeRequest): SubscribePlan {
-    const known = new Set(this.topics.map((topic) => topic.name));
-    const conflicts = this.#conflicts(request);
-    const patterns = patternNames(this.topics);
-    const added: RequestedChannel[] = [];
-    const present = new Set<string>();
-    const errors: SubscribedChannel[] = [];
-    for (const item of request.channels) {
-      if (!item.valid) errors.push({ channel: item.channel.slice(0, 300), error: INVALID_CHANNEL });
-      else if (!this.#access.allows(item.channel)) {
-        errors.push({ channel: item.channel, error: CHANNEL_FORBIDDEN });
-      } else if (item.policy === undefined) {
-        errors.push({ channel: item.channel, error: POLICY_INVALID });
-      } else if (conflicts?.has(item.channel, item.policy) === true) {
-        errors.push({ channel: item.channel, error: POLICY_CONFLICT });
-      } else if (known.has(item.channel)) present.add(item.channel);
-      else if (known.size + added.length >= this.#context.limits.subscriptionsMax) {
-        errors.push({ channel: item.channel, error: TOO_MANY_SUBSCRIPTIONS });
-      } else {
-        added.push(item);
-        conflicts?.add(item.channel, item.policy);
-        if (isCovered(item.channel, patterns)) present.add(item.channel);
-      }
-    }
-    return { added, present, errors };
-  }
-
-  /** Undefined where all is owed every message, as nearly always: then nothing can conflict. */
-  #conflicts({ channels }: SubscribeRequest): PolicyConflicts | undefined {
-    if (this.#newest === undefined && channels.every(isLossless)) return undefined;
-    return new PolicyConflicts(this.topics);
-  }
-
   /** Joins the topics and answers. Nothing else happens between the end of a replay and this: the seam is exact. */
   #join(request: SubscribeRequest, planned: SubscribePlan, recovered: boolean): void {
-    const plan = this.#withinRoom(this.#stillAllowed(planned));
     const { hub, counters } = this.#context;
+    const plan = withinRoom(stillAllowed(planned, this.#access), hub);
     const asked = request.since !== undefined;
     if (asked && plan.added.some(isLossless)) counters[recovered ? "resumed" : "notRecovered"] += 1;
     const acquire = (item: RequestedChannel) => hub.topicsOf(item.policy ?? "lossless").acquire(item.channel);
@@ -348,25 +284,6 @@ export class Connection {
     const getsLastValue = (item: RequestedChannel) =>
       asked ? !isRecovered(item) || !isLossless(item) : item.snapshot;
     this.#sendLastValues(taken.filter(getsLastValue));
-  }
-
-  /** A resume takes its time, and the token may have been replaced meanwhile. */
-  #stillAllowed(plan: SubscribePlan): SubscribePlan {
-    const revoked = plan.added.filter((item) => !this.#access.allows(item.channel));
-    if (revoked.length === 0) return plan;
-    const errors = revoked.map(({ channel }) => ({ channel, error: CHANNEL_FORBIDDEN }));
-    const added = plan.added.filter((item) => !revoked.includes(item));
-    return { ...plan, added, errors: [...plan.errors, ...errors] };
-  }
-
-  /** What this shard has no room for may be asked for again later, or of another one. */
-  #withinRoom(plan: SubscribePlan): SubscribePlan {
-    const { room } = this.#context.hub;
-    const refused = plan.added.slice(room.left);
-    if (refused.length === 0) return plan;
-    room.refused += refused.length;
-    const errors = refused.map(({ channel }) => ({ channel, error: SUBSCRIPTIONS_FULL }));
-    return { ...plan, added: plan.added.slice(0, room.left), errors: [...plan.errors, ...errors] };
   }
 
   #unsubscribe(names: readonly string[]): void {
@@ -515,15 +432,6 @@ export class Connection {
   }
 }
 
-type SubscribeRequest = Extract<Request, { type: "subscribe" }>;
-
-interface SubscribePlan {
-  readonly added: readonly RequestedChannel[];
-  /** Asked-for channels whose messages this connection gets already. */
-  readonly present: ReadonlySet<string>;
-  readonly errors: readonly SubscribedChannel[];
-}
-
 /** What others wait for: a resume, or last values. */
 interface Running {
   readonly task: PacedTask;
@@ -535,38 +443,4 @@ interface Running {
 /** Characters of all requests that wait behind a resume; one always may. */
 const WAITING_BYTES_MAX = 64 * 1024;
 
-function isLossless({ policy }: RequestedChannel): boolean {
-  return policy === "lossless";
-}
-
-function policyServed({ policy }: RequestedChannel): Pick<SubscribedChannel, "policy" | "maxRate"> {
-  if (typeof policy === "number") return { policy: "latest", maxRate: policy };
-  return policy === "latest" ? { policy } : {};
-}
-
 const NO_TOPICS: readonly Topic[] = [];
-const INVALID_CHANNEL = {
-  code: "channel_invalid",
-  message: "a channel is dot-separated letters, digits and _:@$=+~-, at most 255; it may end in .*",
-} as const;
-const CHANNEL_FORBIDDEN = {
-  code: "channel_forbidden",
-  message: "this client may not subscribe to all of that",
-} as const;
-const SUBSCRIPTIONS_FULL = {
-  code: "subscriptions_full",
-  message: "this instance has as many subscriptions as it may: try again later, or elsewhere",
-} as const;
-const POLICY_INVALID = {
-  code: "policy_invalid",
-  message: `\`policy\` is lossless or latest, \`maxRate\` a number from ${RATES[0]} on, with latest only`,
-} as const;
-const POLICY_CONFLICT = {
-  code: "policy_conflict",
-  message:
-    "this connection has it, or what covers it or it covers, with another policy: unsubscribe that first, or use a second connection",
-} as const;
-const TOO_MANY_SUBSCRIPTIONS = {
-  code: "too_many_subscriptions",
-  message: "this connection has as many subscriptions as it may",
-} as const;

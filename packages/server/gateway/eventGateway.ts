@@ -1,7 +1,8 @@
 import { CLOSE_CODES } from "@shardcast/protocol/closeCodes";
 import type { Server } from "bun";
 import { Access } from "../auth/access.ts";
-import { Connection, type SharedContext } from "./connection.ts";
+import { Connection } from "./connection.ts";
+import type { SharedContext } from "./connectionContext.ts";
 import type { Entrance } from "./entrance.ts";
 import { parseEventRequest } from "./eventRequest.ts";
 import { EventStream } from "./eventStream.ts";

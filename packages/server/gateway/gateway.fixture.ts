@@ -8,7 +8,7 @@ import { buildEnvelope } from "../source/envelope.ts";
 import { AcceptRate, type AcceptRateOptions } from "./acceptRate.ts";
 import { Admission } from "./admission.ts";
 import { type AddressOptions, ClientAddresses } from "./clientAddress.ts";
-import type { ConnectionCounters, ConnectionLimits } from "./connection.ts";
+import type { ConnectionCounters, ConnectionLimits } from "./connectionContext.ts";
 import { RateLimit } from "./rateLimit.ts";
 import type { ReplayLimits } from "./replay.ts";
 import { Gateway, type GatewayOptions } from "./websocket.ts";
