@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { startCluster, type TestCluster } from "./cluster.fixture.ts";
+import type { TestCluster } from "./cluster.fixture.ts";
 import { startInstance } from "./instance.fixture.ts";
-import { Ledgers, Numbers, TOPIC } from "./numbers.fixture.ts";
+import { startNumberedCluster } from "./numberedCluster.fixture.ts";
+import { type Ledgers, type Numbers, TOPIC } from "./numbers.fixture.ts";
 import { haproxyAvailable } from "./services/haproxy.ts";
 import { kafkaAvailable } from "./services/kafka.ts";
 import { natsAvailable } from "./services/nats.ts";
@@ -22,27 +23,18 @@ for (const { bus, isThere } of BUSES) {
     let cluster: TestCluster;
     let ledgers: Ledgers;
     let numbers: Numbers;
+    let stop: (() => Promise<void>) | undefined;
 
     beforeAll(async () => {
-      const topics = [{ name: TOPIC, partitions: 4 }];
-      cluster = await startCluster({
-        instances: 3,
-        shards: 2,
-        bus,
-        topics,
+      ({ cluster, ledgers, numbers, stop } = await startNumberedCluster({
+        ...{ instances: 3, shards: 2, bus, partitions: 4, clients: CLIENTS },
         flags: ["--max-connections", "70"],
-      });
-      await until("HAProxy sees all instances", async () => (await serversUp(cluster)) === 3);
-      numbers = new Numbers(cluster.kafka.brokers);
-      ledgers = new Ledgers(CLIENTS, () => cluster.url);
-      await ledgers.ready;
+        settled: (started) =>
+          until("HAProxy sees all instances", async () => (await serversUp(started)) === 3),
+      }));
     }, TEST_MS);
 
-    afterAll(async () => {
-      await ledgers?.close();
-      await numbers?.close();
-      await cluster?.stop();
-    }, TEST_MS);
+    afterAll(() => stop?.(), TEST_MS);
 
     test(
       "every client has every record, whichever instance it is at",

@@ -1,7 +1,8 @@
 // Clients that move to where there is room: real instances behind HAProxy, one added, one restarted, under load.
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { type ClusterMember, startCluster, type TestCluster } from "./cluster.fixture.ts";
-import { Ledgers, Numbers, TOPIC } from "./numbers.fixture.ts";
+import type { ClusterMember, TestCluster } from "./cluster.fixture.ts";
+import { startNumberedCluster } from "./numberedCluster.fixture.ts";
+import type { Ledgers, Numbers } from "./numbers.fixture.ts";
 import { haproxyAvailable } from "./services/haproxy.ts";
 import { kafkaAvailable } from "./services/kafka.ts";
 import { redisAvailable } from "./services/redis.ts";
@@ -17,26 +18,19 @@ describe.skipIf(!isThere)("instances with --rebalance behind HAProxy", () => {
   let cluster: TestCluster;
   let ledgers: Ledgers;
   let numbers: Numbers;
+  let stop: (() => Promise<void>) | undefined;
 
   beforeAll(async () => {
-    cluster = await startCluster({
-      ...{ instances: 2, spares: 1, shards: 2, bus: "redis" },
-      topics: [{ name: TOPIC, partitions: 4 }],
+    ({ cluster, ledgers, numbers, stop } = await startNumberedCluster({
+      ...{ instances: 2, spares: 1, shards: 2, bus: "redis", partitions: 4, clients: CLIENTS },
       flags: [
         ...["--rebalance", "--rebalance-pause-seconds", "5", "--rebalance-round-percent", "25"],
         ...["--rebalance-clients-per-second", `${PER_SECOND}`, "--drain-wait-ms", "4000"],
       ],
-    });
-    numbers = new Numbers(cluster.kafka.brokers);
-    ledgers = new Ledgers(CLIENTS, () => cluster.url);
-    await ledgers.ready;
+    }));
   }, TEST_MS);
 
-  afterAll(async () => {
-    await ledgers?.close();
-    await numbers?.close();
-    await cluster?.stop();
-  }, TEST_MS);
+  afterAll(() => stop?.(), TEST_MS);
 
   test(
     "an instance that is added gets its share: all within 5 % of the mean, nobody moved twice, nothing lost",

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { type ClusterMember, startCluster, type TestCluster } from "./cluster.fixture.ts";
-import { Ledgers, Numbers, TOPIC } from "./numbers.fixture.ts";
+import type { ClusterMember, TestCluster } from "./cluster.fixture.ts";
+import { startNumberedCluster } from "./numberedCluster.fixture.ts";
+import type { Ledgers, Numbers } from "./numbers.fixture.ts";
 import { haproxyAvailable } from "./services/haproxy.ts";
 import { kafkaAvailable } from "./services/kafka.ts";
 import { redisAvailable } from "./services/redis.ts";
@@ -19,27 +20,21 @@ describe.skipIf(!isThere)("one instance that ingests, and gateways before it", (
   let spare: ClusterMember;
   let numbers: Numbers;
   let ledgers: Ledgers;
+  let stop: (() => Promise<void>) | undefined;
 
   beforeAll(async () => {
-    cluster = await startCluster({
-      ...{ instances: 3, spares: 1, shards: 1, bus: "redis", topics: [{ name: TOPIC, partitions: 4 }] },
+    ({ cluster, ledgers, numbers, stop } = await startNumberedCluster({
+      ...{ instances: 3, spares: 1, shards: 1, bus: "redis", partitions: 4, clients: CLIENTS },
       flagsOf: (id) => ["--role", id === "a" ? "ingest" : "gateway"],
-    });
+      settled: (started) => until("HAProxy sees the gateways", async () => (await up(started)).length === 2),
+    }));
     const [first, second, third, last] = cluster.members;
     if (first === undefined || second === undefined || third === undefined || last === undefined)
       throw new Error("a member is missing");
     [ingest, gateways, spare] = [first, [second, third], last];
-    await until("HAProxy sees the gateways", async () => (await up()).length === 2);
-    numbers = new Numbers(cluster.kafka.brokers);
-    ledgers = new Ledgers(CLIENTS, () => cluster.url);
-    await ledgers.ready;
   }, TEST_MS);
 
-  afterAll(async () => {
-    await ledgers?.close();
-    await numbers?.close();
-    await cluster?.stop();
-  }, TEST_MS);
+  afterAll(() => stop?.(), TEST_MS);
 
   test(
     "clients at gateways have every record",
@@ -138,8 +133,8 @@ describe.skipIf(!isThere)("one instance that ingests, and gateways before it", (
     TEST_MS,
   );
 
-  async function up(): Promise<string[]> {
-    return (await cluster.haproxy.servers()).filter(({ status }) => status === "UP").map(({ name }) => name);
+  async function up(of = cluster): Promise<string[]> {
+    return (await of.haproxy.servers()).filter(({ status }) => status === "UP").map(({ name }) => name);
   }
 
   function rebalances(): Promise<number> {

@@ -1,7 +1,8 @@
 // A deploy as it is meant to be: three instances behind HAProxy, each ended by SIGTERM and started again, under load.
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { type ClusterMember, startCluster, type TestCluster } from "./cluster.fixture.ts";
-import { Ledgers, Numbers, TOPIC } from "./numbers.fixture.ts";
+import type { ClusterMember, TestCluster } from "./cluster.fixture.ts";
+import { startNumberedCluster } from "./numberedCluster.fixture.ts";
+import type { Ledgers, Numbers } from "./numbers.fixture.ts";
 import { haproxyAvailable } from "./services/haproxy.ts";
 import { kafkaAvailable } from "./services/kafka.ts";
 import { redisAvailable } from "./services/redis.ts";
@@ -18,27 +19,20 @@ describe.skipIf(!isThere)("a rolling restart of three instances", () => {
   let cluster: TestCluster;
   let ledgers: Ledgers;
   let numbers: Numbers;
+  let stop: (() => Promise<void>) | undefined;
 
   beforeAll(async () => {
-    cluster = await startCluster({
-      ...{ instances: 3, shards: 2, bus: "redis" },
-      topics: [{ name: TOPIC, partitions: PARTITIONS }],
+    ({ cluster, ledgers, numbers, stop } = await startNumberedCluster({
+      ...{ instances: 3, shards: 2, bus: "redis", partitions: PARTITIONS, clients: CLIENTS },
       // HAProxy takes an instance out after two checks that fail, one a second.
       flags: [
         ...["--drain-wait-ms", "4000", "--drain-clients-per-second", `${PER_SECOND}`],
         ...["--max-accepts-per-second", "120"],
       ],
-    });
-    numbers = new Numbers(cluster.kafka.brokers);
-    ledgers = new Ledgers(CLIENTS, () => cluster.url);
-    await ledgers.ready;
+    }));
   }, TEST_MS);
 
-  afterAll(async () => {
-    await ledgers?.close();
-    await numbers?.close();
-    await cluster?.stop();
-  }, TEST_MS);
+  afterAll(() => stop?.(), TEST_MS);
 
   test(
     "loses no message, moves each client at most once per instance, and never faster than it was told",
