@@ -165,15 +165,17 @@ export class GroupMember {
   async leave(): Promise<void> {
     this.#stopping = true;
     this.#wake();
+    // A join that is broken off forgets its coordinator, which is as much there as it was before.
+    const coordinator = this.#coordinator;
     // A join may wait for other members for long.
     await this.#options.cluster.closeLane(JOIN_LANE);
     await this.#running;
     await this.#giveUp(this.#owned);
-    if (this.#memberId === "" || this.#coordinator === undefined) return;
+    if (this.#memberId === "" || coordinator === undefined) return;
     const { groupId, instanceId } = this.#options;
     const member = { memberId: this.#memberId, groupInstanceId: instanceId ?? null, reason: "stopped" };
     try {
-      await this.#call(this.#coordinator, GROUP_LANE, "leave the group", leaveGroupV5.api, [
+      await this.#call(coordinator, GROUP_LANE, "leave the group", leaveGroupV5.api, [
         groupId,
         [member],
       ]);

@@ -201,6 +201,28 @@ describe.skipIf(!kafkaAvailable())("the Kafka source", () => {
     await Promise.all([second.stop(), third.stop()]);
   }, 60_000);
 
+  test("a member that stops while the group forms anew is gone at once, and holds nobody up", async () => {
+    const topic = await fixture.topic({ partitions: 4 });
+    const settings = options(topic, { groupId: newGroup(), from: "earliest", sessionTimeoutMs: 60_000 });
+    await reading(settings, async (first) => {
+      for (const afterMs of [0, 50, 150, 300, 450, 600]) {
+        const passing = new KafkaSource(settings);
+        const started = passing.start(new RecordingSink()).catch(() => undefined);
+        // It waits for the first one's next sign of life, up to a second: somewhere within that it is told to stop.
+        await Bun.sleep(afterMs);
+        await Promise.all([passing.stop(), started]);
+      }
+      const second = new KafkaSource(settings);
+      const started = second.start(new RecordingSink());
+      const shares = () => [first, second].map((source) => source.stats().partitions.length);
+      // For one that is gone without a word the group waits 15 s, which is how long it may take to form anew.
+      await until(() => Bun.deepEquals(shares(), [2, 2]), 10_000, shares);
+      await started;
+      await second.stop();
+      await until(() => first.stats().partitions.length === 4, 10_000, shares);
+    });
+  }, 45_000);
+
   test("a member with an instance id that crashed comes back at once, without waiting for its session", async () => {
     const topic = await fixture.topic({ partitions: 2 });
     const groupId = newGroup();
