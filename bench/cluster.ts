@@ -1,13 +1,14 @@
 // What the bus costs, as a share of each message: CPU of a process that publishes, of one that receives, and of the bus'
-// own server, at 20,000 messages a second. From each the same work without a bus is taken away.
+// own server, at 20,000 messages a second. From each the same work without a bus, done at the same time, is taken away.
 import { startNats } from "../test/services/nats.ts";
 import { startRedis } from "../test/services/redis.ts";
-import { cpuMs } from "./processes.ts";
+import { cpuMs, quantile } from "./processes.ts";
 import { writeResults } from "./results.ts";
 
 const RATE = 20_000;
 const WARM_UP_MS = 3000;
 const MEASURE_MS = 8000;
+const ROUNDS = 5;
 
 type Role = "publish" | "receive" | "hear";
 
@@ -65,58 +66,68 @@ async function measure(halves: readonly Half[], serverPid?: number): Promise<num
   });
 }
 
-const alone = {
-  publish: (await measure([await startHalf("publish", "none")]))[0] ?? 0,
-  receive: (await measure([await startHalf("receive", "none")]))[0] ?? 0,
-};
-const redis = await startRedis();
-const nats = await startNats();
 interface Figures {
-  readonly bus: string;
+  /** The same work without a bus, at the same time. */
+  readonly publisherAloneUs: number;
+  readonly receiverAloneUs: number;
   readonly publisherUs: number;
-  readonly publisherShareUs: number;
-  /** What every process pays to read all frames off the bus, also its own: a part of the publisher's share. */
-  readonly echoUs: number;
   readonly receiverUs: number;
-  readonly receiverShareUs: number;
+  /** What every process pays to read all frames off the bus, also its own. */
+  readonly hearerUs: number;
   readonly serverUs: number;
 }
 
-const figures: Figures[] = [];
-for (const [name, url, pid] of [
-  ["Redis", redis.url, redis.pid],
-  ["NATS", nats.url, nats.pid],
-] as const) {
-  const receiver = await startHalf("receive", url);
-  const publisher = await startHalf("publish", url);
-  const hearer = await startHalf("hear", url);
-  const [publish = 0, receive = 0, echo = 0, server = 0] = await measure([publisher, receiver, hearer], pid);
-  figures.push({
-    bus: name,
-    publisherUs: publish,
-    publisherShareUs: publish - alone.publish,
-    echoUs: echo,
-    receiverUs: receive,
-    receiverShareUs: receive - alone.receive,
-    serverUs: server,
-  });
+/** The halves without a bus run beside those with one: whatever else the machine does, it does to all of them. */
+async function round(url: string, serverPid: number): Promise<Figures> {
+  const halves = [
+    await startHalf("receive", url),
+    await startHalf("hear", url),
+    await startHalf("publish", url),
+    await startHalf("receive", "none"),
+    await startHalf("publish", "none"),
+  ];
+  const [
+    receiverUs = 0,
+    hearerUs = 0,
+    publisherUs = 0,
+    receiverAloneUs = 0,
+    publisherAloneUs = 0,
+    serverUs = 0,
+  ] = await measure(halves, serverPid);
+  return { publisherAloneUs, receiverAloneUs, publisherUs, receiverUs, hearerUs, serverUs };
+}
+
+const redis = await startRedis();
+const nats = await startNats();
+const rounds: Record<"Redis" | "NATS", Figures[]> = { Redis: [], NATS: [] };
+for (let left = ROUNDS; left > 0; left--) {
+  rounds.Redis.push(await round(redis.url, redis.pid));
+  rounds.NATS.push(await round(nats.url, nats.pid));
 }
 await redis.stop();
 await nats.stop();
 
 console.log(
-  `The bus' share at ${RATE} messages/s of about 300 bytes, one publisher, one receiver, one that only hears, µs of CPU per message`,
+  `${RATE} messages/s of about 300 bytes, µs of CPU per message: the median of ${ROUNDS} rounds, and least to most`,
 );
-console.log(["", "none", "Redis", "NATS"].map((cell, at) => cell.padEnd(at === 0 ? 40 : 12)).join(""));
-const row = (name: string, none: number | undefined, of: (figure: Figures) => number) =>
-  console.log(
-    name.padEnd(40) + [none, ...figures.map(of)].map((us) => (us?.toFixed(2) ?? "").padEnd(12)).join(""),
-  );
-row("publishing process", alone.publish, ({ publisherUs }) => publisherUs);
-row("  of which the bus", undefined, ({ publisherShareUs }) => publisherShareUs);
-row("    of that its own echo", undefined, ({ echoUs }) => echoUs);
-row("    of that publishing", undefined, ({ publisherShareUs, echoUs }) => publisherShareUs - echoUs);
-row("receiving process", alone.receive, ({ receiverUs }) => receiverUs);
-row("  of which the bus", undefined, ({ receiverShareUs }) => receiverShareUs);
-row("the bus' server", undefined, ({ serverUs }) => serverUs);
-await writeResults("cluster", { rate: RATE, alone, figures });
+console.log(["", "Redis", "NATS"].map((cell, at) => cell.padEnd(at === 0 ? 44 : 24)).join(""));
+function row(name: string, of: (figures: Figures) => number): void {
+  const cells = [rounds.Redis, rounds.NATS].map((all) => {
+    const [least, median, most] = [0, 0.5, 1].map((q) => quantile(all.map(of), q * 0.999).toFixed(2));
+    return `${median} (${least} to ${most})`.padEnd(24);
+  });
+  console.log(name.padEnd(44) + cells.join(""));
+}
+row("publishing process without a bus", (each) => each.publisherAloneUs);
+row("publishing process", (each) => each.publisherUs);
+row("  of which the bus", (each) => each.publisherUs - each.publisherAloneUs);
+row(
+  "    without its own frames, which it hears",
+  (each) => each.publisherUs - each.publisherAloneUs - each.hearerUs,
+);
+row("receiving process without a bus", (each) => each.receiverAloneUs);
+row("receiving process", (each) => each.receiverUs);
+row("  of which the bus", (each) => each.receiverUs - each.receiverAloneUs);
+row("process that only hears", (each) => each.hearerUs);
+row("the bus' server, for three that hear", (each) => each.serverUs);
+await writeResults("cluster", { rate: RATE, rounds });
