@@ -175,10 +175,7 @@ export class GroupMember {
     const { groupId, instanceId } = this.#options;
     const member = { memberId: this.#memberId, groupInstanceId: instanceId ?? null, reason: "stopped" };
     try {
-      await this.#call(coordinator, GROUP_LANE, "leave the group", leaveGroupV5.api, [
-        groupId,
-        [member],
-      ]);
+      await this.#call(coordinator, GROUP_LANE, "leave the group", leaveGroupV5.api, [groupId, [member]]);
     } catch (error) {
       // The session then ends by itself; stopping must not hang on a broker that is away.
       this.#handler.failed(error as KafkaError, 0);
