@@ -3,7 +3,6 @@ import { describe, expect, test } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { Glob } from "bun";
-import { CLOSE_CODES } from "../packages/protocol/closeCodes.ts";
 
 const ROOT = join(import.meta.dir, "..");
 const FILES = ["packages", "scripts", "bench", "test"]
@@ -287,53 +286,5 @@ describe("files", () => {
   test("no test is left out or run alone; what needs a service says so by a condition", () => {
     const isTest = (file: string) => isTestOnly(file);
     expect(linesWith(/\b(test|it|describe)(\.\w+(\([^)]*\))?)*\.(only|skip|todo)\b/, isTest)).toEqual([]);
-  });
-});
-
-describe("the protocol's documentation", () => {
-  const page = read("docs/protocol.md");
-  const messages = read("packages/protocol/messages.ts");
-
-  /** The table rows under a heading, cell by cell, without the table's own head. */
-  function rows(heading: string): string[][] {
-    const [section = ""] = page.split(`\n## ${heading}\n`)[1]?.split("\n## ") ?? [];
-    const lines = section.split("\n").filter((line) => line.startsWith("| "));
-    return lines.slice(1).map((line) =>
-      line
-        .split("|")
-        .map((cell) => cell.trim())
-        .slice(1, -1),
-    );
-  }
-
-  function union(name: string): string[] {
-    const text = new RegExp(`type ${name} =([^;]+);`).exec(messages)?.[1] ?? "";
-    return [...text.matchAll(/"(\w+)"/g)].map((match) => match[1] ?? "");
-  }
-
-  test("lists the error codes there are; what it leaves out is reserved, and never sent", () => {
-    const codes = union("RequestErrorCode");
-    const documented = rows("Errors").map(([code = ""]) => code.replaceAll("`", ""));
-    const server = PRODUCT_FILES.filter((file) => packageOf(file) === "server");
-    const sent = codes
-      .filter((code) => !documented.includes(code))
-      .filter((code) => server.some((file) => SOURCES.get(file)?.includes(`"${code}"`)));
-    expect(codes.length).toBeGreaterThan(0);
-    expect(documented.filter((code) => !codes.includes(code))).toEqual([]);
-    expect(sent).toEqual([]);
-  });
-
-  test("lists every close code, and whether to come back", () => {
-    const documented = rows("Close codes").map(([code, , comeBack = ""]) => ({
-      code: Number(code),
-      comeBack: comeBack.startsWith("yes"),
-    }));
-    expect(documented).toEqual(Object.values(CLOSE_CODES).map(({ code, comeBack }) => ({ code, comeBack })));
-  });
-
-  test("explains every reason for a gap", () => {
-    expect(
-      union("GapReason").filter((reason) => !page.replace(/\s+/g, " ").includes(`\`${reason}\` (`)),
-    ).toEqual([]);
   });
 });

@@ -41,7 +41,6 @@ export type GapReason =
 export type RequestErrorCode =
   | "bad_request"
   | "unknown_type"
-  | "too_large"
   | "too_many_requests"
   | "too_many_subscriptions"
   | "subscriptions_full"
