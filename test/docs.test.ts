@@ -1,13 +1,11 @@
 // Holds pages to what the code says.
 import { expect, test } from "bun:test";
-import { existsSync, readFileSync } from "node:fs";
-import { dirname, join } from "node:path";
 import { Glob } from "bun";
 import { COMMANDS } from "../packages/cli/commands.ts";
+import { brokenLinks } from "./pages/links.ts";
+import { pagePaths, ROOT, readPage as read } from "./pages/pages.ts";
 
-const ROOT = join(import.meta.dir, "..");
-const read = (file: string) => readFileSync(join(ROOT, file), "utf8");
-const PAGES = ["README.md", "packages/client/README.md", ...new Glob("docs/**/*.md").scanSync(ROOT)];
+const PAGES = pagePaths();
 
 test("docs/routing.md explains every reason for which a record has no channel", () => {
   const union = /type UnroutableReason =([^;]+);/.exec(read("packages/server/source/route.ts"))?.[1] ?? "";
@@ -17,14 +15,32 @@ test("docs/routing.md explains every reason for which a record has no channel", 
   expect(reasons.length).toBeGreaterThan(5);
 });
 
-test("every link between pages leads somewhere", () => {
-  const broken = PAGES.flatMap((page) =>
-    [...read(page).matchAll(/\]\(([^)#:]+)(?:#[^)]*)?\)/g)]
-      .map(([, target = ""]) => target)
-      .filter((target) => !existsSync(join(ROOT, dirname(page), target)))
-      .map((target) => `${page} → ${target}`),
-  );
-  expect(broken).toEqual([]);
+test("every link between pages leads to a file, and to a heading of it where it names one", () => {
+  expect(PAGES.flatMap((page) => brokenLinks(ROOT, page, read(page)))).toEqual([]);
+});
+
+test("a link to a page or a heading that is not there is found", () => {
+  const page =
+    "# A page\n[a](security.md#nothing-here) [b](nowhere.md) [c](#a-page) [d](#b-page)\n<img src='no.svg'>";
+  expect(brokenLinks(ROOT, "docs/README.md", page)).toEqual([
+    "docs/README.md → security.md#nothing-here",
+    "docs/README.md → nowhere.md",
+    "docs/README.md → #b-page",
+    "docs/README.md → no.svg",
+  ]);
+});
+
+test("the index of the docs names every page, and the README leads to the index", () => {
+  const index = read("docs/README.md");
+  const unnamed = [...new Glob("docs/**/*.md").scanSync(ROOT)]
+    .filter((page) => page !== "docs/README.md" && !page.startsWith("docs/decisions/"))
+    .filter((page) => !index.includes(`](${page.slice("docs/".length)}`));
+  const decisions = read("docs/decisions/README.md");
+  const undecided = [...new Glob("docs/decisions/*.md").scanSync(ROOT)]
+    .map((page) => page.slice("docs/decisions/".length))
+    .filter((page) => page !== "README.md" && !decisions.includes(`](${page})`));
+  expect([...unnamed, ...undecided]).toEqual([]);
+  expect(read("README.md")).toContain("](docs/README.md)");
 });
 
 test("commands on pages name scripts and commands that there are", () => {
