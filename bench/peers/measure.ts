@@ -58,9 +58,10 @@ export async function measure(peer: Peer, instances: number, load: Load): Promis
   try {
     await Bun.sleep(DRAIN_MS);
     const bareBytes = rssBytes(running.pids);
+    const firstOf = (at: number) => Math.floor((load.clients * at) / CLIENT_PROCESSES);
     processes = Array.from(
       { length: CLIENT_PROCESSES },
-      () => new ClientProcess(peer.name, running.ports, load.clients / CLIENT_PROCESSES),
+      (_, at) => new ClientProcess(peer.name, running.ports, firstOf(at + 1) - firstOf(at)),
     );
     await Promise.all(processes.map(({ ready }) => ready));
     await Bun.sleep(SETTLE_MS);

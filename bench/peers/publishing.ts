@@ -20,6 +20,7 @@ export class Publishing {
   /** Returns how many were due; their times are when they were due, however late they were sent. */
   async run(rate: number, seconds: number): Promise<number> {
     const started = performance.now();
+    const startedUs = nowUs();
     const waiting: string[] = [];
     let published = 0;
     let underWay: Promise<void> | undefined;
@@ -27,8 +28,12 @@ export class Publishing {
     while (performance.now() - started < seconds * 1000) {
       const due = Math.floor(((performance.now() - started) / 1000) * rate) - published;
       if (due >= this.#batch) {
-        const sentUs = nowUs();
-        for (let index = 0; index < due; index++) waiting.push(payload(this.#numbers++, sentUs));
+        // A batch is due when its last message is: that this loop comes late to it is a part of the latency.
+        for (let index = 0; index < due; index++) {
+          const batchEnd = Math.min(due, (Math.floor(index / this.#batch) + 1) * this.#batch);
+          const dueUs = startedUs + ((published + batchEnd) / rate) * 1e6;
+          waiting.push(payload(this.#numbers++, Math.round(dueUs)));
+        }
         published += due;
       }
       if (waiting.length > 0 && underWay === undefined) {
