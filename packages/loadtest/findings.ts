@@ -5,7 +5,7 @@ import { notesOn } from "./notes.ts";
 import type { Publisher } from "./publisher.ts";
 import { type Quantiles, REPORT_VERSION, type Report, type Sample } from "./report.ts";
 import type { Scenario } from "./scenario.ts";
-import { withoutSecret } from "./serverWatch.ts";
+import { withoutSecrets } from "./withoutSecrets.ts";
 
 /** What only the run itself knows. */
 export type Found = Pick<
@@ -29,7 +29,7 @@ export function makeReport({ generators, publisher, ...findings }: Findings): Re
   const total: Generators["total"] = (key) => generators.total(key);
   const report: Omit<Report, "checks" | "notes"> = {
     ...{ version: REPORT_VERSION, ...findings },
-    scenario: { ...scenario, ...(scenario.redis && { redis: withoutSecret(scenario.redis) }) },
+    scenario: withoutSecrets(scenario),
     generators: generators.count,
     generatorDeaths: generators.deaths,
     clock:

@@ -5,7 +5,7 @@ import { generatorCount } from "./generatorCount.ts";
 import type { GeneratorBeat, GeneratorStart, ToGenerator } from "./generatorMessages.ts";
 import { Histogram } from "./histogram.ts";
 import type { Scenario } from "./scenario.ts";
-import { loopbackAddresses } from "./sourcePorts.ts";
+import { isOwnLoopback, loopbackAddresses } from "./sourcePorts.ts";
 
 /** A generator that is too busy to answer in this time is counted in the next sample. */
 const LOOK_MS_MAX = 900;
@@ -38,7 +38,7 @@ export class Generators {
   constructor(scenario: Scenario, options: GeneratorsOptions) {
     this.#onDeath = options.onDeath;
     const { connections, connectionsPerSecond, handshakesAtOnce, urls } = scenario;
-    const isLoopback = urls.every((url) => /^127\./.test(new URL(url).hostname));
+    const isLoopback = isOwnLoopback(urls, process.platform);
     const addresses = loopbackAddresses(Math.random);
     const connectionsMax = openFilesMax() - FILES_RESERVED_PER_SHARD;
     const count = generatorCount(scenario, { cores: availableParallelism(), connectionsMax });
@@ -120,7 +120,7 @@ export class Generators {
   }
 
   #spawn(start: GeneratorStart): void {
-    const child = Bun.spawn([process.execPath, new URL("./generatorMain.ts", import.meta.url).pathname], {
+    const child = Bun.spawn([process.execPath, `${import.meta.dir}/generatorMain.ts`], {
       stdio: ["ignore", "inherit", "inherit"],
       ipc: (beat: GeneratorBeat) => this.#hear(beat),
       onExit: ({ pid }, code, signal) => this.#died(pid, signal === null ? `${code}` : `signal ${signal}`),

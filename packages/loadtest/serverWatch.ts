@@ -4,6 +4,7 @@ import type { KafkaConnectionOptions } from "@shardcast/server/kafka/options";
 import type { Access } from "./access.ts";
 import type { Scenario } from "./scenario.ts";
 import { type InstanceSample, scrapeBus, scrapeInstance } from "./scrape.ts";
+import { withoutSecret } from "./withoutSecrets.ts";
 
 export interface ServerSample {
   readonly instances: Readonly<Record<string, InstanceSample>>;
@@ -34,12 +35,12 @@ export class ServerWatch {
           async (admin) => [admin, await this.#read(admin, scrapeInstance(admin, this.#access))] as const,
         ),
       ),
-      redis && this.#read(withoutSecret(redis), scrapeBus("redis", redis)),
+      redis && this.#read(redis, scrapeBus("redis", redis)),
       nats && this.#read(nats, scrapeBus("nats", nats)),
       this.#cluster && this.#read("Kafka", this.#lag(this.#cluster)),
     ]);
     const instances: Record<string, InstanceSample> = {};
-    for (const [admin, sample] of found) if (sample !== undefined) instances[admin] = sample;
+    for (const [admin, sample] of found) if (sample !== undefined) instances[withoutSecret(admin)] = sample;
     return { instances, bus: { ...(redisFigures || {}), ...(natsFigures || {}) }, kafkaLag };
   }
 
@@ -61,13 +62,9 @@ export class ServerWatch {
     try {
       return await work;
     } catch (error) {
-      this.failures[name] = error instanceof Error ? error.message : String(error);
+      const message = error instanceof Error ? error.message : String(error);
+      this.failures[withoutSecret(name)] = withoutSecret(message);
       return undefined;
     }
   }
-}
-
-/** What stands before the host of a URL is nobody's business who reads a report. */
-export function withoutSecret(url: string): string {
-  return url.replace(/\/\/.*@/s, "//");
 }

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { loopbackAddresses, SourcePorts } from "./sourcePorts.ts";
+import { isOwnLoopback, loopbackAddresses, SourcePorts } from "./sourcePorts.ts";
 
 test("a generator has 200,000 ports of its own before one comes again, and none of another's", () => {
   const addresses = loopbackAddresses(Math.random);
@@ -16,4 +16,10 @@ test("a generator has 200,000 ports of its own before one comes again, and none 
 
 test("without addresses the kernel chooses", () => {
   expect(new SourcePorts([], Math.random).next()).toBeUndefined();
+});
+
+test("addresses of its own are for loopback by number, and for Linux", () => {
+  expect(isOwnLoopback(["ws://127.0.0.1:3000/ws", "wss://127.1.2.3/ws"], "linux")).toBe(true);
+  expect(isOwnLoopback(["ws://127.0.0.1:3000/ws", "ws://10.0.0.1/ws"], "linux")).toBe(false);
+  expect(isOwnLoopback(["ws://127.0.0.1:3000/ws"], "darwin")).toBe(false);
 });

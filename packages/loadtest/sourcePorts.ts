@@ -32,6 +32,11 @@ export interface SourcePort {
   readonly localPort: number;
 }
 
+/** Whether there are addresses to choose from: only Linux has all of 127.x, others have 127.0.0.1 alone. */
+export function isOwnLoopback(urls: readonly string[], platform: string): boolean {
+  return platform === "linux" && urls.every((url) => /^127\./.test(new URL(url).hostname));
+}
+
 /** Of loopback's own 16 million: another 127.x for each run, so that its predecessor's closed connections are not in the way. */
 export function loopbackAddresses(random: () => number): (generator: number) => readonly string[] {
   const second = 16 + Math.floor(random() * 200);
