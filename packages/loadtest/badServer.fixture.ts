@@ -22,6 +22,8 @@ export interface Faults {
   readonly alters?: boolean;
   /** Tells a gap after the message with this number. */
   readonly gapAfter?: number;
+  /** Somebody publishes on `a.load`, so many messages once somebody listens. */
+  readonly chatters?: number;
   /** Sends messages on a channel that nobody asked for. */
   readonly strays?: boolean;
 }
@@ -37,6 +39,7 @@ export function startBadServer(faults: Faults) {
   let handshakes = 0;
   let publishes = 0;
   let subscriptions = 0;
+  const lateness: number[] = [];
   const server = Bun.serve({
     port: 0,
     hostname: "127.0.0.1",
@@ -48,11 +51,15 @@ export function startBadServer(faults: Faults) {
       }
       if (pathname === "/api/publish") {
         const at = publishes++;
+        const arrivedUs = (performance.timeOrigin + performance.now()) * 1000;
         if (at >= (faults.refusesPublishesFrom ?? Number.POSITIVE_INFINITY))
           return new Response("broken", { status: 500 });
         if (at >= (faults.hangsPublishesFrom ?? Number.POSITIVE_INFINITY)) return await new Promise(() => {});
         const items = (await request.json()) as Array<{ channel: string; data: PublishedData }>;
-        for (const { channel, data } of items) publish(channel, data);
+        for (const { channel, data } of items) {
+          lateness.push((arrivedUs - data.t) / 1000);
+          publish(channel, data);
+        }
         return Response.json({ published: [] });
       }
       if (handshakes++ >= (faults.refusesFrom ?? Number.POSITIVE_INFINITY)) {
@@ -116,6 +123,15 @@ export function startBadServer(faults: Faults) {
     if (data.n === faults.close?.after) for (const socket of sockets) socket.close(faults.close.code);
   }
 
+  let chatted = 0;
+  const chattering = setInterval(() => {
+    if (sockets.size === 0 || chatted >= (faults.chatters ?? 0)) return;
+    const cursor = `aload00:${chatted++}`;
+    server.publish(
+      "a.load",
+      `{"type":"message","channel":"a.load","cursor":"${cursor}","ts":${Date.now()},"data":{}}`,
+    );
+  }, 20);
   const first = Promise.withResolvers<void>();
   let isMoving = false;
 
@@ -137,7 +153,14 @@ export function startBadServer(faults: Faults) {
     admin: `http://127.0.0.1:${server.port}`,
     /** Some messages have been published. */
     published: first.promise,
-    stop: () => server.stop(true),
+    /** Requests to publish. */
+    publishes: () => publishes,
+    /** Of each message, how long after it was due it came here. */
+    latenessMs: () => lateness,
+    stop: () => {
+      clearInterval(chattering);
+      return server.stop(true);
+    },
   };
 }
 

@@ -1,7 +1,5 @@
 import type { Check, Report } from "./report.ts";
-
-const total = (counts: Readonly<Record<string, number>>) =>
-  Object.values(counts).reduce((sum, count) => sum + count, 0);
+import { sumOf } from "./sumOf.ts";
 
 /** Judges a run: first what no threshold may turn off, so that nothing is green for lack of figures, then its thresholds. */
 export function judge(report: Omit<Report, "checks" | "notes">): Check[] {
@@ -17,6 +15,7 @@ function checksOfFigures(report: Judged): Check[] {
     atLeast("connections open at once", report.connectionsMax, scenario.connections),
     atLeast("clients subscribed when it began", report.readyAtStart, scenario.connections),
     atLeast("clients subscribed at the end", report.readyAtEnd, scenario.connections),
+    atLeast("seconds held", report.heldSeconds, scenario.holdSeconds),
     atLeast("deliveries", report.deliveries, 1),
     atLeast("latency samples", report.latencyMs.samples, 1),
     atLeast(
@@ -42,6 +41,7 @@ function checksOfFigures(report: Judged): Check[] {
     atMost("figures that could not be read", Object.keys(report.scrapeFailures).length, 0),
     atMost("streams beyond those followed", report.unfollowedStreams, 0),
     atMost("messages on channels not asked for", report.strayed, 0),
+    atMost("frames that could not be read", report.unreadable, 0),
   );
   return checks;
 }
@@ -56,6 +56,10 @@ function checksOfThresholds(report: Judged): Check[] {
     0,
   );
   const busiest = Math.max(...samples.map(({ generatorCpuShare }) => generatorCpuShare), 0);
+  const held = samples.filter(({ phase }) => phase === "holding");
+  const publisher = Math.max(...held.map(({ publisherCpuShare }) => publisherCpuShare), 0);
+  const { p50MsMax, p99MsMax, p999MsMax } = thresholds;
+  const isLatencyLimited = [p50MsMax, p99MsMax, p999MsMax].some((max) => max !== undefined);
   const checks: Array<Check | undefined> = [
     isOwn ? atMost("publishes that failed", report.publishFailures.count, 0) : undefined,
     isOwn
@@ -65,7 +69,12 @@ function checksOfThresholds(report: Judged): Check[] {
           thresholds.publishedShareMin,
         )
       : undefined,
-    atMost("longest silence, s", report.silenceSeconds, thresholds.silenceSecondsMax),
+    // Who does not know what is due takes a publisher that is silent for half of the time for dead.
+    atMost(
+      "longest silence, s",
+      report.silenceSeconds,
+      isOwn ? thresholds.silenceSecondsMax : Math.min(thresholds.silenceSecondsMax, scenario.holdSeconds / 2),
+    ),
     isOwn ? atMost("messages lost", report.lost, thresholds.lostMax) : undefined,
     atMost("messages repeated", report.repeated, thresholds.repeatedMax),
     atMost("messages out of order", report.disordered, thresholds.disorderedMax),
@@ -74,14 +83,16 @@ function checksOfThresholds(report: Judged): Check[] {
       report.repeatedCursors,
       thresholds.repeatedMax + thresholds.disorderedMax,
     ),
-    atMost("gaps and refused requests", total(report.gaps), thresholds.gapsMax),
-    atMost("handshakes refused", total(handshakes.refused), thresholds.refusedMax),
-    atMost("disconnects", total(report.closes), thresholds.disconnectsMax),
-    limited("clients asked to come back later", total(report.moves), thresholds.movesMax),
+    atMost("gaps and refused requests", sumOf(report.gaps), thresholds.gapsMax),
+    atMost("handshakes refused", sumOf(handshakes.refused), thresholds.refusedMax),
+    atMost("disconnects", sumOf(report.closes), thresholds.disconnectsMax),
+    limited("clients asked to come back later", sumOf(report.moves), thresholds.movesMax),
     limited("handshake p99 since due, ms", handshakes.sinceDueMs.p99, thresholds.handshakeP99MsMax),
-    limited("latency p50, ms", latencyMs.p50, thresholds.p50MsMax),
-    limited("latency p99, ms", latencyMs.p99, thresholds.p99MsMax),
-    limited("latency p99.9, ms", latencyMs.p999, thresholds.p999MsMax),
+    limited("latency p50, ms", latencyMs.p50, p50MsMax),
+    limited("latency p99, ms", latencyMs.p99, p99MsMax),
+    limited("latency p99.9, ms", latencyMs.p999, p999MsMax),
+    // Clocks that disagree would make any latency small enough.
+    limited("messages received before their time", report.early, isLatencyLimited ? 0 : undefined),
     thresholds.deliveriesPerSecondMin === undefined
       ? undefined
       : atLeast("deliveries a second", report.deliveriesPerSecond, thresholds.deliveriesPerSecondMin),
@@ -89,6 +100,9 @@ function checksOfThresholds(report: Judged): Check[] {
     limited("servers' RSS, MiB", rssBytes > 0 ? rssBytes / 2 ** 20 : undefined, thresholds.serverRssMiBMax),
     limited("Kafka lag at the end, records", last?.kafkaLag, thresholds.kafkaLagMax),
     atMost("busiest generator, share of a core", busiest, thresholds.generatorCpuShareMax),
+    isOwn
+      ? atMost("publishing process, share of a core", publisher, thresholds.generatorCpuShareMax)
+      : undefined,
   ];
   return checks.filter((check) => check !== undefined);
 }

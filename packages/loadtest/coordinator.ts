@@ -7,8 +7,12 @@ import type { Report, Sample } from "./report.ts";
 import { Sampler } from "./sampler.ts";
 import type { Scenario } from "./scenario.ts";
 import { ServerWatch } from "./serverWatch.ts";
+import { settle } from "./settle.ts";
+import { sumOf } from "./sumOf.ts";
 
-const QUIET_MS = 1500;
+const TURN_MS = 50;
+/** Where all were refused for so long, and nobody ever came in, the address is wrong or the server is not there. */
+const HOPELESS_MS = 10_000;
 
 export interface RunOptions {
   readonly scenario: Scenario;
@@ -58,7 +62,10 @@ async function toEnd({ scenario, generators, sampler, publisher, ends }: Parts):
   const waitMs = scenario.waitSeconds * 1000;
   const wantedMs = (scenario.connections / scenario.connectionsPerSecond) * 1000;
   const rampStartedMs = performance.now();
-  await waitFor(() => ends.aborted || generators.total("ready") >= scenario.connections, wantedMs + waitMs);
+  const nobodyCame = () => generators.total("handshakes") === 0 && sumOf(generators.counts("refused")) > 0;
+  const isHopeless = () => performance.now() - rampStartedMs > HOPELESS_MS && nobodyCame();
+  const haveCome = () => ends.aborted || generators.total("ready") >= scenario.connections || isHopeless();
+  await waitFor(haveCome, wantedMs + waitMs);
   const rampSeconds = { took: (performance.now() - rampStartedMs) / 1000, wanted: wantedMs / 1000 };
   generators.tell({ type: "expect" });
   await sampler.fresh();
@@ -71,25 +78,33 @@ async function toEnd({ scenario, generators, sampler, publisher, ends }: Parts):
   const { storm } = scenario;
   const storming =
     storm && setTimeout(() => generators.tell({ type: "storm", share: storm.share }), storm.atSeconds * 1000);
-  await waitFor(() => ends.aborted, scenario.holdSeconds * 1000);
+  await waitFor(() => ends.aborted || nobodyCame(), scenario.holdSeconds * 1000);
   clearTimeout(storming);
-  await sampler.fresh();
   const heldSeconds = (performance.now() - heldFromMs) / 1000;
+  generators.tell({ type: "calm" });
+  await sampler.fresh();
+  // Without what comes while it settles: that was not delivered at this rate.
+  const deliveriesHeld = generators.total("deliveries") - before.deliveries;
+  const countedSeconds = (performance.now() - heldFromMs) / 1000;
   const stoppedAtMs = Date.now();
   sampler.phase = "settling";
   await publisher?.stop();
-  await settle(generators, scenario.connections, waitMs);
+  // Who ends it early does not wait for clients that have not come by then.
+  const isCutShort = () => ends.aborted || nobodyCame();
   const audit = {
-    published: publisher?.acknowledged ?? [],
+    sent: publisher?.sent ?? [],
+    failed: publisher?.failedNumbers ?? [],
     heardSinceMs: stoppedAtMs - heardWithinMs(scenario),
   };
+  await settle({ generators, connections: scenario.connections, audit, isCutShort }, waitMs);
   const isAudited = await generators.audit(audit, waitMs);
   await sampler.fresh();
   const deliveries = generators.total("deliveries") - before.deliveries;
   const perDelivery = (us: number) => (deliveries > 0 && us > 0 ? us / deliveries : undefined);
   return {
     ...{ rampSeconds, readyAtStart, readyAtEnd: generators.total("ready"), isAudited },
-    deliveriesPerSecond: deliveries / heldSeconds,
+    heldSeconds,
+    deliveriesPerSecond: deliveriesHeld / countedSeconds,
     cpuUsPerDelivery: {
       generator: perDelivery(generators.total("cpuUs") - before.cpuUs),
       server: perDelivery((sampler.serverCpuSeconds - serverBefore) * 1e6),
@@ -103,20 +118,7 @@ function heardWithinMs({ channels, messagesPerSecond, publish, holdSeconds }: Sc
   return 2000 + (2 * 1000 * channels.length) / messagesPerSecond;
 }
 
-/** Waits until all clients are there and nothing has come for a while. */
-async function settle(generators: Generators, connections: number, withinMs: number): Promise<void> {
-  let seen = -1;
-  let changedMs = performance.now();
-  await waitFor(() => {
-    const now = generators.total("deliveries") + generators.total("connected");
-    if (now !== seen) changedMs = performance.now();
-    seen = now;
-    const isQuiet = performance.now() - changedMs > QUIET_MS;
-    return isQuiet && (generators.total("ready") >= connections || generators.deaths.length > 0);
-  }, withinMs);
-}
-
 async function waitFor(holds: () => boolean, ms: number): Promise<void> {
   const deadline = performance.now() + ms;
-  while (!holds() && performance.now() < deadline) await Bun.sleep(50);
+  while (!holds() && performance.now() < deadline) await Bun.sleep(TURN_MS);
 }

@@ -10,7 +10,13 @@ import { withoutSecrets } from "./withoutSecrets.ts";
 /** What only the run itself knows. */
 export type Found = Pick<
   Report,
-  "rampSeconds" | "readyAtStart" | "readyAtEnd" | "isAudited" | "deliveriesPerSecond" | "cpuUsPerDelivery"
+  | "rampSeconds"
+  | "heldSeconds"
+  | "readyAtStart"
+  | "readyAtEnd"
+  | "isAudited"
+  | "deliveriesPerSecond"
+  | "cpuUsPerDelivery"
 >;
 
 export interface Findings extends Found {
@@ -55,6 +61,8 @@ export function makeReport({ generators, publisher, ...findings }: Findings): Re
     repeatedCursors: total("repeatedCursors"),
     strayed: total("strayed"),
     foreign: total("foreign"),
+    unreadable: total("unreadable"),
+    early: total("early"),
     unfollowedStreams: total("unfollowed"),
     gaps: generators.counts("gaps"),
     resumed: total("resumed"),

@@ -5,6 +5,7 @@ import { Departures } from "./departures.ts";
 import type { GeneratorBeat, GeneratorStart, ToGenerator } from "./generatorMessages.ts";
 import { Histogram } from "./histogram.ts";
 import { Ledger } from "./ledger.ts";
+import { OwnCpu } from "./ownCpu.ts";
 import { ShardcastDialect } from "./shardcastDialect.ts";
 import { SocketPool } from "./socketPool.ts";
 import { SourcePorts } from "./sourcePorts.ts";
@@ -35,10 +36,12 @@ export class Generator {
   readonly #ready = new Set<number>();
   readonly #lag = new TimerLag();
   readonly #disturbed = { cut: 0, replaced: 0, paused: 0 };
+  /** What opens clients, replaces them, or stops their reading. */
+  readonly #disturbing = new Set<Timer>();
   readonly #slowCount: number;
   #lost = 0;
   #silentClients = 0;
-  #looked = { ms: performance.now(), cpuUs: 0, share: 0 };
+  readonly #cpu = new OwnCpu();
 
   constructor(start: GeneratorStart) {
     const { scenario, run, first, count, sourceAddresses, handshakesMax, access } = start;
@@ -90,8 +93,6 @@ export class Generator {
         this.#comeBack(client, awayMs);
       },
     });
-    const { user, system } = process.cpuUsage();
-    this.#looked.cpuUs = user + system;
     this.#ramp();
   }
 
@@ -104,24 +105,27 @@ export class Generator {
     for (let client = 0; client < this.#start.count * share; client++) this.#pool.cut(client);
   }
 
-  audit({ published, heardSinceMs }: Extract<ToGenerator, { type: "audit" }>): void {
-    this.#lost = this.#ledger.lost(published);
+  /** From here on no client comes that has not begun to, none is replaced, and all read. */
+  calm(): void {
+    for (const timer of this.#disturbing) clearInterval(timer);
+    this.#read(true);
+  }
+
+  audit({ sent, failed, heardSinceMs }: Extract<ToGenerator, { type: "audit" }>): void {
+    this.#lost = this.#ledger.lost(sent, failed);
     this.#silentClients = 0;
+    // Of somebody else's channels nobody knows whether they are quiet.
+    const isOwn = this.#start.run !== undefined;
+    const hasHeard = (client: number) =>
+      isOwn ? this.#ledger.hasHeardAll(client) : this.#ledger.hasHeard(client);
     for (const [client, sinceMs] of this.#sinceMs.entries())
-      if (sinceMs <= heardSinceMs && !this.#ledger.hasHeard(client)) this.#silentClients += 1;
+      if (sinceMs <= heardSinceMs && !hasHeard(client)) this.#silentClients += 1;
   }
 
   beat(type: GeneratorBeat["type"]): GeneratorBeat {
-    const { resumed, deliveries, foreign, gaps, spread, latency, slowLatency } = this.#dialect;
+    const { resumed, deliveries, foreign, unreadable, early, gaps, spread, latency, slowLatency } =
+      this.#dialect;
     const { repeated, repeatedCursors, disordered, unfollowed, strayed } = this.#ledger;
-    const { user, system } = process.cpuUsage();
-    const ms = performance.now();
-    const elapsedMs = ms - this.#looked.ms;
-    // Too short a time would tell of the clock's ticks, not of the load.
-    if (elapsedMs > 500) {
-      const share = (user + system - this.#looked.cpuUs) / 1000 / elapsedMs;
-      this.#looked = { ms, cpuUs: user + system, share };
-    }
     const beat: GeneratorBeat = {
       ...{
         type,
@@ -132,11 +136,20 @@ export class Generator {
       },
       ...{ refused: this.#refused, handshake: this.#handshake.toSparse(), resumed, deliveries },
       ...{ handshakeSinceDue: this.#handshakeSinceDue.toSparse(), moves: this.#departures.moves },
-      ...{ foreign, latency: latency.toSparse(), closes: this.#closes, gaps, spread, repeated },
+      ...{
+        foreign,
+        unreadable,
+        early,
+        latency: latency.toSparse(),
+        closes: this.#closes,
+        gaps,
+        spread,
+        repeated,
+      },
       ...{ repeatedCursors, disordered, unfollowed, strayed, lost: this.#lost },
       ...{ disturbed: this.#disturbed, slowLatency: slowLatency.toSparse() },
       ...{ silentClients: this.#silentClients, lagMs: this.#lag.sinceLast() },
-      ...{ cpuUs: user + system, cpuShare: this.#looked.share, rssBytes: process.memoryUsage.rss() },
+      ...{ cpuUs: this.#cpu.totalUs, cpuShare: this.#cpu.sinceLast(), rssBytes: process.memoryUsage.rss() },
     };
     latency.clear();
     slowLatency.clear();
@@ -160,22 +173,26 @@ export class Generator {
       }
       if (opened >= count) clearInterval(timer);
     }, TURN_MS);
+    this.#disturbing.add(timer);
   }
 
   #disturb(): void {
     const { scenario, count } = this.#start;
     const { slow, churnPerSecond, connections } = scenario;
     const share = (churnPerSecond * count) / connections;
-    if (share > 0) setInterval(() => this.#replace(), 1000 / share);
+    if (share > 0) this.#disturbing.add(setInterval(() => this.#replace(), 1000 / share));
     if (slow === undefined) return;
-    const read = (isReading: boolean) => {
-      for (let client = 0; client < this.#slowCount; client++) this.#pool.read(client, isReading);
-    };
-    setInterval(() => {
-      read(false);
+    const pausing = setInterval(() => {
+      this.#read(false);
       this.#disturbed.paused += this.#slowCount;
-      setTimeout(() => read(true), slow.pauseMs);
+      setTimeout(() => this.#read(true), slow.pauseMs);
     }, slow.everyMs);
+    this.#disturbing.add(pausing);
+  }
+
+  /** Of the clients that are slow on purpose. */
+  #read(isReading: boolean): void {
+    for (let client = 0; client < this.#slowCount; client++) this.#pool.read(client, isReading);
   }
 
   #replace(): void {

@@ -20,6 +20,8 @@ process.on("message", (message: ToGenerator) => {
       return generator?.expect();
     case "storm":
       return generator?.storm(message.share);
+    case "calm":
+      return generator?.calm();
     case "audit":
       generator?.audit(message);
       process.send?.(generator?.beat("audited"));

@@ -20,10 +20,20 @@ export type ToGenerator =
   /** Publishing begins: from the first message on all is due to those that are subscribed. */
   | { readonly type: "expect" }
   | { readonly type: "storm"; readonly share: number }
-  /** Counts what is lost of what was published, by channel, and who was there before that time (ms since 1970) and got nothing. */
-  | { readonly type: "audit"; readonly published: readonly number[]; readonly heardSinceMs: number }
+  /** Nothing is done to clients any more, and none comes that has not begun to: what is still due can settle. */
+  | { readonly type: "calm" }
+  /** Counts what is lost of what was published, and who was there before that time (ms since 1970) and got nothing. */
+  | ({ readonly type: "audit"; readonly heardSinceMs: number } & Numbers)
   /** Answered with a beat. */
   | { readonly type: "look" };
+
+/** Of the messages of each channel. */
+export interface Numbers {
+  /** How many were given out, from 0. */
+  readonly sent: readonly number[];
+  /** Those, ascending, whose publishing nobody acknowledged. */
+  readonly failed: readonly (readonly number[])[];
+}
 
 /** What was done to the clients on purpose. */
 export interface Disturbed {
@@ -48,6 +58,8 @@ export interface GeneratorBeat {
   readonly resumed: number;
   readonly deliveries: number;
   readonly foreign: number;
+  readonly unreadable: number;
+  readonly early: number;
   readonly latency: SparseHistogram;
   readonly slowLatency: SparseHistogram;
   readonly disturbed: Disturbed;
@@ -62,7 +74,7 @@ export interface GeneratorBeat {
   readonly unfollowed: number;
   readonly strayed: number;
   readonly lost: number;
-  /** Clients that got nothing, although they came in time. */
+  /** Clients that got nothing on one of their channels, although they came in time. */
   readonly silentClients: number;
   readonly cpuUs: number;
   /** Of one core, between two beats. */

@@ -84,7 +84,7 @@ export class Generators {
   }
 
   /** Has all count what is lost of what was published, and who got nothing. Returns whether each that lives has done so. */
-  async audit(audit: Pick<Audit, "published" | "heardSinceMs">, withinMs: number): Promise<boolean> {
+  async audit(audit: Omit<Audit, "type">, withinMs: number): Promise<boolean> {
     this.#audited = new Set();
     this.tell({ type: "audit", ...audit });
     return await this.#until(this.#audited, withinMs);

@@ -76,6 +76,7 @@ function chartsOf(report: Report): string[] {
     chart("CPU of all instances and of generators, cores", [
       ["instances", rateOf(samples, instanceCpu)],
       ["busiest generator", ({ generatorCpuShare }) => generatorCpuShare],
+      ["publishing process", ({ publisherCpuShare }) => publisherCpuShare],
       ["whole machine, of 1", ({ machineCpuShare }) => machineCpuShare],
     ]),
     chart(

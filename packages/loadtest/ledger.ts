@@ -12,6 +12,7 @@ export class Ledger {
   readonly #channelsOf: readonly (readonly number[])[];
   readonly #width: number;
   readonly #next: Int32Array;
+  /** By client and channel, whether anything came since it is this client. */
   readonly #heard: Uint8Array;
   #offsets: Float64Array;
   #streams = STREAMS_FIRST;
@@ -29,7 +30,7 @@ export class Ledger {
     this.#channelsOf = channelsOf;
     this.#width = Math.max(1, ...channelsOf.map((own) => own.length));
     this.#next = new Int32Array(channelsOf.length * this.#width).fill(UNKNOWN);
-    this.#heard = new Uint8Array(channelsOf.length);
+    this.#heard = new Uint8Array(channelsOf.length * this.#width);
     this.#offsets = new Float64Array(channelsOf.length * this.#streams).fill(-1);
   }
 
@@ -41,31 +42,60 @@ export class Ledger {
     }
   }
 
+  /** Whether it got something on each of its channels since it is this client. */
+  hasHeardAll(client: number): boolean {
+    const own = this.#channelsOf[client] as readonly number[];
+    return own.every((_, slot) => this.#heard[client * this.#width + slot] === 1);
+  }
+
   /** Whether it got anything since it is this client. */
   hasHeard(client: number): boolean {
-    return this.#heard[client] === 1;
+    const own = this.#channelsOf[client] as readonly number[];
+    return own.some((_, slot) => this.#heard[client * this.#width + slot] === 1);
   }
 
   /** The client leaves, and another comes in its place. What is missing of the first one's is lost for good. */
   leave(client: number): void {
-    for (let at = client * this.#width; at < (client + 1) * this.#width; at++)
-      this.#forgottenHoles += this.#holes.get(at)?.size ?? 0;
-    this.#heard[client] = 0;
-    this.forget(client);
+    for (let at = client * this.#width; at < (client + 1) * this.#width; at++) {
+      const holes = this.#holes.get(at)?.size ?? 0;
+      this.#forgottenHoles += holes;
+      this.#holeCount -= holes;
+      this.#holes.delete(at);
+      this.#heard[at] = 0;
+      this.#next[at] = UNKNOWN;
+    }
+    this.forgetOffsets(client);
   }
 
-  /** What comes next is the beginning: the client was told of a gap. */
-  forget(client: number): void {
-    for (let at = client * this.#width; at < (client + 1) * this.#width; at++) {
-      this.#next[at] = UNKNOWN;
-      this.#holeCount -= this.#holes.get(at)?.size ?? 0;
-      this.#holes.delete(at);
+  /** Something came on a channel. Returns where it is noted; −1 where the client did not ask for it. */
+  hear(client: number, channel: number): number {
+    const slot = this.#slotOf(client, channel);
+    if (slot < 0) {
+      this.strayed += 1;
+      return -1;
     }
-    this.#offsets.fill(-1, client * this.#streams, (client + 1) * this.#streams);
+    const at = client * this.#width + slot;
+    this.#heard[at] = 1;
+    return at;
+  }
+
+  /**
+   * What comes next on this channel is the beginning: the client was told of a gap in it. What was missing before that stays
+   * missing, and the other channels have nothing to do with it.
+   */
+  forget(client: number, channel: number): void {
+    const slot = this.#slotOf(client, channel);
+    if (slot >= 0) this.#next[client * this.#width + slot] = UNKNOWN;
+  }
+
+  /** Of one stream, or of all: they may begin anew, as after a log that was cut. */
+  forgetOffsets(client: number, stream?: number): void {
+    const at = client * this.#streams;
+    if (stream === undefined) this.#offsets.fill(-1, at, at + this.#streams);
+    else if (stream < this.#streams) this.#offsets[at + stream] = -1;
   }
 
   cursor(client: number, stream: number, offset: number): void {
-    this.#heard[client] = 1;
     if (stream >= STREAMS_MAX) {
       this.unfollowed += 1;
       return;
@@ -82,14 +112,8 @@ export class Ledger {
   }
 
   message(client: number, channel: number, n: number): void {
-    const own = this.#channelsOf[client] as readonly number[];
-    const likely = channel % own.length;
-    const slot = own[likely] === channel ? likely : own.indexOf(channel);
-    if (slot < 0) {
-      this.strayed += 1;
-      return;
-    }
-    const at = client * this.#width + slot;
+    const at = this.hear(client, channel);
+    if (at < 0) return;
     const next = this.#next[at] as number;
     if (n === next || next === UNKNOWN) this.#next[at] = n + 1;
     else if (n > next) this.#skip(at, next, n);
@@ -99,19 +123,34 @@ export class Ledger {
     } else this.repeated += 1;
   }
 
-  /** Messages that never came, of what was published: `published` by channel. */
-  lost(published: readonly number[]): number {
-    let lost = this.#holeCount + this.#forgottenHoles;
+  /**
+   * Messages that never came. By channel: `sent` is how many numbers were given out, and `failed`, in order, are those of them
+   * that nobody took, so that no server owes them.
+   */
+  lost(sent: readonly number[], failed: readonly (readonly number[])[]): number {
+    let lost = this.#forgottenHoles;
+    const unowed = failed.map((numbers) => new Set(numbers));
     for (const [client, own] of this.#channelsOf.entries()) {
       for (const [slot, channel] of own.entries()) {
-        const next = this.#next[client * this.#width + slot] as number;
-        if (next !== UNKNOWN) lost += Math.max(0, (published[channel] ?? 0) - next);
+        const at = client * this.#width + slot;
+        for (const hole of this.#holes.get(at) ?? []) if (unowed[channel]?.has(hole) !== true) lost += 1;
+        const next = this.#next[at] as number;
+        if (next === UNKNOWN) continue;
+        const missing = Math.max(0, (sent[channel] ?? 0) - next);
+        lost += missing === 0 ? 0 : missing - countFrom(failed[channel] ?? [], next);
       }
     }
     return lost;
   }
 
   #forgottenHoles = 0;
+
+  /** −1 where the client did not ask for it. */
+  #slotOf(client: number, channel: number): number {
+    const own = this.#channelsOf[client] as readonly number[];
+    const likely = channel % own.length;
+    return own[likely] === channel ? likely : own.indexOf(channel);
+  }
 
   #growFor(stream: number): void {
     const before = this.#streams;
@@ -132,4 +171,15 @@ export class Ledger {
     this.#forgottenHoles += n - next - kept;
     this.#next[at] = n + 1;
   }
+}
+
+/** How many of these ascending numbers are `least` or more. */
+function countFrom(numbers: readonly number[], least: number): number {
+  let [from, end] = [0, numbers.length];
+  while (from < end) {
+    const middle = (from + end) >> 1;
+    if ((numbers[middle] as number) < least) from = middle + 1;
+    else end = middle;
+  }
+  return numbers.length - from;
 }

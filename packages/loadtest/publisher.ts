@@ -2,15 +2,30 @@ import type { KafkaConnectionOptions } from "@shardcast/server/kafka/options";
 import { createProducer } from "@shardcast/server/kafka/producer";
 import { type Access, adminAccess } from "./access.ts";
 import type { Scenario } from "./scenario.ts";
+import { withoutSecret } from "./withoutSecrets.ts";
 
 const TURN_MS = 10;
+/** So soon it notices that it shall stop. */
+const REST_MS_MAX = 100;
 /** Batches on their way; beyond it publishing waits, and the intended times of its messages tell so. */
 const UNDER_WAY_MAX = 64;
 const BATCH_MAX = 1000;
 
+/** Numbers that nobody took are remembered up to here; those beyond it count as lost too. */
+const FAILED_NUMBERS_MAX = 100_000;
+/** For what is under way when publishing stops. */
+const GIVE_UP_MS = 30_000;
+const CLOSE_MS_MAX = 5000;
+
 interface Outgoing {
   readonly channel: string;
   readonly data: string;
+}
+
+/** A message's number within the channel, by which it is known. */
+interface Numbered {
+  readonly channel: number;
+  readonly n: number;
 }
 
 export interface PublisherOptions {
@@ -19,6 +34,8 @@ export interface PublisherOptions {
   readonly run: number;
   readonly kafka: KafkaConnectionOptions | undefined;
   readonly access: Access;
+  /** Default 30,000. */
+  readonly giveUpMs?: number;
 }
 
 type Send = (batch: readonly Outgoing[]) => Promise<unknown>;
@@ -27,6 +44,10 @@ type Send = (batch: readonly Outgoing[]) => Promise<unknown>;
 export class Publisher {
   /** By channel: how many were acknowledged. */
   readonly acknowledged: number[];
+  /** By channel: how many numbers were given out. */
+  readonly sent: number[];
+  /** By channel, ascending: numbers that were given out and not acknowledged. */
+  readonly failedNumbers: number[][];
   failed = 0;
   lastFailure = "";
   /** How many were due by the rate until now, or until it was stopped. */
@@ -35,16 +56,19 @@ export class Publisher {
   readonly #run: number;
   readonly #send: Send;
   readonly #close: () => Promise<void>;
-  readonly #next: number[];
-  #underWay = 0;
+  readonly #giveUpMs: number;
+  readonly #givenUp = new AbortController();
+  readonly #underWay = new Set<readonly Numbered[]>();
   #isStopping = false;
   #running: Promise<void> = Promise.resolve();
 
-  constructor({ scenario, run, kafka, access }: PublisherOptions) {
+  constructor({ scenario, run, kafka, access, giveUpMs = GIVE_UP_MS }: PublisherOptions) {
     this.#scenario = scenario;
     this.#run = run;
     this.acknowledged = scenario.channels.map(() => 0);
-    this.#next = scenario.channels.map(() => 0);
+    this.sent = scenario.channels.map(() => 0);
+    this.failedNumbers = scenario.channels.map(() => []);
+    this.#giveUpMs = giveUpMs;
     if (scenario.publish === "kafka") {
       if (kafka === undefined) throw new Error("publishing through Kafka needs brokers");
       const producer = createProducer({ connection: kafka });
@@ -62,7 +86,8 @@ export class Publisher {
       let before: Promise<unknown> = Promise.resolve();
       // One request after the other: two at once could overtake each other, and that would be no fault of the server.
       this.#send = (batch) => {
-        const own = before.then(() => postBatch(scenario.admins[0] ?? "", batch, access));
+        const { signal } = this.#givenUp;
+        const own = before.then(() => postBatch({ admin: scenario.admins[0] ?? "", batch, access, signal }));
         before = own.catch(() => undefined);
         return own;
       };
@@ -77,9 +102,14 @@ export class Publisher {
   async stop(): Promise<void> {
     this.#isStopping = true;
     await this.#running;
-    const deadline = performance.now() + 30_000;
-    while (this.#underWay > 0 && performance.now() < deadline) await Bun.sleep(TURN_MS);
-    await this.#close();
+    const deadline = performance.now() + this.#giveUpMs;
+    while (this.#underWay.size > 0 && performance.now() < deadline) await Bun.sleep(TURN_MS);
+    // What nobody has answered by now is no success.
+    for (const numbers of this.#underWay) this.#fail(numbers, "there was no answer in time");
+    this.#givenUp.abort();
+    for (const numbers of this.failedNumbers) numbers.sort((a, b) => a - b);
+    // A connection that does not close is no reason to go without a report.
+    await Promise.race([this.#close().catch((error: unknown) => this.#tell(error)), Bun.sleep(CLOSE_MS_MAX)]);
   }
 
   async #publish(): Promise<void> {
@@ -88,21 +118,30 @@ export class Publisher {
     let dueMs = startedMs;
     for (let turn = 0; !this.#isStopping; ) {
       const batch: Outgoing[] = [];
-      const numbers: number[] = [];
+      const numbers: Numbered[] = [];
       for (const nowMs = performance.now(); dueMs <= nowMs && batch.length < BATCH_MAX; turn++) {
         const channel = turn % channels.length;
-        batch.push({ channel: channels[channel] as string, data: this.#data(channel, dueMs) });
-        numbers.push(channel);
+        const n = this.sent[channel] ?? 0;
+        this.sent[channel] = n + 1;
+        batch.push({ channel: channels[channel] as string, data: this.#data(n, dueMs) });
+        numbers.push({ channel, n });
         dueMs += this.#intervalMs((dueMs - startedMs) / 1000);
       }
       this.due += batch.length;
       if (batch.length > 0) this.#handOver(batch, numbers);
-      do await Bun.sleep(TURN_MS);
-      while (this.#underWay >= UNDER_WAY_MAX && !this.#isStopping);
+      do await Bun.sleep(this.#restMs(startedMs, dueMs));
+      while (this.#underWay.size >= UNDER_WAY_MAX && !this.#isStopping);
     }
     // What it did not come to, because too much was under way, was due all the same.
     for (const nowMs = performance.now(); dueMs <= nowMs; this.due++)
       dueMs += this.#intervalMs((dueMs - startedMs) / 1000);
+  }
+
+  /** Messages that are far apart go out when they are due, so that none waits for a turn; others go together. */
+  #restMs(startedMs: number, dueMs: number): number {
+    const nowMs = performance.now();
+    if (this.#intervalMs((nowMs - startedMs) / 1000) < TURN_MS || dueMs <= nowMs) return TURN_MS;
+    return Math.min(dueMs - nowMs, REST_MS_MAX);
   }
 
   #intervalMs(atSeconds: number): number {
@@ -112,26 +151,32 @@ export class Publisher {
     return 1000 / (messagesPerSecond * (isSpike ? spike.factor : 1));
   }
 
-  #handOver(batch: readonly Outgoing[], numbers: readonly number[]): void {
-    this.#underWay += 1;
-    this.#send(batch)
-      .then(
-        () => {
-          for (const channel of numbers) this.acknowledged[channel] = (this.acknowledged[channel] ?? 0) + 1;
-        },
-        (error: unknown) => {
-          this.failed += batch.length;
-          this.lastFailure = error instanceof Error ? error.message : String(error);
-        },
-      )
-      .finally(() => {
-        this.#underWay -= 1;
-      });
+  #handOver(batch: readonly Outgoing[], numbers: readonly Numbered[]): void {
+    this.#underWay.add(numbers);
+    this.#send(batch).then(
+      () => {
+        // An answer that comes after it was given up changes nothing: it was judged already.
+        if (!this.#underWay.delete(numbers)) return;
+        for (const { channel } of numbers) this.acknowledged[channel] = (this.acknowledged[channel] ?? 0) + 1;
+      },
+      (error: unknown) => {
+        if (this.#underWay.has(numbers)) this.#fail(numbers, error);
+      },
+    );
   }
 
-  #data(channel: number, dueMs: number): string {
-    const n = this.#next[channel] ?? 0;
-    this.#next[channel] = n + 1;
+  #fail(numbers: readonly Numbered[], error: unknown): void {
+    this.#underWay.delete(numbers);
+    for (const { channel, n } of numbers)
+      if (this.failed++ < FAILED_NUMBERS_MAX) this.failedNumbers[channel]?.push(n);
+    this.#tell(error);
+  }
+
+  #tell(error: unknown): void {
+    this.lastFailure = withoutSecret(error instanceof Error ? error.message : String(error));
+  }
+
+  #data(n: number, dueMs: number): string {
     const head = `{"lt":${this.#run},"n":${n},"t":${Math.round((performance.timeOrigin + dueMs) * 1000)},"p":"`;
     return `${head}${"x".repeat(Math.max(0, this.#scenario.payloadBytes - head.length - 2))}"}`;
   }
@@ -139,13 +184,20 @@ export class Publisher {
 
 const ANSWER_MS_MAX = 30_000;
 
-async function postBatch(admin: string, batch: readonly Outgoing[], access: Access): Promise<void> {
+interface Post {
+  readonly admin: string;
+  readonly batch: readonly Outgoing[];
+  readonly access: Access;
+  readonly signal: AbortSignal;
+}
+
+async function postBatch({ admin, batch, access, signal }: Post): Promise<void> {
   const items = batch.map(({ channel, data }) => `{"channel":${JSON.stringify(channel)},"data":${data}}`);
   const response = await fetch(new URL("/api/publish", admin), {
     ...adminAccess(access),
     method: "POST",
     body: `[${items.join(",")}]`,
-    signal: AbortSignal.timeout(ANSWER_MS_MAX),
+    signal: AbortSignal.any([signal, AbortSignal.timeout(ANSWER_MS_MAX)]),
   });
   const answer = await response.text();
   if (!response.ok) throw new Error(`${admin} answers ${response.status} to a publish: ${answer}`);

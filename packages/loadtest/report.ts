@@ -18,6 +18,10 @@ export interface Sample extends ServerSample {
   /** How late the latest timer of a generator was: its own part of the latency. */
   readonly generatorLagMs: number;
   readonly generatorRssBytes: number;
+  /** Of one core, by the process that publishes and counts. */
+  readonly publisherCpuShare: number;
+  /** How late its latest timer was. */
+  readonly publisherLagMs: number;
   /** Of all cores of the machine that the generators run on. */
   readonly machineCpuShare: number;
   /** So far. */
@@ -62,12 +66,14 @@ export interface Report {
   };
   /** From the first to the last, and as the scenario wants it. */
   readonly rampSeconds: { readonly took: number; readonly wanted: number };
+  /** How long it published, or listened: less than the scenario wants where it ended early. */
+  readonly heldSeconds: number;
   /** The most that were open at once. */
   readonly connectionsMax: number;
   /** Clients that were connected, with their subscriptions answered, when publishing began. */
   readonly readyAtStart: number;
   readonly readyAtEnd: number;
-  /** Clients that were subscribed and got no message. */
+  /** Clients that were subscribed and got no message on one of their channels. */
   readonly silentClients: number;
   /** By the rate and the time for which it was held. */
   readonly due: number;
@@ -87,6 +93,10 @@ export interface Report {
   readonly repeatedCursors: number;
   readonly strayed: number;
   readonly foreign: number;
+  /** Frames that are none of the protocol's. */
+  readonly unreadable: number;
+  /** Messages that were received before their own time, because the clocks do not agree. */
+  readonly early: number;
   readonly unfollowedStreams: number;
   readonly gaps: Readonly<Record<string, number>>;
   readonly resumed: number;

@@ -1,7 +1,10 @@
 import type { Generators } from "./generators.ts";
 import { MachineCpu } from "./machineCpu.ts";
+import { OwnCpu } from "./ownCpu.ts";
 import type { Phase, Sample } from "./report.ts";
 import type { ServerWatch } from "./serverWatch.ts";
+import { sumOf } from "./sumOf.ts";
+import { TimerLag } from "./timerLag.ts";
 
 const SAMPLE_MS = 1000;
 
@@ -14,6 +17,8 @@ export class Sampler {
   readonly #watch: ServerWatch;
   readonly #onSample: (sample: Sample) => void;
   readonly #machine = new MachineCpu();
+  readonly #cpu = new OwnCpu();
+  readonly #lag = new TimerLag();
   readonly #startedMs = performance.now();
   readonly #timer: Timer;
   #before = { deliveries: 0, ms: performance.now() };
@@ -40,6 +45,7 @@ export class Sampler {
 
   end(): void {
     clearInterval(this.#timer);
+    this.#lag.end();
   }
 
   async #look(): Promise<void> {
@@ -60,6 +66,8 @@ export class Sampler {
       generatorCpuShare: generators.cpuShare,
       generatorLagMs: generators.lagMs,
       generatorRssBytes: generators.total("rssBytes"),
+      publisherCpuShare: this.#cpu.sinceLast(),
+      publisherLagMs: this.#lag.sinceLast(),
       machineCpuShare: this.#machine.sinceLast(),
       problems: {
         refused: sumOf(generators.counts("refused")),
@@ -75,8 +83,4 @@ export class Sampler {
     this.#isLooking = false;
     this.#onSample(sample);
   }
-}
-
-function sumOf(counts: Readonly<Record<string, number>>): number {
-  return Object.values(counts).reduce((sum, count) => sum + count, 0);
 }

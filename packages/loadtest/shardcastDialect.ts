@@ -4,6 +4,9 @@ import { Histogram } from "./histogram.ts";
 import { type Ledger, STREAMS_MAX } from "./ledger.ts";
 
 const decoder = new TextDecoder();
+const encoder = new TextEncoder();
+/** A record's time is in whole ms, and the clocks of two processes begin that far apart at most. */
+const EARLY_US_MAX = 1000;
 const CHANNEL_AT = '{"type":"message","channel":"'.length;
 const AFTER_CHANNEL = '","cursor":"'.length;
 const AFTER_CURSOR = '","ts":'.length;
@@ -21,6 +24,10 @@ export class ShardcastDialect implements Dialect {
   readonly slowLatency = new Histogram();
   deliveries = 0;
   foreign = 0;
+  /** Frames that are none of the protocol's. */
+  unreadable = 0;
+  /** Messages that were received before their own time: the clocks do not agree. */
+  early = 0;
   resumed = 0;
   readonly gaps: Record<string, number> = {};
   readonly spread: Record<string, number> = {};
@@ -33,8 +40,7 @@ export class ShardcastDialect implements Dialect {
   constructor(options: ShardcastDialectOptions) {
     this.#options = options;
     for (const [index, channel] of options.channels.entries()) {
-      const bytes = new TextEncoder().encode(channel);
-      const hash = hashOf(bytes, 0, bytes.length);
+      const hash = hashOfText(channel);
       if (this.#channels.has(hash))
         throw new Error(`${channel} hashes like another channel: rename one of them`);
       this.#channels.set(hash, index);
@@ -65,22 +71,23 @@ export class ShardcastDialect implements Dialect {
   }
 
   frame(client: number, bytes: Uint8Array, start: number, end: number): void {
-    if (bytes[start + 9] === LETTER_M) this.#message(client, bytes, start);
-    else this.#other(client, JSON.parse(decoder.decode(bytes.subarray(start, end))) as ServerMessage);
+    if (end - start > 9 && bytes[start + 9] === LETTER_M) return this.#message(client, bytes, start, end);
+    const message = parsed(decoder.decode(bytes.subarray(start, end)));
+    if (message === undefined) this.unreadable += 1;
+    else this.#other(client, message);
   }
 
-  #message(client: number, bytes: Uint8Array, start: number): void {
+  #message(client: number, bytes: Uint8Array, start: number, end: number): void {
     const { ledger, run, slowCount } = this.#options;
-    this.deliveries += 1;
     let at = start + CHANNEL_AT;
     let hash = 0;
-    for (let byte = bytes[at] as number; byte !== QUOTE; byte = bytes[++at] as number) {
+    for (let byte = bytes[at] as number; byte !== QUOTE && at < end; byte = bytes[++at] as number) {
       hash = (Math.imul(hash, 31) + byte) | 0;
     }
     at += AFTER_CHANNEL;
     const streamAt = at;
     let stream = 0;
-    for (let byte = bytes[at] as number; byte !== COLON; byte = bytes[++at] as number) {
+    for (let byte = bytes[at] as number; byte !== COLON && at < end; byte = bytes[++at] as number) {
       stream = (Math.imul(stream, 31) + byte) | 0;
     }
     const streamEnd = at++;
@@ -91,6 +98,12 @@ export class ShardcastDialect implements Dialect {
     let ts = 0;
     for (let digit = digitAt(bytes, at); digit >= 0; digit = digitAt(bytes, ++at)) ts = ts * 10 + digit;
     at += AFTER_TIME;
+    // What is cut off, or written in another way, has walked beyond its end, or found no time.
+    if (at >= end || ts === 0) {
+      this.unreadable += 1;
+      return;
+    }
+    this.deliveries += 1;
     let number = this.#streams.get(stream);
     if (number === undefined) {
       number = this.#streams.size;
@@ -100,11 +113,12 @@ export class ShardcastDialect implements Dialect {
     ledger.cursor(client, number, offset);
     const receivedMs = this.#options.receivedMs();
     const latency = client < slowCount ? this.slowLatency : this.latency;
+    const channel = this.#channels.get(hash);
     if (run === undefined) {
-      latency.add((receivedMs - ts) * 1000);
+      ledger.hear(client, channel ?? -1);
+      this.#addLatency(latency, (receivedMs - ts) * 1000);
       return;
     }
-    const channel = this.#channels.get(hash);
     let ownRun = 0;
     if (bytes[at + 2] === LETTER_L) {
       at += RUN_AT;
@@ -113,6 +127,7 @@ export class ShardcastDialect implements Dialect {
     }
     if (ownRun !== run || channel === undefined) {
       this.foreign += 1;
+      if (channel !== undefined) ledger.hear(client, channel);
       return;
     }
     at += AFTER_RUN;
@@ -123,7 +138,12 @@ export class ShardcastDialect implements Dialect {
     for (let digit = digitAt(bytes, at); digit >= 0; digit = digitAt(bytes, ++at))
       sentUs = sentUs * 10 + digit;
     ledger.message(client, channel, n);
-    latency.add(receivedMs * 1000 - sentUs);
+    this.#addLatency(latency, receivedMs * 1000 - sentUs);
+  }
+
+  #addLatency(latency: Histogram, us: number): void {
+    if (us < -EARLY_US_MAX) this.early += 1;
+    latency.add(us);
   }
 
   #other(client: number, message: ServerMessage): void {
@@ -134,9 +154,11 @@ export class ShardcastDialect implements Dialect {
         return;
       }
       case "subscribed": {
-        for (const { recovered, error } of message.channels) {
-          if (error !== undefined) this.#gap(client, error.code);
-          else if (recovered === false) this.#gap(client, "not_recovered");
+        for (const { channel, recovered, error } of message.channels) {
+          if (error === undefined && recovered !== false) continue;
+          this.#count(error?.code ?? "not_recovered");
+          this.#options.ledger.forget(client, this.#numberOf(channel));
+          this.#options.ledger.forgetOffsets(client);
         }
         if (this.#marks.has(client)) this.resumed += 1;
         this.#marks.set(client, message.mark);
@@ -146,17 +168,28 @@ export class ShardcastDialect implements Dialect {
       case "reconnect":
         return this.#options.onReconnect(client, message.afterMs, message.reason);
       case "gap":
-        return this.#gap(client, message.reason);
+        this.#count(message.reason);
+        this.#options.ledger.forget(client, this.#numberOf(message.channel));
+        return this.#options.ledger.forgetOffsets(client, this.#streamOf(message.through));
       case "error":
-        return this.#gap(client, message.code);
+        return this.#count(message.code);
       default:
         return;
     }
   }
 
-  #gap(client: number, reason: string): void {
+  #count(reason: string): void {
     this.gaps[reason] = (this.gaps[reason] ?? 0) + 1;
-    this.#options.ledger.forget(client);
+  }
+
+  /** −1 for a channel that nobody asked for. */
+  #numberOf(channel: string): number {
+    return this.#channels.get(hashOfText(channel)) ?? -1;
+  }
+
+  /** undefined for one of which nothing has come yet. */
+  #streamOf(cursor: string): number | undefined {
+    return this.#streams.get(hashOfText(cursor.slice(0, cursor.indexOf(":"))));
   }
 }
 
@@ -175,10 +208,20 @@ export interface ShardcastDialectOptions {
   readonly onReconnect: (client: number, afterMs: number, reason: string) => void;
 }
 
-function hashOf(bytes: Uint8Array, from: number, end: number): number {
+function hashOfText(text: string): number {
   let hash = 0;
-  for (let at = from; at < end; at++) hash = (Math.imul(hash, 31) + (bytes[at] as number)) | 0;
+  for (const byte of encoder.encode(text)) hash = (Math.imul(hash, 31) + byte) | 0;
   return hash;
+}
+
+function parsed(text: string): ServerMessage | undefined {
+  try {
+    const message: unknown = JSON.parse(text);
+    return typeof message === "object" && message !== null ? (message as ServerMessage) : undefined;
+  } catch {
+    // It is counted as unreadable.
+    return undefined;
+  }
 }
 
 /** −1 where there is no digit. */

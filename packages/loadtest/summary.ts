@@ -8,6 +8,7 @@ export function summaryOf(
   const { handshakes, latencyMs, cpuUsPerDelivery, samples } = report;
   const row = (name: string, value: number | undefined) =>
     [name, value === undefined ? "none" : shown(value), value] as const;
+  const isOwn = report.scenario.publish !== "none";
   const peak = (of: (sample: Report["samples"][number]) => number) => Math.max(0, ...samples.map(of));
   const refused = Object.values(handshakes.refused).reduce((sum, count) => sum + count, 0);
   return [
@@ -18,11 +19,12 @@ export function summaryOf(
     row("handshake p50, ms", handshakes.ms.p50),
     row("handshake p99, ms", handshakes.ms.p99),
     row("handshake p99 since due, ms", handshakes.sinceDueMs.p99),
-    row("messages due", report.due),
-    row("messages published", report.published),
+    row("messages due", isOwn ? report.due : undefined),
+    row("messages published", isOwn ? report.published : undefined),
     row("deliveries", report.deliveries),
     row("deliveries a second", report.deliveriesPerSecond),
-    row("lost", report.lost),
+    // Of somebody else's messages nobody here knows how many there were.
+    row("lost", isOwn ? report.lost : undefined),
     row("repeated", report.repeated),
     row("out of order", report.disordered),
     row("cursors repeated or out of order", report.repeatedCursors),
@@ -39,6 +41,10 @@ export function summaryOf(
     row(
       "busiest generator, share of a core",
       peak(({ generatorCpuShare }) => generatorCpuShare),
+    ),
+    row(
+      "publishing process, share of a core",
+      mostOf(samples.map(({ publisherCpuShare }) => publisherCpuShare)),
     ),
     row(
       "servers' RSS at most, MiB",
@@ -66,7 +72,7 @@ function mostOf(values: ReadonlyArray<number | undefined>): number | undefined {
 }
 
 /** Clients of each shard of each instance, by the instances' own count, when most were there. */
-export function placesOf({ samples }: Report): Record<string, number> {
+export function placesOf({ samples }: Pick<Report, "samples">): Record<string, number> {
   const places: Record<string, number> = {};
   const fullest = samples.reduce<Report["samples"][number] | undefined>(
     (most, sample) => (sample.connected > (most?.connected ?? -1) ? sample : most),
@@ -103,32 +109,6 @@ export function countsOf(report: Report): Array<readonly [name: string, text: st
 
 function nonZero(counts: Readonly<Record<string, number>>): Record<string, number> {
   return Object.fromEntries(Object.entries(counts).filter(([, count]) => count > 0));
-}
-
-/** One report beside another: the second in terms of the first. */
-export function compareReports(a: Report, b: Report): string {
-  const right = summaryOf(b);
-  const lines = summaryOf(a).map(([name, value, first], index) => {
-    const [, other = "none", second] = right[index] ?? [];
-    const change =
-      first !== undefined && second !== undefined && first !== 0
-        ? `${second >= first ? "+" : ""}${((second / first - 1) * 100).toFixed(1)} %`
-        : first === second
-          ? "same"
-          : "";
-    return `${name.padEnd(38)}${value.padStart(14)}${other.padStart(14)}  ${change}`;
-  });
-  const others = scenarioDifferences(a, b);
-  if (others.length > 0) lines.push("", "The scenarios differ:", ...others);
-  return `${"".padEnd(38)}${"first".padStart(14)}${"second".padStart(14)}  change\n${lines.join("\n")}\n`;
-}
-
-function scenarioDifferences({ scenario: a }: Report, { scenario: b }: Report): string[] {
-  const second: Readonly<Record<string, unknown>> = b;
-  return Object.entries(a).flatMap(([key, value]) => {
-    const [before, after] = [JSON.stringify(value), JSON.stringify(second[key])];
-    return before === after ? [] : [`  ${key}: ${before} against ${after}`];
-  });
 }
 
 export function shown(value: number): string {

@@ -4,9 +4,10 @@ const EVERY_MS = 100;
 export class TimerLag {
   #dueMs = performance.now() + EVERY_MS;
   #mostMs = 0;
+  readonly #timer: Timer;
 
   constructor() {
-    setInterval(() => {
+    this.#timer = setInterval(() => {
       const nowMs = performance.now();
       this.#mostMs = Math.max(this.#mostMs, nowMs - this.#dueMs);
       this.#dueMs = nowMs + EVERY_MS;
@@ -18,5 +19,9 @@ export class TimerLag {
     const mostMs = this.#mostMs;
     this.#mostMs = 0;
     return mostMs;
+  }
+
+  end(): void {
+    clearInterval(this.#timer);
   }
 }

@@ -30,6 +30,16 @@ test("what cannot be meant is refused with exit code 2", async () => {
   expect((await shardcast(["loadtest", "compare", "/nowhere.json", "/nowhere.json"])).exitCode).toBe(2);
 });
 
+test("a report that could not be written is refused before the run", async () => {
+  const server = startBadServer({});
+  const flags = ["--urls", server.url, "--admins", server.admin, "--json", "/proc/nowhere/report.json"];
+  const { exitCode, stdout, stderr } = await shardcast(["loadtest", ...flags]);
+  expect(exitCode).toBe(2);
+  expect(stdout).toBe("");
+  expect(stderr).toContain("/proc/nowhere/report.json");
+  await server.stop();
+});
+
 test.each(["smoke", "12k", "50k", "100k", "spike", "churn", "reconnect-storm", "slow-clients", "soak"])(
   "the scenario %s can be read",
   (name) => {
@@ -51,9 +61,11 @@ test("Ctrl-C ends a run early, with its report", async () => {
   );
   await server.published;
   child.kill("SIGINT");
-  expect(await child.exited).toBe(0);
+  // It did not do what the scenario asks for, whatever it found until then.
+  expect(await child.exited).toBe(1);
   const report = JSON.parse(readFileSync(json, "utf8")) as Report;
   expect(report.wasInterrupted).toBe(true);
+  expect(report.checks.filter(({ held }) => !held).map(({ name }) => name)).toEqual(["seconds held"]);
   expect(report.deliveries).toBeGreaterThan(0);
   rmSync(directory, { recursive: true });
   await server.stop();

@@ -1,10 +1,12 @@
-import { readFile } from "node:fs/promises";
+import { mkdir, open, readFile } from "node:fs/promises";
+import { dirname } from "node:path";
 import type { Access } from "@shardcast/loadtest/access";
+import { compareReports } from "@shardcast/loadtest/compare";
 import { runLoadTest } from "@shardcast/loadtest/coordinator";
 import { htmlOf } from "@shardcast/loadtest/html";
 import { REPORT_VERSION, type Report, type Sample } from "@shardcast/loadtest/report";
 import { readScenario, type Scenario } from "@shardcast/loadtest/scenario";
-import { compareReports, countsOf, summaryOf } from "@shardcast/loadtest/summary";
+import { countsOf, summaryOf } from "@shardcast/loadtest/summary";
 import { kafkaConnection } from "@shardcast/server/config/compose";
 import { connectionContradictions } from "@shardcast/server/config/kafkaContradictions";
 import { readSettings } from "@shardcast/server/config/readSettings";
@@ -55,13 +57,15 @@ export const loadtest: Command = {
     refuseWhatIsMissing(scenario, kafka !== undefined);
     const { token, tokenBy, apiKey, tlsCa: ca, tlsInsecure: isInsecure } = values;
     const access: Access = { token, tokenBy, apiKey, tls: { ca, isInsecure } };
+    await refuseWhatCannotBeWritten(values.json);
     const display = new Display(scenario, context.stderr, context.paint.stderr);
     const onSample = (sample: Sample) => display.show(sample);
     const report = await runLoadTest({ scenario, access, kafka, signal: context.signal, onSample });
-    await Bun.write(values.json, `${JSON.stringify(report)}\n`);
-    const page = `${values.json.replace(/\.json$/, "")}.html`;
-    await Bun.write(page, htmlOf(report));
+    // First what needs no disk.
     await context.stdout.write(textOf(report, context));
+    await Bun.write(values.json, `${JSON.stringify(report)}\n`);
+    const page = pageOf(values.json);
+    await Bun.write(page, htmlOf(report));
     await context.stdout.write(`\nwritten: ${values.json}, ${page}\n`);
     return report.checks.every(({ held }) => held) ? EXIT.ok : EXIT.failed;
   },
@@ -81,6 +85,25 @@ function refuseWhatIsMissing({ publish, admins, withoutMetrics }: Scenario, hasK
       "the servers' own figures need their admin ports",
       "Add --admins http://127.0.0.1:3001, or --without-metrics to do without.",
     );
+}
+
+function pageOf(json: string): string {
+  return `${json.replace(/\.json$/, "")}.html`;
+}
+
+/** Better now than after an hour's run. What is there already stays as it is until then. */
+async function refuseWhatCannotBeWritten(json: string): Promise<void> {
+  for (const file of [json, pageOf(json)]) {
+    try {
+      await mkdir(dirname(file), { recursive: true });
+      await (await open(file, "a")).close();
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      throw new CommandFailure(`the report cannot be written to ${file}: ${message}`, {
+        ...{ cause: error, exitCode: EXIT.usage, advice: "Name another file with --json." },
+      });
+    }
+  }
 }
 
 async function scenarioOf(file: string | undefined, over: Record<string, unknown>): Promise<Scenario> {
@@ -116,5 +139,10 @@ function textOf(report: Report, { paint }: CommandContext): string {
     return `  ${sign} ${name.padEnd(40)}${value.padStart(14)}  ${limit}`;
   });
   const notes = report.notes.map((note) => `  ${paint.stdout.yellow("note")}   ${note}`);
-  return `${[...rows, ...counts, "", ...checks, ...notes].join("\n")}\n`;
+  const broken = report.checks.filter(({ held }) => !held).map(({ name }) => name);
+  const verdict =
+    broken.length === 0
+      ? paint.stdout.green(`passed: all ${checks.length} checks held`)
+      : paint.stdout.red(`FAILED: ${broken.join(", ")}`);
+  return `${[...rows, ...counts, "", ...checks, ...notes, "", verdict].join("\n")}\n`;
 }

@@ -1,0 +1,33 @@
+import { expect, test } from "bun:test";
+import { OPEN_ACCESS } from "./access.ts";
+import { startBadServer } from "./badServer.fixture.ts";
+import { Publisher } from "./publisher.ts";
+import { readScenario } from "./scenario.ts";
+
+test("what nobody answers has failed when it is given up, and nothing is published after that", async () => {
+  const server = startBadServer({ hangsPublishesFrom: 3 });
+  const scenario = readScenario("", { admins: [server.admin], channels: ["a.load"], messagesPerSecond: 60 });
+  const publisher = new Publisher({ scenario, run: 1, kafka: undefined, access: OPEN_ACCESS, giveUpMs: 100 });
+  publisher.start();
+  while ((publisher.sent[0] ?? 0) < 6) await Bun.sleep(5);
+  await publisher.stop();
+  const [sent = 0] = publisher.sent;
+  expect(publisher.acknowledged).toEqual([3]);
+  expect(publisher.failed).toBe(sent - 3);
+  expect(publisher.failedNumbers).toEqual([Array.from({ length: sent - 3 }, (_, at) => at + 3)]);
+  expect(publisher.lastFailure).not.toBe("");
+  // The requests that waited for the one that hangs do not go out one after the other when it is gone.
+  await server.stop();
+  expect(server.publishes()).toBe(4);
+});
+
+test("messages that are far apart go out when they are due", async () => {
+  const server = startBadServer({});
+  const scenario = readScenario("", { admins: [server.admin], channels: ["a.load"], messagesPerSecond: 37 });
+  const publisher = new Publisher({ scenario, run: 1, kafka: undefined, access: OPEN_ACCESS });
+  publisher.start();
+  await server.published;
+  await publisher.stop();
+  // One that waits for a turn of 10 ms is 5 ms late on average. The least is told: others wait for a core.
+  expect(Math.min(...server.latenessMs().slice(1))).toBeLessThan(2.5);
+});
