@@ -2,6 +2,7 @@
 import { expect, test } from "bun:test";
 import { Glob } from "bun";
 import { COMMANDS } from "../packages/cli/commands.ts";
+import { flagsNamed, knownFlags } from "./pages/flags.ts";
 import { brokenLinks } from "./pages/links.ts";
 import { pagePaths, ROOT, readPage as read } from "./pages/pages.ts";
 
@@ -59,6 +60,24 @@ test("commands on pages name scripts and commands that there are", () => {
     ].map((name) => `${page}: ${name}`);
   });
   expect(wrong).toEqual([]);
+});
+
+test("flags on pages are those of the commands", async () => {
+  // Those of a container engine, and of scripts/cluster.ts and bench/peers, which are no commands.
+  const foreign = ["--ulimit", "--sysctl", "--stand-ins"];
+  const pages = PAGES.filter((page) => page !== "docs/benchmarks.md");
+  const known = await knownFlags();
+  const isWrong = (flag: string) => !known.has(flag) && !foreign.includes(flag);
+  const wrong = pages.flatMap((page) =>
+    flagsNamed(read(page))
+      .filter(isWrong)
+      .map((flag) => `${page}: ${flag}`),
+  );
+  expect(wrong).toEqual([]);
+  expect(flagsNamed("`--no-such-flag 3`, `npm run shardcast -- tail x --nor-this`").filter(isWrong)).toEqual([
+    "--no-such-flag",
+    "--nor-this",
+  ]);
 });
 
 test("metrics and alerts that runbooks name are those of the server", () => {

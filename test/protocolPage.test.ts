@@ -5,11 +5,24 @@ import { CLOSE_CODES } from "../packages/protocol/closeCodes.ts";
 import { catalogue } from "./protocolPage/catalogue.ts";
 import { comparePage } from "./protocolPage/comparePage.ts";
 
-const page = readFileSync(new URL("../docs/protocol.md", import.meta.url), "utf8");
+const read = (file: string) => readFileSync(new URL(`../${file}`, import.meta.url), "utf8");
+const page = read("docs/protocol.md");
 const code = catalogue();
 
 test("the protocol's page has every message, field, code and reason of the code, and no other", () => {
   expect(comparePage(page, code)).toEqual([]);
+});
+
+test("the code's own lists are those of its types, also where nobody checks these", () => {
+  const types = read("packages/protocol/messages.ts");
+  const names = (text: string, pattern: RegExp) =>
+    [...text.matchAll(pattern)].map(([, name = ""]) => name).sort();
+  const union = (name: string) =>
+    names(types.split(`type ${name} =`)[1]?.split(";")[0] ?? "", /^ *\| "(\w+)"/gm);
+  const listed = [code.clientMessages, code.serverMessages].flatMap((messages) => Object.keys(messages));
+  expect(names(types, /readonly type: "(\w+)"/g)).toEqual(listed.sort());
+  expect(union("RequestErrorCode")).toEqual([...code.errorCodes].sort());
+  expect(union("GapReason")).toEqual([...code.gapReasons].sort());
 });
 
 describe("what is planted is found", () => {
