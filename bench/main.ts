@@ -1,4 +1,4 @@
-// `npm run bench [-- fanout|latency|cluster|coalescing|events|deflate|capacity|profile|storm|slow|peers]`: all but those that take a quarter of an hour, unless
+// `npm run bench [-- fanout|latency|cluster|coalescing|events|deflate|capacity|profile|storm|slow|soak|peers]`: all but those that take a quarter of an hour, unless
 // one is named. Each prints a table and writes its figures as JSON.
 import { BENCH_USAGE } from "./usage.ts";
 
@@ -12,6 +12,7 @@ const BENCHES = [
   "profile",
   "storm",
   "slow",
+  "soak",
   "peers",
 ];
 const [named] = process.argv.slice(2);

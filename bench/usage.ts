@@ -13,5 +13,7 @@ export const BENCH_USAGE = `npm run bench -- [bench] [flags]; without a name: fa
               [--shards N] [--accepts N] [--from history,log]
   slow        what stalled clients cost those that read, and whether they end on the last values:
               [--clients N] [--stalled N] [--rate N] [--bulk-rate N] [--seconds N] [--rounds N]
+  soak        an hour of clients that come and vanish: are memory and open files flat?
+              [--minutes N] [--warm-up-minutes N] [--rate N] [--residents N] [--shards N] [--seed N]
   peers       the same load on ws, Socket.IO, Centrifugo and Nchan:
               [--clients N] [--rate N] [--seconds N] [--batch N] [--only <peer>] [--write-docs]`;
