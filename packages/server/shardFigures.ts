@@ -54,6 +54,11 @@ export function shardFigures(parts: CountingParts): Figure[] {
     ),
     gauge("slow_client_bytes", "Bytes that wait here for them.", () => gateway.slow.now.bytes),
     counter("slow_disconnects", "Clients cut off at the byte budget.", () => gateway.slow.cutOff),
+    counter(
+      "silent_disconnects",
+      "Clients cut off because nothing came from them, not even a pong.",
+      () => gateway.silent.cutOff,
+    ),
     gauge(
       "kernel_send_bytes_max",
       "Unsent bytes that the kernel takes for one client; NaN where nothing bounds that but its own settings.",

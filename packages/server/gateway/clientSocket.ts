@@ -9,6 +9,8 @@ export interface ClientSocket {
   cork(callback: () => void): unknown;
   /** Bytes that wait in this process for the client to take them. */
   getBufferedAmount(): number;
+  /** Asks for a sign of life. */
+  ping(): unknown;
   /** Ends the connection after what was sent. */
   close(code?: number, reason?: string): void;
   /** Ends the connection at once. */

@@ -37,6 +37,7 @@ import { WantedChannels } from "./wantedChannels.ts";
 export class Connection {
   socket: ClientSocket | undefined = undefined;
   topics: readonly Topic[] = NO_TOPICS;
+  silentLooks = 0;
   #rateState = 0;
   #refusals = 0;
   #running: Running | undefined = undefined;

@@ -120,6 +120,11 @@ export class EventStream implements ClientSocket {
     this.#close(code);
   }
 
+  /** Nobody answers, but TCP notices in the end when nothing can be delivered. */
+  ping(): void {
+    this.write(SILENCE);
+  }
+
   terminate(): void {
     // With a reason, the transport would print it for each client that is cut off.
     this.#controller?.error();
@@ -152,3 +157,5 @@ export class EventStream implements ClientSocket {
 
 const GOING_AWAY = 1001;
 const encoder = new TextEncoder();
+/** A comment. */
+const SILENCE = encoder.encode(": waiting\n\n");

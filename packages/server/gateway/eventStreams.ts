@@ -72,7 +72,7 @@ export class EventStreams implements Listeners {
   #ping(): void {
     const live = [...this.#clients.keys()].filter((stream) => stream.isLive);
     this.#toEach(live, (id) => `${idLine(id)}\n`);
-    for (const stream of this.#clients.keys()) if (!stream.isLive) stream.write(SILENCE);
+    for (const stream of this.#clients.keys()) if (!stream.isLive) stream.ping();
   }
 
   /** Encoded once for all, but for those who have seen more than this hub has. */
@@ -88,5 +88,3 @@ export class EventStreams implements Listeners {
 }
 
 const encoder = new TextEncoder();
-/** A comment. */
-const SILENCE = encoder.encode(": waiting\n\n");

@@ -14,6 +14,7 @@ import { Entrance } from "./entrance.ts";
 import { EventGateway } from "./eventGateway.ts";
 import { kernelShareOf, limitKernelBuffers } from "./kernelBuffers.ts";
 import { ReplayQueue } from "./replayQueue.ts";
+import { SilentClients } from "./silentClients.ts";
 import { SlowClients } from "./slowClients.ts";
 import { StreamWaits } from "./streamWaits.ts";
 
@@ -65,6 +66,7 @@ export class Gateway {
   readonly replays = new ReplayQueue();
   readonly waits = new StreamWaits();
   readonly slow: SlowClients;
+  readonly silent: SilentClients;
   /** What the kernel takes for a client and does not send; NaN where that is not bounded. */
   kernelBytesMax = Number.NaN;
   readonly deflate: Deflate | undefined;
@@ -99,6 +101,7 @@ export class Gateway {
       budgetBytes: options.backpressureBytes,
       clients: () => this.#clients(),
     });
+    this.silent = new SilentClients({ ...options, clients: () => this.#webSocketClients() });
     if (options.deflate !== undefined)
       this.deflate = new Deflate(options.deflate, (topic, data) => this.#publish(topic, data));
   }
@@ -131,6 +134,7 @@ export class Gateway {
     this.#current = this.#listen(this.#options.port, this.#options.tls);
     this.events.open(this.#context);
     this.slow.begin();
+    this.silent.begin();
   }
 
   /**
@@ -174,6 +178,7 @@ export class Gateway {
           socket.data.opened(socket);
         },
         message: (socket, message) => {
+          socket.data.silentLooks = 0;
           if (typeof message === "string") socket.data.receive(message);
           else
             socket.data.refuse(
@@ -182,7 +187,17 @@ export class Gateway {
               "binary frames have no meaning here: send JSON text",
             );
         },
-        drain: (socket) => socket.data.drained(),
+        ping: (socket) => {
+          socket.data.silentLooks = 0;
+        },
+        pong: (socket) => {
+          socket.data.silentLooks = 0;
+        },
+        drain: (socket) => {
+          // It reads, and a long way behind what waits for it comes the ping.
+          socket.data.silentLooks = 0;
+          socket.data.drained();
+        },
         close: (socket, code) => {
           this.#countClose(code);
           clients.delete(socket.data);
@@ -207,6 +222,10 @@ export class Gateway {
 
   *#clients(): Iterable<Connection> {
     yield* this.events.connections();
+    yield* this.#webSocketClients();
+  }
+
+  *#webSocketClients(): Iterable<Connection> {
     for (const { clients } of this.#listeners()) yield* clients;
   }
 
@@ -228,6 +247,7 @@ export class Gateway {
   /** Sends everybody away at once who is still here, to come back elsewhere, and closes the port. */
   async close(): Promise<void> {
     this.slow.close();
+    this.silent.close();
     this.departures.close();
     this.deflate?.close();
     await this.events.close();
