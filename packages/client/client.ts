@@ -52,6 +52,9 @@ export class Client {
   #moveTimer: ReturnType<typeof setTimeout> | undefined;
   /** Whether the present connection has lasted. */
   #stable = false;
+  #instance: string | undefined;
+  /** It holds too many clients. An address that leads to it again is its own, and no load balancer's. */
+  #leaving = false;
   /** The server asked not to be visited before this time of `performance.now`. */
   #comeBackAtMs = 0;
 
@@ -194,7 +197,7 @@ export class Client {
         pongTimeoutMs: this.#options.pongTimeoutMs ?? 10_000,
       },
       {
-        onWelcome: () => this.#onWelcome(connection),
+        onWelcome: (instance) => this.#onWelcome(connection, instance),
         onMessage: (message) => this.#onMessage(message),
         onMalformed: (error, isLost) => {
           if (isLost) this.#encoding = undefined;
@@ -206,8 +209,13 @@ export class Client {
     this.#connection = connection;
   }
 
-  #onWelcome(connection: Connection): void {
+  #onWelcome(connection: Connection, instance: string): void {
     if (this.#closing) return;
+    const isBack = this.#leaving && this.#instance === instance;
+    this.#leaving = false;
+    // As one that failed, so that the next address is tried at once, and this one again should no other answer.
+    if (isBack && this.#urls[1]) return connection.drop("rebalancing");
+    this.#instance = instance;
     this.#welcomedNow = true;
     this.#failureTold = false;
     if (this.#welcomed++ > 0) this.#counts.reconnects++;
@@ -234,6 +242,7 @@ export class Client {
    */
   #onReconnectNotice(afterMs: number, reason: string): void {
     this.#comeBackAtMs = performance.now() + afterMs;
+    this.#leaving = reason === "rebalancing";
     clearTimeout(this.#moveTimer);
     this.#moveTimer = setTimeout(() => this.#connection?.drop(reason), afterMs);
   }

@@ -115,7 +115,7 @@ export class Connection {
       this.#pingIntervalMs = message.pingIntervalMs;
       this.#heard();
       this.#schedulePing(message.pingIntervalMs);
-      this.#handler.onWelcome();
+      this.#handler.onWelcome(message.instance);
     }
   }
 
@@ -165,7 +165,7 @@ export interface ConnectionOptions {
 }
 
 export interface ConnectionHandler {
-  onWelcome(): void;
+  onWelcome(instance: string): void;
   onMessage(message: ServerMessage): void;
   /** `isLost` where a frame could not be decoded: then the connection ends. */
   onMalformed(error: ShardcastError, isLost: boolean): void;

@@ -14,6 +14,8 @@ export class ScriptedServer {
   readonly connections = new Inbox<Peer>();
   /** Answers handshakes with 404. */
   isRefusing = false;
+  /** What answers here, as the welcome names it. */
+  instance = "a";
   readonly #server: Bun.Server<Peer>;
 
   constructor(options: { readonly pingIntervalMs?: number; readonly welcome?: boolean } = {}) {
@@ -34,7 +36,13 @@ export class ScriptedServer {
         open: (socket) => {
           socket.data.socket = socket;
           if (welcome) {
-            socket.data.send({ type: "welcome", instance: "a", shard: 0, session: "s", pingIntervalMs });
+            socket.data.send({
+              type: "welcome",
+              instance: this.instance,
+              shard: 0,
+              session: "s",
+              pingIntervalMs,
+            });
           }
           this.connections.push(socket.data);
         },
