@@ -215,6 +215,32 @@ test("what goes to a client alone ends the wait of its group, before it", async 
   expect(deflate.stats.live.frames).toBe(2);
 });
 
+for (const from of ["history", "the log"]) {
+  test(`what a client resumes of another channel, from ${from}, comes behind what waits for its group`, async () => {
+    // Its last cursor is what a client resumes from: had the later one overtaken, a break in between would lose the earlier.
+    const fixture = start({
+      gateway: { deflate: { ...DEFLATE, waitMsMax: 60_000 } },
+      history: { messagesMax: from === "history" ? 1000 : 3 },
+    });
+    const { url, publish, logHeld, reads } = fixture;
+    const client = await subscribed(url, ["a"]);
+    publish("a", 0);
+    await client.until(() => client.data.length === 1);
+    for (const i of upTo(10)) publish("a", 1 + i);
+    for (const i of upTo(10)) publish("b", 11 + i);
+    const held = Promise.withResolvers<void>();
+    if (from === "the log") logHeld.until = held.promise;
+    client.send({ type: "subscribe", id: 2, channels: ["b"], since: ["stream0:0"] });
+    if (from === "the log") {
+      while (reads.length === 0) await new Promise((resolve) => setImmediate(resolve));
+      held.resolve();
+    }
+    await client.until(() => client.received.at(-1)?.type === "subscribed");
+    expect(client.data).toEqual(upTo(21));
+    expect(reads).toHaveLength(from === "history" ? 0 : 1);
+  });
+}
+
 test("groups are gone when their clients are, and count for nothing", async () => {
   const { url, gateway, deflate } = start();
   const clients = await Promise.all(upTo(5).map((i) => subscribed(url, ["a", `b.${i}`])));
