@@ -39,6 +39,27 @@ describe.skipIf(promtool === undefined || !kafkaAvailable())("/metrics", () => {
   );
 });
 
+test("a shard that does not answer is missing on the page, and the page says so", async () => {
+  const instance = await startInstance(["--shards", "2", "--max-connections", "10"]);
+  try {
+    const pid = (await instance.shardPids())[1] ?? Number.NaN;
+    const shardsOf = async () => {
+      const text = await (await fetch(`${instance.admin}/metrics`)).text();
+      const shards = [...text.matchAll(/^shardcast_connections\{shard="(\d)"\}/gm)].map(([, shard]) => shard);
+      return { shards, missing: /^shardcast_metrics_missing_total\{.*\} (\d+)$/m.exec(text)?.[1] };
+    };
+    expect(await shardsOf()).toEqual({ shards: ["0", "1"], missing: "0" });
+    process.kill(pid, "SIGSTOP");
+    try {
+      expect(await shardsOf()).toEqual({ shards: ["0"], missing: "1" });
+    } finally {
+      process.kill(pid, "SIGCONT");
+    }
+  } finally {
+    await instance.end();
+  }
+}, 60_000);
+
 /** What a rule or a panel asks for and this page does not have. */
 async function unknownTo(metrics: string): Promise<string[]> {
   const exported = new Set([...metrics.matchAll(/^# TYPE (\S+)/gm)].map(([, name = ""]) => name));

@@ -74,6 +74,7 @@ class Supervisor {
   readonly #rebalancer: Rebalancer;
   #lastHealth: HealthReport | undefined;
   #announced = false;
+  #metricsMissing = 0;
   #end: (exitCode: number) => void = () => {};
 
   constructor(config: Config, logger: Logger, command: string) {
@@ -126,6 +127,12 @@ class Supervisor {
         help: "Shards that take clients.",
         kind: "gauge",
         read: () => this.#shards.filter((shard) => shard.health.state === "ready").length,
+      },
+      {
+        name: "shardcast_metrics_missing_total",
+        help: "Times that this page lacked the figures of a shard, because it did not tell them in time or was not ready.",
+        kind: "counter",
+        read: () => this.#metricsMissing,
       },
     ]);
   }
@@ -330,6 +337,7 @@ class Supervisor {
   async #metrics(): Promise<string> {
     const answers = await Promise.all(this.#shards.map((shard) => shard.ask("metrics")));
     const texts = answers.filter((answer) => typeof answer === "string");
+    this.#metricsMissing += answers.length - texts.length;
     return joinMetrics([await this.#registry.metrics(), ...texts]);
   }
 

@@ -1,4 +1,5 @@
 import { Counter, collectDefaultMetrics, Gauge, Registry } from "prom-client";
+import { openFiles } from "./openFiles.ts";
 
 /** One figure of a shard, read when it is asked for: counting costs the way of a message nothing this way. */
 export interface Figure {
@@ -16,10 +17,20 @@ export function shardMetrics(shard: number | undefined, figures: readonly Figure
   const registry = new Registry();
   registry.setDefaultLabels({ shard: shard === undefined ? "supervisor" : String(shard) });
   collectDefaultMetrics({ register: registry });
-  for (const name of WRONG_ON_BUN) registry.removeSingleMetric(name);
+  for (const name of [...WRONG_ON_BUN, OPEN_FILES]) registry.removeSingleMetric(name);
+  if (openFiles() !== undefined)
+    registerFigure(registry, {
+      name: OPEN_FILES,
+      help: "Number of open file descriptors.",
+      kind: "gauge",
+      read: () => openFiles() ?? Number.NaN,
+    });
   for (const figure of figures) registerFigure(registry, figure);
   return registry;
 }
+
+/** The library's own lists a directory of as many entries as there are clients. */
+const OPEN_FILES = "process_open_fds";
 
 /**
  * What the library measures of V8 and of Node's own handles, of which Bun has none, so that it is zero for ever or

@@ -26,7 +26,8 @@ const STARTING_MS_MAX = 60_000;
 const RESTART_MS = { min: 100, max: 10_000 };
 /** A shard that lived this long is not in a crash loop. */
 const STABLE_MS = 30_000;
-const ANSWER_MS_MAX = 2000;
+/** A saturated shard answers late; who scrapes waits 5 s at least. */
+const ANSWER_MS_MAX = 4000;
 
 /** One shard as the supervisor sees it: started, watched, and started anew with backoff when it dies. */
 export class ShardProcess {
