@@ -34,7 +34,7 @@ export async function runScenario(
     "--publish": "kafka",
     "--topic": TOPIC,
     "--kafka-brokers": kafka.brokers.join(","),
-    "--json": `${results}/capacity-${name}-${bus}.json`,
+    "--report": `${results}/capacity-${name}-${bus}.json`,
     ...flagsOver,
   };
   const command = [process.execPath, `${import.meta.dir}/../packages/cli/main.ts`, "loadtest"];

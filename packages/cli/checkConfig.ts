@@ -22,12 +22,16 @@ export const checkConfig: Command = {
   usage: "[flags of serve] [--json]",
   description:
     "Takes the same flags, variables and file as serve, and starts nothing. Prints every setting with its value and " +
-    "where that comes from; secrets are not shown. Exit code 2 where something is wrong.",
+    "where that comes from; secrets are not shown.",
   settings: { json, ...SETTINGS },
   examples: [
     { does: "check a file before it is rolled out", line: "shardcast check-config --config shardcast.yaml" },
     { does: "see what one flag would change", line: "shardcast check-config --region eu | grep -v default" },
   ],
+  exitCodes: {
+    0: "serve would start with these settings.",
+    1: "The answer could not be written. Wrong settings are exit code 2, as with serve.",
+  },
   async run(context) {
     const isJson = context.argv.includes("--json");
     const loaded = loadConfig({ ...context, argv: context.argv.filter((argument) => argument !== "--json") });

@@ -19,6 +19,8 @@ export interface Command {
   readonly description: string;
   readonly settings: SettingTable;
   readonly examples: readonly { readonly does: string; readonly line: string }[];
+  /** What these say; `EXIT.usage` says the same for every command. */
+  readonly exitCodes: { readonly [EXIT.ok]: string; readonly [EXIT.failed]: string };
   /** Resolves with the exit code. Rejects with a `CommandFailure` for what the user can mend. */
   readonly run: (context: CommandContext) => Promise<number>;
 }
@@ -29,13 +31,14 @@ export interface CommandContext extends Environment {
   readonly stdout: Output;
   readonly stderr: Output;
   readonly paint: { readonly stdout: Paint; readonly stderr: Paint };
-  /** Aborted when the user wants the command to end. */
+  /** Aborted when the user wants the command to end, with an `Interrupted`, or when nobody reads its output any more. */
   readonly signal: AbortSignal;
 }
 
 export interface Output {
+  /** Somebody reads along, on a terminal that can go back over what is written. */
   readonly isTerminal: boolean;
-  /** Resolves when more may be written; rejects with `EPIPE` when nobody reads any more. */
+  /** Resolves when more may be written, also where nobody reads any more. Rejects where it could not be written. */
   write(text: string): Promise<void>;
 }
 

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { connectFault } from "./unreachable.ts";
 
 /** Why no WebSocket comes about at an address, as plain HTTP tells. */
 export interface Diagnosis {
@@ -18,8 +19,6 @@ export async function diagnose(
   token: string | undefined,
   signal: AbortSignal,
 ): Promise<Diagnosis> {
-  const { protocol, hostname, port } = new URL(url);
-  const portOr = port === "" ? (protocol === "wss:" ? "443" : "80") : port;
   try {
     const response = await fetch(url.replace(/^ws/, "http"), {
       redirect: "manual",
@@ -28,13 +27,7 @@ export async function diagnose(
     });
     return ofAnswer(url, response.status, await response.json().catch(() => undefined));
   } catch (error) {
-    const code: unknown = error instanceof Error && "code" in error ? error.code : undefined;
-    const fault =
-      code === "ECONNREFUSED" || code === "ConnectionRefused"
-        ? `nothing listens on port ${portOr} of ${hostname}`
-        : error instanceof Error
-          ? error.message
-          : String(error);
+    const fault = connectFault(new URL(url), error);
     const advice = `Is \`shardcast serve\` running there? ${ADVICE}`;
     return { fault: `no connection to ${url}: ${fault}`, advice, isFinal: false };
   }

@@ -1,14 +1,17 @@
-import { flag, text } from "@shardcast/server/config/kinds";
+import { flag } from "@shardcast/server/config/kinds";
 import { readSettings } from "@shardcast/server/config/readSettings";
 import type { Setting } from "@shardcast/server/config/setting";
 import { z } from "zod";
 import { type Command, CommandFailure, EXIT } from "./command.ts";
+import { refuseWords } from "./refuseWords.ts";
 import { reportProblems } from "./reportProblems.ts";
+import { unreachable } from "./unreachable.ts";
+import { adminUrl } from "./url.ts";
 
 const FLAGS = {
   url: {
     name: "url",
-    kind: text("an http:// or https:// URL", /^https?:\/\/[^\s]+$/, "<url>"),
+    kind: adminUrl(),
     group: "command",
     doc: "The instance's admin port, or its public one.",
     default: "http://127.0.0.1:3001",
@@ -41,20 +44,23 @@ export const health: Command = {
   name: "health",
   summary: "ask an instance how it is, for people and for container engines",
   usage: "[flags]",
-  description:
-    "Asks GET /health (or /live) and prints the status and each check that is not ok. Exit code 0 while the instance should " +
-    "get clients, which it should while it is degraded too; 1 where it should not, or does not answer.",
+  description: "Asks GET /health (or /live) and prints the status and each check that is not ok.",
   settings: FLAGS,
   examples: [
     { does: "an instance on this machine", line: "shardcast health" },
     { does: "as a container's healthcheck", line: "shardcast health --live" },
   ],
+  exitCodes: {
+    0: "The instance should get clients, which it should while it is degraded too. With --live: it turns.",
+    1: "It should not, or does not answer.",
+  },
   async run(context) {
-    const { values, problems } = readSettings(FLAGS, context);
+    const { values, problems, positionals } = readSettings(FLAGS, context);
     if (problems.length > 0) {
       await reportProblems(problems, context);
       return EXIT.usage;
     }
+    refuseWords(health.name, positionals);
     const url = new URL(values.live ? "/live" : "/health", values.url);
     const { isGood, answer } = await ask(url, context.signal);
     if (values.json) await context.stdout.write(`${JSON.stringify(answer)}\n`);
@@ -76,9 +82,7 @@ async function ask(
   const response = await fetch(url, {
     signal: AbortSignal.any([signal, AbortSignal.timeout(ANSWER_TIMEOUT_MS)]),
   }).catch((cause: unknown) => {
-    const fault = cause instanceof Error ? cause.message : String(cause);
-    const advice = "Is `shardcast serve` running there? --url names its admin port.";
-    throw new CommandFailure(`${url.origin} does not answer: ${fault}`, { advice, cause });
+    throw unreachable(url, cause);
   });
   const answer = ANSWER.loose().safeParse(await response.json().catch(() => undefined));
   if (answer.success) return { isGood: response.ok, answer: answer.data };

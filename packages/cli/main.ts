@@ -1,75 +1,77 @@
-import { didYouMean } from "@shardcast/server/config/didYouMean";
 import { type Environment, readEnvironment } from "@shardcast/server/config/environment";
 import { VERSION } from "@shardcast/server/version";
 import { type CommandContext, CommandFailure, EXIT } from "./command.ts";
 import { COMMANDS } from "./commands.ts";
+import { findCommand } from "./findCommand.ts";
 import { commandHelp, overview } from "./help.ts";
-import { isClosedPipe, outputTo } from "./output.ts";
-import { paint } from "./paint.ts";
+import { Interrupted } from "./interrupted.ts";
+import { outputTo } from "./output.ts";
+import { type Paint, paint } from "./paint.ts";
 
 process.exitCode = await main(readEnvironment());
 
 async function main(environment: Environment): Promise<number> {
-  const [name, ...argv] = environment.argv;
   const ending = new AbortController();
+  const isDumb = environment.env["TERM"] === "dumb";
+  const output = (stream: NodeJS.WriteStream, onClosed: () => void) =>
+    outputTo(stream, stream.isTTY === true && !isDumb, onClosed);
   const context: CommandContext = {
     ...environment,
-    argv,
-    stdout: outputTo(process.stdout),
-    stderr: outputTo(process.stderr),
+    stdout: output(process.stdout, () => ending.abort()),
+    // Whoever reads the results may do without what is told beside them.
+    stderr: output(process.stderr, () => undefined),
     paint: { stdout: paint(environment.colors.stdout), stderr: paint(environment.colors.stderr) },
     signal: ending.signal,
   };
   // The server ends its processes in an order of its own.
-  if (name !== "serve")
-    for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => ending.abort());
+  if (context.argv[0] !== "serve")
+    for (const signal of ["SIGINT", "SIGTERM"] as const)
+      process.once(signal, () => ending.abort(new Interrupted(signal)));
   try {
-    return await dispatch(name, context);
+    return await dispatch(context);
   } catch (error) {
-    if (isClosedPipe(error)) return EXIT.ok;
-    return await report(error, context);
+    if (error instanceof Interrupted) return error.exitCode;
+    if (error instanceof CommandFailure) return await report(error, context);
+    throw error;
   }
 }
 
-async function dispatch(name: string | undefined, context: CommandContext): Promise<number> {
+async function dispatch(context: CommandContext): Promise<number> {
   const { argv, stdout, stderr } = context;
-  if (name === "--version" || name === "-V" || name === "version") {
+  const [first, ...rest] = argv;
+  if (first === undefined) {
+    await stderr.write(await overviewFor(context.paint.stderr));
+    return EXIT.usage;
+  }
+  if (first === "version" || argv.includes("--version") || first === "-V") {
     await stdout.write(`${VERSION}\n`);
     return EXIT.ok;
   }
-  const asksHelp = name === "--help" || name === "-h" || name === "help";
-  const wanted = asksHelp ? argv[0] : name;
-  if (wanted === undefined) {
-    await (asksHelp ? stdout : stderr).write(
-      await overviewFor(asksHelp ? context.paint.stdout : context.paint.stderr),
-    );
-    return asksHelp ? EXIT.ok : EXIT.usage;
+  const isHelp = first === "--help" || first === "-h" || first === "help";
+  const words = isHelp ? rest : argv;
+  if (words.length === 0) {
+    await stdout.write(await overviewFor(context.paint.stdout));
+    return EXIT.ok;
   }
-  const load = Object.hasOwn(COMMANDS, wanted) ? COMMANDS[wanted] : undefined;
-  if (load === undefined) {
-    const similar = didYouMean(wanted, Object.keys(COMMANDS));
-    const advice =
-      similar === undefined ? "shardcast --help lists all commands." : `Did you mean ${similar}?`;
-    throw new CommandFailure(`there is no command ${JSON.stringify(wanted)}`, {
-      advice,
-      exitCode: EXIT.usage,
-    });
-  }
-  const command = await load();
-  if (asksHelp || argv.includes("--help") || argv.includes("-h")) {
+  const found = findCommand(words);
+  const command = await found.load();
+  if (isHelp || argv.includes("--help") || argv.includes("-h")) {
     await stdout.write(commandHelp(command, context.paint.stdout));
     return EXIT.ok;
   }
-  return await command.run(context);
+  return await command.run({ ...context, argv: found.argv });
 }
 
-async function overviewFor(style: ReturnType<typeof paint>): Promise<string> {
+async function overviewFor(style: Paint): Promise<string> {
   return overview(await Promise.all(Object.values(COMMANDS).map((load) => load())), style);
 }
 
-async function report(error: unknown, { stderr, paint: { stderr: style } }: CommandContext): Promise<number> {
-  if (!(error instanceof CommandFailure)) throw error;
-  const advice = error.advice === undefined ? "" : `  → ${error.advice}\n`;
-  await stderr.write(`${style.red("shardcast:")} ${error.message}\n${advice}`);
-  return error.exitCode;
+async function report(
+  { message, advice, exitCode }: CommandFailure,
+  { stderr, paint: { stderr: style } }: CommandContext,
+): Promise<number> {
+  const next = advice === undefined ? "" : `  → ${advice}\n`;
+  // Where it cannot be told, the exit code still tells.
+  await stderr.write(`${style.red("shardcast:")} ${message}\n${next}`).catch(() => undefined);
+  return exitCode;
 }

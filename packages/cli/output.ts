@@ -1,22 +1,34 @@
-import { once } from "node:events";
-import type { Output } from "./command.ts";
+import { CommandFailure, type Output } from "./command.ts";
 
-/** Writes no faster than the stream's reader reads, so that what waits stays bounded. */
-export function outputTo(stream: NodeJS.WriteStream): Output {
-  let failure: Error | undefined;
-  stream.on("error", (error) => {
-    failure = error;
+/**
+ * Writes no faster than the stream's reader reads, so that what waits stays bounded. When nobody reads any more, as
+ * after `| head`, `onClosed` is called once and what is written from then on goes nowhere: the exit code stays that of
+ * what the command found.
+ */
+export function outputTo(stream: NodeJS.WriteStream, isTerminal: boolean, onClosed: () => void): Output {
+  const name = stream === process.stdout ? "standard output" : "standard error";
+  let isClosed = false;
+  let fault: Error | undefined;
+  let room = Promise.withResolvers<void>();
+  const free = () => {
+    room.resolve();
+    room = Promise.withResolvers();
+  };
+  stream.on("drain", free);
+  stream.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code === "EPIPE") {
+      if (!isClosed) onClosed();
+      isClosed = true;
+    } else fault = error;
+    free();
   });
   return {
-    isTerminal: stream.isTTY === true,
+    isTerminal,
     async write(text) {
-      if (failure !== undefined) throw failure;
-      if (!stream.write(text)) await once(stream, "drain");
+      if (fault === undefined && !isClosed && !stream.write(text)) await room.promise;
+      if (fault === undefined) return;
+      const advice = "Is there room where it goes?";
+      throw new CommandFailure(`${name} cannot be written: ${fault.message}`, { advice, cause: fault });
     },
   };
-}
-
-/** Whether somebody has closed the other end, as `| head` does: a reason to end, not a failure. */
-export function isClosedPipe(error: unknown): boolean {
-  return error instanceof Error && "code" in error && error.code === "EPIPE";
 }

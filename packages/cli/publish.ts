@@ -7,11 +7,13 @@ import { z } from "zod";
 import { type Command, type CommandContext, CommandFailure, EXIT, usageFailure } from "./command.ts";
 import { readStdin } from "./readStdin.ts";
 import { reportProblems } from "./reportProblems.ts";
+import { unreachable } from "./unreachable.ts";
+import { adminUrl } from "./url.ts";
 
 const FLAGS = {
   url: {
     name: "url",
-    kind: text("an http:// or https:// URL", /^https?:\/\/[^\s]+$/, "<url>"),
+    kind: adminUrl(),
     group: "command",
     doc: "The instance's admin port.",
     default: "http://127.0.0.1:3001",
@@ -60,13 +62,17 @@ export const publish: Command = {
     { does: "a text: JSON has quotes of its own", line: `shardcast publish news.local '"Hello"'` },
     { does: "from a file", line: "shardcast publish news.local - < message.json" },
   ],
+  exitCodes: {
+    0: "The message is in the log; its cursor was printed.",
+    1: "The instance refused it, or could not be reached.",
+  },
   async run(context) {
     const { values, problems, positionals } = readSettings(FLAGS, context, SETTINGS);
     if (problems.length > 0) {
       await reportProblems(problems, context);
       return EXIT.usage;
     }
-    const body = await bodyOf(positionals);
+    const body = await bodyOf(positionals, context.signal);
     const answer = await post(new URL("/api/publish", values.url), body, values.apiKey, context.signal);
     if (values.json) await context.stdout.write(`${JSON.stringify(answer)}\n`);
     else
@@ -76,7 +82,10 @@ export const publish: Command = {
   },
 };
 
-async function bodyOf([channel, given, extra]: readonly string[]): Promise<string> {
+async function bodyOf(
+  [channel, given, extra]: readonly string[],
+  signal: CommandContext["signal"],
+): Promise<string> {
   if (channel === undefined || given === undefined || extra !== undefined) {
     const advice = `shardcast publish <channel> <json|->. Quote the JSON: shardcast publish a '{"b": 1}'`;
     throw usageFailure("expected a channel and one JSON value", advice);
@@ -85,7 +94,7 @@ async function bodyOf([channel, given, extra]: readonly string[]): Promise<strin
     const advice = "Segments of letters, digits and _ : @ $ = + ~ - separated by dots, such as BTC.trade.";
     throw usageFailure(`${JSON.stringify(channel)} is no channel name`, advice);
   }
-  const data = given === "-" ? await readStdin() : given;
+  const data = given === "-" ? await readStdin(signal) : given;
   try {
     JSON.parse(data);
   } catch (error) {
@@ -110,9 +119,7 @@ async function post(
     body,
     signal: AbortSignal.any([signal, AbortSignal.timeout(ANSWER_TIMEOUT_MS)]),
   }).catch((cause: unknown) => {
-    const fault = cause instanceof Error ? cause.message : String(cause);
-    const advice = "Is `shardcast serve` running there? --url names its admin port.";
-    throw new CommandFailure(`${url.origin} does not answer: ${fault}`, { advice, cause });
+    throw unreachable(url, cause);
   });
   const answer: unknown = await response.json().catch(() => undefined);
   const published = ANSWER.safeParse(answer);

@@ -26,6 +26,10 @@ export const serve: Command = {
     },
     { does: "the same from a file", line: "shardcast serve --config shardcast.yaml" },
   ],
+  exitCodes: {
+    0: "It was ended in order, its clients sent elsewhere.",
+    1: "It could not start, such as with a port that is taken, or a process of it failed for good.",
+  },
   async run(context) {
     const loaded = loadConfig(context);
     if (!loaded.ok) {

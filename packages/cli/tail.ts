@@ -11,11 +11,12 @@ import { type Command, type CommandContext, CommandFailure, EXIT, usageFailure }
 import { diagnose } from "./diagnose.ts";
 import { type Paint, printable } from "./paint.ts";
 import { reportProblems } from "./reportProblems.ts";
+import { urls as urlsKind } from "./url.ts";
 
 const FLAGS = {
   url: {
     name: "url",
-    kind: list("ws:// or wss:// URLs, separated by commas", /^(?:wss?|https?):\/\/[^\s]+$/, "<url,…>", 16),
+    kind: urlsKind(["ws", "wss", "http", "https"], 16),
     group: "command",
     doc: "Where the clients connect: the public port. http is taken for ws, and the path is /ws where there is none. Several are of regions on one log: the next is tried when one fails.",
     default: ["ws://127.0.0.1:3000/ws"],
@@ -85,6 +86,10 @@ export const tail: Command = {
     },
     { does: "go on after the last message seen", line: "shardcast tail BTC.trade --since 0k3f9xa:991" },
   ],
+  exitCodes: {
+    0: "It was ended by Ctrl-C, by --count, or by a reader that had enough.",
+    1: "The server refused it, or closed the connection for good.",
+  },
   async run(context) {
     const { values, problems, positionals, paths } = readSettings(FLAGS, context, SETTINGS);
     if (problems.length > 0) {
@@ -200,9 +205,6 @@ function tellEvents(
 
 /** Where only the host is given, the path is that of every Shardcast server. */
 function webSocketUrl(given: string): string {
-  if (!URL.canParse(given)) {
-    throw usageFailure(`--url: ${JSON.stringify(given)} is no URL`, "Such as ws://127.0.0.1:3000/ws");
-  }
   const url = new URL(given.replace(/^http/, "ws"));
   if (url.pathname === "/") url.pathname = "/ws";
   return url.href;

@@ -2,7 +2,7 @@ import { beforeAll, expect, test } from "bun:test";
 import { OPEN_ACCESS } from "./access.ts";
 import { startBadServer } from "./badServer.fixture.ts";
 import { judge } from "./checks.ts";
-import { compareReports } from "./compare.ts";
+import { compareReports, comparisonText } from "./compare.ts";
 import { runLoadTest } from "./coordinator.ts";
 import { notesOn } from "./notes.ts";
 import type { Report, Sample } from "./report.ts";
@@ -82,9 +82,9 @@ test("a comparison tells what has gone from none to some, which checks broke, an
     ...{ ...good, lost: 30, checks: judge({ ...good, lost: 30 }) },
     scenario: { ...good.scenario, spike: { atSeconds: 1, seconds: 1, factor: 2 } },
   };
-  const text = compareReports(good, worse);
+  const text = comparisonText(compareReports(good, worse));
   expect(text).toMatch(/lost +0 +30 +was 0/);
   expect(text).toMatch(/Broken in the second only:\n {2}messages lost: 30, ≤ 0/);
   expect(text).toContain("spike: none against");
-  expect(compareReports(good, good)).not.toMatch(/was 0|Broken|differ/);
+  expect(comparisonText(compareReports(good, good))).not.toMatch(/was 0|Broken|differ/);
 });

@@ -7,7 +7,7 @@ import { freePorts } from "../../test/services/ports.ts";
 import { startRedis } from "../../test/services/redis.ts";
 import { OPEN_ACCESS } from "./access.ts";
 import { type Faults, startBadServer } from "./badServer.fixture.ts";
-import { compareReports } from "./compare.ts";
+import { compareReports, comparisonText } from "./compare.ts";
 import { runLoadTest } from "./coordinator.ts";
 import { Histogram } from "./histogram.ts";
 import { htmlOf } from "./html.ts";
@@ -231,7 +231,7 @@ test(
     expect(report.disturbed["cut"]).toBe(10);
     expect(report.deliveries).toBe(report.published * 20);
     expect(htmlOf(report)).toContain("<polyline");
-    expect(compareReports(report, report)).toContain("+0.0 %");
+    expect(comparisonText(compareReports(report, report))).toContain("+0.0 %");
     await instance.end();
   },
   TEST_MS,

@@ -69,7 +69,7 @@ export function planLoadtest(
         `sudo docker run --name ${CONTAINER} --network host --ulimit nofile=1048576:1048576 ${image} loadtest`,
         `--urls ${outputs.url} --publish none --connections ${shares[index]}`,
         `--connections-per-second ${Math.max(1, Math.round(size.connectionsPerSecond / players.length))}`,
-        `--hold-seconds ${holdSeconds} --without-metrics --json ${REPORT}`,
+        `--hold-seconds ${holdSeconds} --without-metrics --report ${REPORT}`,
       ].join(" "),
     })),
     publisher: {
@@ -77,7 +77,7 @@ export function planLoadtest(
       command: [
         "sudo docker exec shardcast shardcast loadtest --urls ws://127.0.0.1:3000/ws",
         `--connections ${COUNTING_CLIENTS} --publish kafka --topic ${LOAD_TOPIC}`,
-        `--messages-per-second ${size.messagesPerSecond} --hold-seconds ${size.holdSeconds} --without-metrics --json ${REPORT}`,
+        `--messages-per-second ${size.messagesPerSecond} --hold-seconds ${size.holdSeconds} --without-metrics --report ${REPORT}`,
       ].join(" "),
     },
     publisherAfterMs: (rampSeconds + MARGIN_SECONDS) * 1000,

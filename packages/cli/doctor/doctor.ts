@@ -1,9 +1,12 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { flag, integer, path } from "@shardcast/server/config/kinds";
 import { readSettings } from "@shardcast/server/config/readSettings";
 import type { Setting } from "@shardcast/server/config/setting";
 import { SETTINGS } from "@shardcast/server/config/settings";
 import { type Command, EXIT, usageFailure } from "../command.ts";
 import type { Paint } from "../paint.ts";
+import { refuseWords } from "../refuseWords.ts";
 import { reportProblems } from "../reportProblems.ts";
 import { type Examination, examine } from "./examine.ts";
 import { type Finding, whole } from "./finding.ts";
@@ -57,8 +60,7 @@ export const doctor: Command = {
   usage: "[flags]",
   description:
     "Reads the limits of files, memory, buffers, ports, connection tracking and processors, of the kernel and of control " +
-    "groups, and changes nothing. Exit code 1 where the wanted number of clients will not be held; warnings alone are 0. " +
-    "docs/operations/host-tuning.md explains each.",
+    "groups, and changes nothing. docs/operations/host-tuning.md explains each.",
   settings: FLAGS,
   examples: [
     { does: "this host", line: "shardcast doctor --connections 50000" },
@@ -67,14 +69,22 @@ export const doctor: Command = {
       line: "docker compose -f docker-compose.multi.yml run --rm shardcast doctor",
     },
   ],
+  exitCodes: {
+    0: "The wanted number of clients will be held; there may be warnings.",
+    1: "It will not.",
+  },
   async run(context) {
     const { values, problems, positionals } = readSettings(FLAGS, context);
     if (problems.length > 0) {
       await reportProblems(problems, context);
       return EXIT.usage;
     }
-    if (positionals[0] !== undefined)
-      throw usageFailure(`${positionals[0]} is not understood`, "shardcast doctor --help");
+    refuseWords(doctor.name, positionals);
+    if (!existsSync(join(values.root, "proc/sys")))
+      throw usageFailure(
+        `there is no proc/sys in ${values.root}`,
+        "Name a folder that holds the /proc and /sys of a Linux host: --root /",
+      );
     const host = hostAt(values.root);
     const shards = values.shards ?? Math.max(1, (coresOf(host) ?? 2) - 1);
     const { connections, port, adminPort } = values;

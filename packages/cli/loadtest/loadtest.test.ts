@@ -11,7 +11,7 @@ test("exit code 1, a table, a JSON file and a page where a message is lost, and 
   const server = startBadServer({ deliver: (n) => (n === 3 ? [] : [n]) });
   const directory = mkdtempSync(join(tmpdir(), "loadtest-"));
   const json = join(directory, "report.json");
-  const flags = ["--urls", server.url, "--admins", server.admin, "--json", json, "--connections", "10"];
+  const flags = ["--urls", server.url, "--admins", server.admin, "--report", json, "--connections", "10"];
   const { exitCode, stdout } = await shardcast(["loadtest", ...flags, "--hold-seconds", "1.5"]);
   expect(exitCode).toBe(1);
   expect(stdout).toMatch(/BROKEN messages lost +30 +≤ 0/);
@@ -32,7 +32,7 @@ test("what cannot be meant is refused with exit code 2", async () => {
 
 test("a report that could not be written is refused before the run", async () => {
   const server = startBadServer({});
-  const flags = ["--urls", server.url, "--admins", server.admin, "--json", "/proc/nowhere/report.json"];
+  const flags = ["--urls", server.url, "--admins", server.admin, "--report", "/proc/nowhere/report.json"];
   const { exitCode, stdout, stderr } = await shardcast(["loadtest", ...flags]);
   expect(exitCode).toBe(2);
   expect(stdout).toBe("");
@@ -55,7 +55,7 @@ test("Ctrl-C ends a run early, with its report", async () => {
   const child = Bun.spawn(
     [
       ...[process.execPath, join(import.meta.dir, "../main.ts"), "loadtest", "--urls", server.url],
-      ...["--admins", server.admin, "--json", json, "--connections", "10", "--hold-seconds", "600"],
+      ...["--admins", server.admin, "--report", json, "--connections", "10", "--hold-seconds", "600"],
     ],
     { stdout: "pipe", stderr: "pipe" },
   );

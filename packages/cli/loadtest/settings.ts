@@ -10,6 +10,7 @@ import {
 } from "@shardcast/server/config/kinds";
 import type { Setting } from "@shardcast/server/config/setting";
 import { KAFKA_CONNECTION_SETTINGS, SETTINGS } from "@shardcast/server/config/settings";
+import { urls } from "../url.ts";
 import { numbers } from "./numbersKind.ts";
 import { THRESHOLD_SETTINGS } from "./thresholdSettings.ts";
 
@@ -19,12 +20,12 @@ const own = { group: "command", where: "flag" } as const;
 export const SCENARIO_SETTINGS = {
   urls: {
     ...{ name: "urls", ...own },
-    kind: list("ws:// or wss:// URLs, separated by commas", /^wss?:\/\/[^\s,]+$/, "<url,…>", 64),
+    kind: urls(["ws", "wss"], 64),
     doc: "Where the clients connect, in turn.",
   },
   admins: {
     ...{ name: "admins", ...own },
-    kind: list("http:// or https:// URLs, separated by commas", /^https?:\/\/[^\s,]+$/, "<url,…>", 64),
+    kind: urls(["http", "https"], 64),
     doc: "Each instance's admin port: for its metrics, and the first one for HTTP publishes.",
   },
   withoutMetrics: {
@@ -166,11 +167,17 @@ export const LOADTEST_SETTINGS = {
     doc: "Take any certificate.",
     default: false,
   },
-  json: {
-    ...{ name: "json", ...own },
+  report: {
+    ...{ name: "report", ...own },
     kind: path(),
     doc: "Where the report goes as JSON; the page goes beside it, as .html.",
     default: "loadtest.json",
+  },
+  json: {
+    ...{ name: "json", ...own },
+    kind: flag(),
+    doc: "Print the figures and checks as JSON, without the samples, which are in the report.",
+    default: false,
   },
   ...THRESHOLD_SETTINGS,
   config: SETTINGS.config,

@@ -1,33 +1,63 @@
-import type { CommandContext } from "../command.ts";
-import { EXIT } from "../command.ts";
-import { type AutoscaleValues, autoscalerOf, curveOf } from "./autoscaleSettings.ts";
+import { readSettings } from "@shardcast/server/config/readSettings";
+import { type Command, EXIT } from "../command.ts";
+import { refuseWords } from "../refuseWords.ts";
+import { reportProblems } from "../reportProblems.ts";
+import { AUTOSCALE_SETTINGS, autoscalerOf, curveOf } from "./autoscaleSettings.ts";
 import { type Compared, dayText } from "./autoscaleText.ts";
 import { PRESETS } from "./presets.ts";
-import { workloadOf } from "./settings.ts";
+import { LOAD_SETTINGS, workloadOf } from "./settings.ts";
 import { type DayOptions, simulateDay } from "./simulateDay.ts";
 
-/** `shardcast plan autoscale`: one day with the settings that were asked about, and with some others. */
-export async function planAutoscale(
-  values: AutoscaleValues,
-  { stdout, paint }: Pick<CommandContext, "stdout" | "paint">,
-): Promise<number> {
-  const workload = workloadOf(values);
-  const options: DayOptions = {
-    workload,
-    curve: curveOf(values),
-    autoscaler: autoscalerOf(values, workload),
-    lifetimeSeconds: values.lifetimeMinutes * 60,
-  };
-  const day = simulateDay(options);
-  const others = PRESETS.map(({ name, why, change }): Compared => {
-    const autoscaler = { ...options.autoscaler, ...change };
-    return { name, why, day: simulateDay({ ...options, autoscaler }) };
-  });
-  await stdout.write(
-    values.json
-      ? `${JSON.stringify({ ...options, day, others }, null, 2)}\n`
-      : dayText(day, others, options, paint.stdout),
-  );
-  const isGood = !day.isFlapping && day.refusedClientSeconds === 0;
-  return isGood ? EXIT.ok : EXIT.failed;
-}
+const ALL_SETTINGS = { ...AUTOSCALE_SETTINGS, ...LOAD_SETTINGS };
+
+/** One day with the settings that were asked about, and with some others. */
+export const planAutoscale: Command = {
+  name: "plan autoscale",
+  summary: "a day with an autoscaler: whether its settings flap, and whom that sends away",
+  usage: "[flags]",
+  description:
+    "Plays a day whose peak is --connections against the settings of an autoscaler, drains included, and the same day with " +
+    "other settings beside it. Nothing is started or asked. docs/planning.md tells how it counts.",
+  settings: ALL_SETTINGS,
+  examples: [
+    { does: "a hundred thousand clients by day", line: "shardcast plan autoscale --connections 100000" },
+    {
+      does: "what a short stabilization would do",
+      line: "shardcast plan autoscale --connections 100000 --stabilization-seconds 600",
+    },
+    {
+      does: "for another program",
+      line: "shardcast plan autoscale --connections 100000 --json | jq .day.flaps",
+    },
+  ],
+  exitCodes: {
+    0: "The group is steady, and every client found room.",
+    1: "It flaps, or clients found no room.",
+  },
+  async run(context) {
+    const { values, problems, positionals } = readSettings(ALL_SETTINGS, context);
+    if (problems.length > 0) {
+      await reportProblems(problems, context);
+      return EXIT.usage;
+    }
+    refuseWords(planAutoscale.name, positionals);
+    const workload = workloadOf(values);
+    const options: DayOptions = {
+      workload,
+      curve: curveOf(values),
+      autoscaler: autoscalerOf(values, workload),
+      lifetimeSeconds: values.lifetimeMinutes * 60,
+    };
+    const day = simulateDay(options);
+    const others = PRESETS.map(({ name, why, change }): Compared => {
+      const autoscaler = { ...options.autoscaler, ...change };
+      return { name, why, day: simulateDay({ ...options, autoscaler }) };
+    });
+    await context.stdout.write(
+      values.json
+        ? `${JSON.stringify({ ...options, day, others }, null, 2)}\n`
+        : dayText(day, others, options, context.paint.stdout),
+    );
+    return !day.isFlapping && day.refusedClientSeconds === 0 ? EXIT.ok : EXIT.failed;
+  },
+};

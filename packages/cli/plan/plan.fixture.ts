@@ -1,18 +1,20 @@
 import { AUTOSCALE_SETTINGS, type AutoscaleValues, autoscalerOf, curveOf } from "./autoscaleSettings.ts";
 import type { Measured } from "./measured.ts";
-import { PLAN_SETTINGS, workloadOf } from "./settings.ts";
+import { PLAN_SETTINGS, type PlanValues, workloadOf } from "./settings.ts";
 import type { DayOptions } from "./simulateDay.ts";
 
+type Values = PlanValues & AutoscaleValues;
+
 /** What the flags say where none is given, with these instead. */
-export function planValues(values: Partial<AutoscaleValues> = {}): AutoscaleValues {
+export function planValues(values: Partial<Values> = {}): Values {
   const defaults = Object.entries({ ...PLAN_SETTINGS, ...AUTOSCALE_SETTINGS }).map(([key, setting]) => [
     key,
     "default" in setting ? setting.default : undefined,
   ]);
-  return { ...(Object.fromEntries(defaults) as AutoscaleValues), ...values };
+  return { ...(Object.fromEntries(defaults) as Values), ...values };
 }
 
-export function dayOptions(values: Partial<AutoscaleValues> = {}): DayOptions {
+export function dayOptions(values: Partial<Values> = {}): DayOptions {
   const all = planValues({ connections: 100_000, ...values });
   const workload = workloadOf(all);
   return {

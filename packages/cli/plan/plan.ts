@@ -1,49 +1,48 @@
 import { readSettings } from "@shardcast/server/config/readSettings";
 import { type Command, type CommandContext, EXIT, usageFailure } from "../command.ts";
+import { refuseWords } from "../refuseWords.ts";
 import { reportProblems } from "../reportProblems.ts";
-import { planAutoscale } from "./autoscale.ts";
-import { AUTOSCALE_SETTINGS, type AutoscaleValues } from "./autoscaleSettings.ts";
 import { planCapacity } from "./capacityPlan.ts";
 import { planText } from "./planText.ts";
 import { costOf, readPrices } from "./prices.ts";
-import { PLAN_SETTINGS, workloadOf } from "./settings.ts";
-
-const ALL_SETTINGS = { ...PLAN_SETTINGS, ...AUTOSCALE_SETTINGS };
+import { PLAN_SETTINGS, type PlanValues, workloadOf } from "./settings.ts";
 
 export const plan: Command = {
   name: "plan",
   summary: "how many instances a load needs, what becomes scarce first, and what it costs",
-  usage: "[autoscale] [flags]",
+  usage: "[flags]",
   description:
     "Computes instances, shards, load on the bus and egress from clients, rates and a machine type, and says what runs out " +
     "first. Nothing is started or asked. The figures it rests on were measured, and docs/planning.md has them with every " +
-    "formula. Exit code 1 where it does not hold. With autoscale it plays a day with that peak against the settings of an " +
-    "autoscaler, drains included, and tells whether these flap: exit code 1 where they do, or where clients found no room.",
-  settings: ALL_SETTINGS,
+    "formula.",
+  settings: PLAN_SETTINGS,
   examples: [
     { does: "the reference load", line: "shardcast plan --connections 12000 --received-per-second 10" },
     {
       does: "what four given machines hold",
       line: "shardcast plan --connections 100000 --received-per-second 1 --instances 4",
     },
-    { does: "a day with an autoscaler", line: "shardcast plan autoscale --connections 100000" },
+    {
+      does: "what it costs, for another program",
+      line: "shardcast plan --prices prices.yaml --json | jq .cost",
+    },
   ],
+  exitCodes: {
+    0: "The load holds, with the spare instances away.",
+    1: "It does not.",
+  },
   async run(context) {
-    const read = readSettings(ALL_SETTINGS, context);
-    if (read.problems.length > 0) {
-      await reportProblems(read.problems, context);
+    const { values, problems, positionals } = readSettings(PLAN_SETTINGS, context);
+    if (problems.length > 0) {
+      await reportProblems(problems, context);
       return EXIT.usage;
     }
-    const [word, extra] = read.positionals;
-    if (extra !== undefined || (word !== undefined && word !== "autoscale"))
-      throw usageFailure(`${extra ?? word} is not understood`, "shardcast plan, or shardcast plan autoscale");
-    return word === "autoscale"
-      ? await planAutoscale(read.values, context)
-      : await planOnce(read.values, context);
+    refuseWords(plan.name, positionals);
+    return await planOnce(values, context);
   },
 };
 
-async function planOnce(values: AutoscaleValues, { stdout, paint }: CommandContext): Promise<number> {
+async function planOnce(values: PlanValues, { stdout, paint }: CommandContext): Promise<number> {
   const workload = workloadOf(values);
   const isLocal = values.bus === "local";
   const spareInstances = values.spareInstances ?? (isLocal ? 0 : 1);

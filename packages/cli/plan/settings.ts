@@ -1,12 +1,14 @@
 import { bytes, choice, decimal, flag, integer, path } from "@shardcast/server/config/kinds";
 import type { Setting, SettingValues } from "@shardcast/server/config/setting";
 import { SETTINGS } from "@shardcast/server/config/settings";
+import { SHARD_CPU_SHARE } from "./comfort.ts";
 import { MACHINES } from "./machines.ts";
 import type { Workload } from "./workload.ts";
 
 const own = { group: "command", where: "flag" } as const;
 
-export const PLAN_SETTINGS = {
+/** The load and the machines, for a plan and for a day. */
+export const LOAD_SETTINGS = {
   connections: {
     ...own,
     name: "connections",
@@ -92,26 +94,12 @@ export const PLAN_SETTINGS = {
     doc: "Shards of an instance.",
     derived: "one for each core but one",
   },
-  instances: {
-    ...own,
-    name: "instances",
-    kind: integer(1, 1000),
-    doc: "So many, without the spare ones, and what that holds.",
-    derived: "the fewest that hold the load",
-  },
-  spareInstances: {
-    ...own,
-    name: "spare-instances",
-    kind: integer(0, 1000),
-    doc: "Instances that may be lost while everything still holds.",
-    derived: "1, and 0 with --bus local",
-  },
   cpuTarget: {
     ...own,
     name: "cpu-target",
     kind: decimal(0.05, 1),
     doc: "How much of a core a shard may be busy in the long run.",
-    default: 0.6,
+    default: SHARD_CPU_SHARE,
   },
   turnMs: {
     ...own,
@@ -148,6 +136,25 @@ export const PLAN_SETTINGS = {
     doc: SETTINGS.historyBytes.doc,
     default: SETTINGS.historyBytes.default,
   },
+  json: { ...own, name: "json", kind: flag(), doc: "Print JSON.", default: false },
+} as const satisfies Record<string, Setting>;
+
+export const PLAN_SETTINGS = {
+  ...LOAD_SETTINGS,
+  instances: {
+    ...own,
+    name: "instances",
+    kind: integer(1, 1000),
+    doc: "So many, without the spare ones, and what that holds.",
+    derived: "the fewest that hold the load",
+  },
+  spareInstances: {
+    ...own,
+    name: "spare-instances",
+    kind: integer(0, 1000),
+    doc: "Instances that may be lost while everything still holds.",
+    derived: "1, and 0 with --bus local",
+  },
   prices: {
     ...own,
     name: "prices",
@@ -161,12 +168,11 @@ export const PLAN_SETTINGS = {
     doc: "The average traffic over a month beside the peak, for the cost of egress.",
     default: 1,
   },
-  json: { ...own, name: "json", kind: flag(), doc: "Print JSON.", default: false },
 } as const satisfies Record<string, Setting>;
 
 export type PlanValues = SettingValues<typeof PLAN_SETTINGS>;
 
-export function workloadOf(values: PlanValues): Workload {
+export function workloadOf(values: SettingValues<typeof LOAD_SETTINGS>): Workload {
   const found = MACHINES.find(({ name }) => name === values.machine);
   if (found === undefined) throw new Error(`no machine type ${values.machine}`);
   const machine = {

@@ -41,6 +41,10 @@ export const produce: Command = {
       line: "my-feed | shardcast produce --topic trades --file - --format ndjson --key-field symbol",
     },
   ],
+  exitCodes: {
+    0: "All records are written, or those that were until Ctrl-C.",
+    1: "The file could not be read, or the topic not written; what was written before stays.",
+  },
   async run(context) {
     const loaded = loadOptions(context);
     if (!loaded.ok) {

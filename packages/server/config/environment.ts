@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { availableParallelism, hostname } from "node:os";
 import { openFilesMax } from "../supervisor/hostLimits.ts";
+import { isColorWanted } from "./colorWanted.ts";
 
 /** What settings are derived from where nobody gave them. */
 export interface Machine {
@@ -18,19 +19,18 @@ export interface Environment {
   readonly argv: readonly string[];
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly readFile: (path: string) => string;
-  /** Whether output to each may carry colours: on a terminal, and where `NO_COLOR` is not set. */
+  /** Whether output to each may carry colours. */
   readonly colors: { readonly stdout: boolean; readonly stderr: boolean };
 }
 
 export function readEnvironment(): Environment {
-  const isColorWanted = !process.env["NO_COLOR"] && process.env["TERM"] !== "dumb";
   return {
     argv: process.argv.slice(2),
     env: { ...process.env },
     readFile: (path) => readFileSync(path, "utf8"),
     colors: {
-      stdout: isColorWanted && process.stdout.isTTY === true,
-      stderr: isColorWanted && process.stderr.isTTY === true,
+      stdout: isColorWanted(process.env, process.stdout.isTTY === true),
+      stderr: isColorWanted(process.env, process.stderr.isTTY === true),
     },
   };
 }
