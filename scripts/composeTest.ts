@@ -79,6 +79,8 @@ async function run(): Promise<boolean> {
   await until("HAProxy has three instances", async () => (await instancesUp()) === 3, UP_MS_MAX);
   const instances = engine.containersOf(PROJECT, "shardcast");
   say(`up: ${instances.join(", ")}`);
+  const addresses = await addressesSeen();
+  if (addresses !== "hidden") throw new Error(`clients' addresses are taken to be those of the ${addresses}`);
 
   const ledgers = Array.from({ length: clients }, () => {
     const seen = new Map(KEYS.map((key) => [`${key}.trade`, [] as number[]]));
@@ -141,6 +143,13 @@ async function run(): Promise<boolean> {
     CATCH_UP_MS_MAX,
   );
   return wrong.length === 0 && gaps === 0 && deliveries > 0;
+}
+
+/** Whose address a client's is taken to be, as an instance behind HAProxy says itself. */
+async function addressesSeen(): Promise<string> {
+  const answer = await fetch(`http://127.0.0.1:${ports.SHARDCAST_PORT}/health`);
+  const { checks } = (await answer.json()) as { checks: Record<string, { value: unknown }> };
+  return String(checks["addresses"]?.value);
 }
 
 async function instancesScraped(): Promise<string | undefined> {

@@ -57,6 +57,20 @@ describe.each(composeFiles)("%s", (path) => {
   });
 });
 
+test("instances behind HAProxy know that it hides addresses as long as it passes TCP on", async () => {
+  const haproxy = await text("deploy/haproxy/haproxy.compose.cfg");
+  const [, frontend = ""] = /^frontend clients\n((?: .*\n)+)/m.exec(haproxy) ?? [];
+  const [, defaults = ""] = /^defaults\n((?: .*\n)+)/m.exec(haproxy) ?? [];
+  const [, mode] = /^ +mode (\w+)/m.exec(frontend) ?? /^ +mode (\w+)/m.exec(defaults) ?? [];
+  const { services } = await composeFile("docker-compose.horizontal.yml");
+  const environment = services["shardcast"]?.environment ?? {};
+  expect({ mode, hidden: environment["SHARDCAST_HIDDEN_ADDRESSES"] }).toEqual({
+    mode: "tcp",
+    hidden: "true",
+  });
+  expect(environment).not.toContainKey("SHARDCAST_TRUSTED_PROXIES");
+});
+
 test.skipIf(promtool === undefined)(
   "Prometheus takes the configuration and the rules, and each alert does what it is for",
   async () => {
