@@ -134,6 +134,17 @@ describe("prices", () => {
     expect(stdout).toContain("days old: look them up again");
   });
 
+  test("of the file that comes with Shardcast are refused until they are filled in, each by its name", async () => {
+    const empty = await Bun.file(new URL("../../../deploy/prices.example.yaml", import.meta.url)).text();
+    const { stderr, exitCode } = await planWith(empty);
+    expect(exitCode).toBe(2);
+    const amounts = ["instanceHour", "busHour", "balancerHour", "balancerGib", "egressGib"];
+    for (const name of ["asOf", ...amounts]) expect(stderr).toContain(`at ${name}`);
+    const dated = empty.replace(/^asOf:$/m, "asOf: 2001-01-01");
+    const filled = dated.replaceAll(/^(\w+(?:Hour|Gib)):$/gm, "$1: 0.1");
+    expect((await planWith(filled)).stdout).toContain("USD a month");
+  });
+
   test.each([
     ["no date", GOOD, "asOf"],
     ["a date to come", `asOf: 2999-01-01\n${GOOD}`, "in the future"],
