@@ -1,17 +1,14 @@
 import { HealthCheck } from "@pulumi/gcp/compute/healthCheck.js";
 import type { InstanceTemplate } from "@pulumi/gcp/compute/instanceTemplate.js";
-import { RegionAutoscaler } from "@pulumi/gcp/compute/regionAutoscaler.js";
 import { RegionInstanceGroupManager } from "@pulumi/gcp/compute/regionInstanceGroupManager.js";
 import type { Output } from "@pulumi/pulumi/output.js";
+import { buildAutoscaler, START_SECONDS } from "./autoscaler.ts";
 import { PUBLIC_PORT } from "./machine/environment.ts";
-import { METRIC_PREFIX } from "./monitoring/query.ts";
 import { named, type Stack } from "./stack.ts";
 
 /** The name under which groups announce the public port to the balancer. */
 export const PORT_NAME = "public";
 
-/** From the order for a machine to a shard that is warm: boot, image, the recent stretch of the log. */
-const START_SECONDS = 180;
 /** A regional group spreads over three zones, and a surge is one machine in each. */
 const ZONES = 3;
 
@@ -76,41 +73,4 @@ export function buildGroup(
   );
   buildAutoscaler(stack, region, group);
   return { region, name: group.name, instanceGroup: group.instanceGroup };
-}
-
-/** Follows what asks for more: processors, or the clients that machines hold. */
-function buildAutoscaler(stack: Stack, region: string, group: RegionInstanceGroupManager): void {
-  const {
-    regions,
-    clientsPerMachine,
-    scaleAtClientsShare,
-    scaleAtCpuShare,
-    scaleInMachines,
-    scaleInSeconds,
-  } = stack.settings;
-  const { machinesMin = 1, machinesMax = 1 } = regions[region] ?? {};
-  new RegionAutoscaler(`autoscaler-${region}`, {
-    name: named(stack, region),
-    description: `Shardcast: number of machines of ${region}`,
-    region,
-    target: group.id,
-    autoscalingPolicy: {
-      mode: "ON",
-      minReplicas: machinesMin,
-      maxReplicas: machinesMax,
-      cooldownPeriod: START_SECONDS,
-      cpuUtilization: { target: scaleAtCpuShare, predictiveMethod: "NONE" },
-      metrics: [
-        {
-          // Each shard has a series of its own; the autoscaler adds up those of a machine.
-          name: `${METRIC_PREFIX}/shardcast_connections`,
-          filter: 'resource.type = "gce_instance"',
-          type: "GAUGE",
-          target: Math.floor(clientsPerMachine * scaleAtClientsShare),
-        },
-      ],
-      // Who comes back from a machine that went must find room: a fall of the load is followed slowly.
-      scaleInControl: { maxScaledInReplicas: { fixed: scaleInMachines }, timeWindowSec: scaleInSeconds },
-    },
-  });
 }

@@ -1,5 +1,6 @@
 import { drainWaitSeconds } from "../machine/environment.ts";
 import { addressRange, isPrivate, overlap } from "./addressRange.ts";
+import { shardsOf, vcpusOf } from "./machineShape.ts";
 import type { Settings } from "./schema.ts";
 import { settingProblems } from "./shardcastSettings.ts";
 
@@ -92,7 +93,7 @@ const DRAIN_END_SECONDS = 10;
 const SPOT_DRAIN_SECONDS_MAX = 20;
 
 function machineProblems(all: Settings): string[] {
-  const { spot, drainSeconds, image, imageTag, clientsPerMachine, settings } = all;
+  const { spot, drainSeconds, image, imageTag, clientsPerMachine, scaleAtCpuShare, settings } = all;
   const problems: string[] = [];
   const pace = Number(settings["drain-clients-per-second"] ?? DRAIN_CLIENTS_PER_SECOND);
   const spreading = (DRAIN_SPACING * clientsPerMachine) / pace;
@@ -105,6 +106,11 @@ function machineProblems(all: Settings): string[] {
   if (spot && drainSeconds > SPOT_DRAIN_SECONDS_MAX)
     problems.push(
       `drainSeconds: must be ${SPOT_DRAIN_SECONDS_MAX} at most with spot, which gives 30 s of notice`,
+    );
+  const busyAtMost = shardsOf(all) / vcpusOf(all);
+  if (scaleAtCpuShare !== undefined && scaleAtCpuShare >= busyAtMost)
+    problems.push(
+      `scaleAtCpuShare: ${shardsOf(all)} shards keep ${busyAtMost.toFixed(2)} of ${vcpusOf(all)} processors busy at most, so it would never be reached`,
     );
   if (image !== undefined && imageTag !== undefined)
     problems.push("image: stands in place of imageTag; set one");

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { COMFORT_SHARE } from "../../../packages/cli/plan/comfort.ts";
 
 const CIDR = z
   .string()
@@ -163,14 +164,24 @@ export const schema = z.strictObject({
     .number()
     .min(0.1)
     .max(0.95)
-    .default(0.7)
+    .default(COMFORT_SHARE)
     .describe("The autoscaler keeps machines at this share of `clientsPerMachine`."),
   scaleAtCpuShare: z
     .number()
     .min(0.1)
     .max(0.95)
-    .default(0.6)
-    .describe("And at this share of their processors."),
+    .optional()
+    .describe(
+      "And at this share of their processors. Without a word what `shardcast plan` aims at: three quarters of 0.6 of each core that has a shard, which is 0.33 of an e2-standard-4.",
+    ),
+  stabilizationSeconds: z
+    .int()
+    .min(0)
+    .max(3600)
+    .default(1800)
+    .describe(
+      "A group shrinks only to what was enough at every moment of so long: longer than the load's ups and downs, so that no machine goes and comes back with them.",
+    ),
   scaleInMachines: z
     .int()
     .min(1)

@@ -140,6 +140,17 @@ test("the balancer lets a machine drain longer than it needs", async () => {
   }
 });
 
+test("a machine that drains is red for the balancer before it sends anybody away", async () => {
+  const health = ofType(await example("one-region.yaml"), "HealthCheck").find(
+    ({ name }) => name === "health",
+  );
+  const { checkIntervalSec, unhealthyThreshold } = health?.inputs ?? {};
+  const noticedMs = Number(checkIntervalSec) * Number(unhealthyThreshold) * 1000;
+  expect(noticedMs).toBe(10_000);
+  for (const { file } of await machines("one-region.yaml"))
+    expect(Number(variables(file(ENVIRONMENT))["SHARDCAST_DRAIN_WAIT_MS"])).toBe(noticedMs + 2000);
+});
+
 test("machines that play clients only fetch the image", async () => {
   const [machine] = await machines("loadtest.yaml", /^loadtest-template$/);
   expect(machine?.runcmd.at(-1)).toContain("shardcast-loadtest.service");

@@ -96,7 +96,7 @@ test("the autoscaler follows a metric that the collector sends", async () => {
   };
   expect(metrics.map(({ name }) => name)).toEqual(["custom.googleapis.com/shardcast_connections"]);
   expect(exportedMetrics()).toContain("shardcast_connections");
-  expect(metrics[0]?.target).toBe(8400);
+  expect(metrics[0]?.target).toBe(9000);
 });
 
 test("the dashboard's tiles lie beside one another", async () => {

@@ -83,6 +83,11 @@ describe("a stack's configuration", () => {
       /has no effect/,
     ],
     ["spot machines that drain long", { spot: true }, /must be 20 at most with spot/],
+    [
+      "more of the processors than shards can use",
+      { scaleAtCpuShare: 0.8 },
+      /3 shards keep 0\.75 of 4 processors busy at most/,
+    ],
     ["too little time to drain", { clientsPerMachine: 40_000 }, /40000 clients need 110 to be sent away/],
     ["load tests elsewhere", { loadtestRegion: "us-east1" }, /is none of regions/],
     ["keys, but none for the collector", { files: { "api-keys-file": "k" } }, /metricsKeySecret: belongs to/],
