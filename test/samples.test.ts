@@ -9,7 +9,7 @@ import { Stages } from "./samples/stages.ts";
 import { chromiumProgram } from "./services/chromiumPage.ts";
 import { kafkaAvailable } from "./services/kafka.ts";
 
-const PAGE_TIMEOUT_MS = 60_000;
+const PAGE_TIMEOUT_MS = 110_000;
 
 const pages = pagePaths().map((page) => [page, blocksOf(page, readPage(page))] as const);
 const all = pages.flatMap(([, blocks]) => blocks);
@@ -25,6 +25,17 @@ test("every sample is run, parsed, or says why it is not", () => {
     wrong.flatMap(([where, plan]) => (plan.kind === "wrong" ? [`${where}: ${plan.problem}`] : [])),
   ).toEqual([]);
   expect(all.filter(isRun).length).toBeGreaterThan(10);
+});
+
+test("a sample that is run on another page stands there, word for word", () => {
+  const isThere = ({ text }: Block, page: string) =>
+    blocksOf(page, readPage(page)).some((other) => other.text === text && isRun(other));
+  const elsewhere = all.flatMap((block) => {
+    const plan = planOf(block);
+    return plan.kind === "run elsewhere" ? [[block, plan.page] as const] : [];
+  });
+  expect(elsewhere.filter(([block, page]) => !isThere(block, page)).map(([{ where }]) => where)).toEqual([]);
+  expect(elsewhere.length).toBeGreaterThan(0);
 });
 
 test("samples of JSON and YAML can be read, and messages are those of the protocol", () => {

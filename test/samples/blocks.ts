@@ -12,6 +12,8 @@ export interface Block {
 export type Plan =
   | { readonly kind: "run"; readonly sample: Sample }
   | { readonly kind: "parse" }
+  /** The same text stands on that page, and is run there. */
+  | { readonly kind: "run elsewhere"; readonly page: string }
   | { readonly kind: "not run"; readonly why: string }
   | { readonly kind: "wrong"; readonly problem: string };
 
@@ -61,6 +63,8 @@ export function planOf({ language, comment }: Block): Plan {
     const problem = `name a language: ${[...RUN, ...PARSED, ...SHOWN].join(", ")}`;
     return { kind: "wrong", problem };
   }
+  const [, page] = /^sample: run on (\S+\.md)$/.exec(comment ?? "") ?? [];
+  if (page !== undefined) return { kind: "run elsewhere", page };
   const sample = sampleOf(comment ?? "");
   if (sample === undefined) {
     const problem = "say how it is run, as <!-- sample: on demo -->, or why not, as <!-- not run: why -->";
