@@ -97,7 +97,7 @@ describe("an instance that runs", () => {
         told = channels.find(({ channel }) => channel === "api.channels");
         return channels.some(({ channel, messages }) => channel === "api.channels" && messages === 3);
       });
-      expect(told).toEqual({ channel: "api.channels", subscribers: 8, messages: 3 });
+      expect(told).toEqual({ channel: "api.channels", subscribers: 8, messages: 3, total: 3 });
     } finally {
       await Promise.all(clients.map((client) => client.close()));
     }

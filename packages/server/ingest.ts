@@ -9,6 +9,7 @@ import type { SourceRecord } from "./publication.ts";
 import { KafkaSource } from "./source/kafka.ts";
 import { Publisher } from "./source/publisher.ts";
 import type { Router, Unroutable } from "./source/route.ts";
+import type { StreamLag } from "./vitals/shardVitals.ts";
 
 export interface IngestOptions {
   readonly config: Config;
@@ -79,6 +80,10 @@ export class IngestHalf {
 
   get state(): string {
     return this.#source.stats().state;
+  }
+
+  get streams(): readonly StreamLag[] {
+    return this.#source.stats().partitions.map(({ name, lag }) => ({ name, lag }));
   }
 
   get figures(): readonly Figure[] {

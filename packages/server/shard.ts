@@ -1,3 +1,4 @@
+import { ABNORMAL_CLOSE } from "@shardcast/protocol/closeCodes";
 import type { Logger } from "pino";
 import { shardMetrics } from "./admin/shardMetrics.ts";
 import { type Authentication, openAuthentication } from "./auth/open.ts";
@@ -31,6 +32,7 @@ import { Turns } from "./stream/turns.ts";
 import { StreamWatch } from "./stream/watch.ts";
 import type { ChannelInfo, Question, ShardStart, ShardStats, StreamPositions } from "./supervisor/ipc.ts";
 import type { ShardPermits } from "./supervisor/shardPermits.ts";
+import { VitalsMeter } from "./vitals/shardVitals.ts";
 
 /** Records per shard that a start reads back, so that history serves the clients that come back. */
 const WARM_RECORDS_MAX = 20_000;
@@ -71,6 +73,7 @@ export class Shard {
   /** With a shared bus, what instances keep in their memories comes by the supervisor. */
   readonly #instanceBus: BroadcastBus | undefined;
   readonly #cpu = new CpuShare();
+  readonly #vitals = new VitalsMeter();
   readonly #assembler: Assembler;
   readonly #turns: Turns;
   readonly #watch: StreamWatch;
@@ -188,7 +191,10 @@ export class Shard {
     });
     this.#assembler = new Assembler({
       log: this.#log,
-      deliver: (streamId, publications, through) => this.#hub.deliver(streamId, publications, through),
+      deliver: (streamId, publications, through) => {
+        this.#hub.deliver(streamId, publications, through);
+        this.#vitals.delivered(publications);
+      },
       gap: (streamId, after, through, reason, isEndUnknown) => {
         logger.warn({ streamId, after, through, reason }, "gap: this stretch can not be had any more");
         this.#hub.gap(streamId, after, through, reason, isEndUnknown);
@@ -257,6 +263,7 @@ export class Shard {
     // Without its keys a shard still serves those who need none, says so, and goes on asking for them.
     await this.#authentication.jwks?.begin();
     this.#gateway.open(this.#context());
+    this.#vitals.begin();
     return this.#gateway.port;
   }
 
@@ -320,7 +327,19 @@ export class Shard {
       sourceState: this.#ingest?.state ?? "none",
       tokenKeys: this.#authentication.jwks?.state ?? "none",
       groupStrangers: this.#ingest?.strangers ?? 0,
+      vitals: this.#vitals.read({
+        busRoundTripMs: this.#bus.probe.roundTripMs,
+        refusals: this.#refusals,
+        slowClients: this.#gateway.closes[ABNORMAL_CLOSE] ?? 0,
+        streams: this.#ingest?.streams,
+      }),
     };
+  }
+
+  /** Of handshakes and of requests. */
+  get #refusals(): number {
+    const handshakes = { ...this.#admission.refused, ...this.#authentication.access.refused };
+    return Object.values(handshakes).reduce((sum, count) => sum + count, this.#counters.refusals);
   }
 
   /**
@@ -354,6 +373,7 @@ export class Shard {
     this.#admission.accepting = false;
     this.#authentication.jwks?.close();
     clearInterval(this.#expiry);
+    this.#vitals.close();
     await this.#ingest?.stop();
     await this.#gateway.close();
     this.#watch.close();
@@ -435,12 +455,12 @@ export class Shard {
 
   #channels(): ChannelInfo[] {
     const infos = new Map<string, ChannelInfo>();
-    for (const { name, count } of this.#hub.history.channels()) {
+    for (const { name, count, end } of this.#hub.history.channels()) {
       if (infos.size >= CHANNELS_TOLD_MAX) break;
-      infos.set(name, { channel: name, subscribers: 0, messages: count });
+      infos.set(name, { channel: name, subscribers: 0, messages: count, total: end });
     }
     for (const { name, subscribers } of this.#hub.allTopics()) {
-      const known = infos.get(name) ?? { channel: name, subscribers: 0, messages: 0 };
+      const known = infos.get(name) ?? { channel: name, subscribers: 0, messages: 0, total: 0 };
       if (infos.size >= CHANNELS_TOLD_MAX && !infos.has(name)) continue;
       infos.set(name, { ...known, subscribers: known.subscribers + subscribers });
     }

@@ -1,18 +1,21 @@
 import { rmSync } from "node:fs";
 import type { Logger } from "pino";
 import { type DrainAnswer, startAdminServer } from "./admin/adminServer.ts";
+import { killDemoShard } from "./admin/demoShards.ts";
 import { joinMetrics } from "./admin/joinMetrics.ts";
+import { type PageSource, Pages } from "./admin/pages.ts";
 import type { Published, PublishItem } from "./admin/publishRequest.ts";
 import { shardMetrics } from "./admin/shardMetrics.ts";
 import { openBus } from "./bus/open.ts";
 import { type Announcement, agreedSettings } from "./cluster/announcement.ts";
 import { RebalanceRefused } from "./cluster/balance.ts";
 import { ClusterMember } from "./cluster/clusterMember.ts";
-import { logKind, logPromise } from "./config/logKind.ts";
+import { isEmbeddedDemo, logKind, logPromise } from "./config/logKind.ts";
 import type { Config } from "./config/shape.ts";
 import type { Pressure } from "./gateway/admission.ts";
 import type { HealthReport } from "./health.ts";
 import { createLogger } from "./logger.ts";
+import { OverviewKeeper } from "./overview/overview.ts";
 import { banner, instanceUrls } from "./supervisor/banner.ts";
 import { memoryCgroups } from "./supervisor/cgroups.ts";
 import { DRAIN_PROGRESS, Drain } from "./supervisor/drain.ts";
@@ -30,14 +33,22 @@ import { makeSocketDirectory, sweepSocketDirectories } from "./supervisor/socket
 import { startProblem } from "./supervisor/startProblem.ts";
 import { TopicPublisher } from "./supervisor/topicPublisher.ts";
 import { VERSION } from "./version.ts";
+import { instanceVitals } from "./vitals/instanceVitals.ts";
 
 /** Health reaches the shards, and permits are shared out anew, this often. */
 const TICK_MS = LOOK_MS;
 /** One Ctrl-C comes several times: from the terminal to every process, and passed on by npm and the launcher. */
 const SAME_REQUEST_MS = 500;
 
-/** Runs one instance until it is told to end. Resolves with the exit code. `command` runs `shardcast` as people do. */
-export async function runSupervisor(config: Config, command: string): Promise<number> {
+/**
+ * Runs one instance until it is told to end. Resolves with the exit code. `command` runs `shardcast` as people do; `pages`
+ * are shown at the admin port.
+ */
+export async function runSupervisor(
+  config: Config,
+  command: string,
+  pages: readonly PageSource[] = [],
+): Promise<number> {
   const logger = createLogger(config.logging, { instance: config.instance.id });
   const problem = await startProblem(config, logger);
   if (problem !== undefined) {
@@ -46,7 +57,7 @@ export async function runSupervisor(config: Config, command: string): Promise<nu
   }
   const promise = logPromise(config);
   if (promise !== undefined) logger.warn(promise);
-  const supervisor = new Supervisor(config, logger, command);
+  const supervisor = new Supervisor(config, logger, command, pages);
   return await supervisor.run();
 }
 
@@ -68,6 +79,8 @@ class Supervisor {
   readonly #positions = new KnownPositions();
   readonly #healthJudge = new InstanceHealth();
   readonly #memory: MemoryWatch;
+  readonly #overview: OverviewKeeper;
+  readonly #pages: Pages;
   readonly #registry;
   #port: number;
   readonly #drain: Drain;
@@ -77,7 +90,7 @@ class Supervisor {
   #metricsMissing = 0;
   #end: (exitCode: number) => void = () => {};
 
-  constructor(config: Config, logger: Logger, command: string) {
+  constructor(config: Config, logger: Logger, command: string, pages: readonly PageSource[]) {
     this.#config = config;
     this.#logger = logger;
     this.#command = command;
@@ -109,6 +122,11 @@ class Supervisor {
       shards: this.#shards,
       logger,
       now: () => performance.now(),
+    });
+    this.#overview = this.#overviewKeeper();
+    this.#pages = new Pages(pages, (hostname) => {
+      const { protocol } = new URL(instanceUrls(config, 0).clients);
+      return `${protocol}//${hostname}:${this.#port}`;
     });
     this.#registry = shardMetrics(undefined, [
       ...this.#rebalancer.figures,
@@ -166,6 +184,7 @@ class Supervisor {
       this.#local.start();
       void this.#sweep();
       this.#cluster.start();
+      this.#overview.start();
       admin = this.#startAdmin();
       // With port 0 the first shard chooses and the others follow it.
       if (this.#port === 0) this.#shards[0]?.start();
@@ -220,6 +239,7 @@ class Supervisor {
     this.#local.stopFeeds();
     const { leftMs } = this.#drain;
     await Promise.all(this.#shards.map((shard) => shard.stop(leftMs)));
+    this.#overview.close();
     await this.#cluster.close();
     await admin?.stop(true);
     await this.#topicPublisher?.close();
@@ -325,8 +345,28 @@ class Supervisor {
       instance: () => this.#instance(),
       cluster: () => ({ ...this.#cluster.describe(), balance: this.#rebalancer.describe() }),
       rebalance: () => this.#requestRebalance(),
+      overview: (afterMs) => this.#overview.tell(afterMs),
       publish: (items) => this.#publish(items),
       drain: () => this.#requestDrain(),
+      killDemoShard: (request) =>
+        killDemoShard(request, { isDemo: isEmbeddedDemo(this.#config), shards: this.#shards }),
+      pages: this.#pages,
+    });
+  }
+
+  #overviewKeeper(): OverviewKeeper {
+    const { instance, gateway, auth } = this.#config;
+    return new OverviewKeeper({
+      self: instance.id,
+      version: VERSION,
+      isDemo: isEmbeddedDemo(this.#config),
+      clients: () => ({
+        port: this.#port,
+        isEncrypted: gateway.tls !== undefined,
+        takesTokens: auth.tokens !== undefined,
+      }),
+      cluster: () => this.#cluster.describe(),
+      channels: () => this.#channels(),
     });
   }
 
@@ -347,12 +387,13 @@ class Supervisor {
     const joined = new Map<string, ChannelInfo>();
     for (const answer of answers) {
       if (!Array.isArray(answer)) continue;
-      for (const { channel, subscribers, messages } of answer as ChannelInfo[]) {
+      for (const { channel, subscribers, messages, total } of answer as ChannelInfo[]) {
         const known = joined.get(channel);
         joined.set(channel, {
           channel,
           subscribers: subscribers + (known?.subscribers ?? 0),
           messages: Math.max(messages, known?.messages ?? 0),
+          total: Math.max(total, known?.total ?? 0),
         });
       }
     }
@@ -379,6 +420,7 @@ class Supervisor {
       cpuShare: sum(({ cpuShare }) => cpuShare),
       rssBytes: sum(({ rssBytes }) => rssBytes),
       settings: agreedSettings(this.#config),
+      ...(this.#lastHealth !== undefined && { vitals: instanceVitals(this.#lastHealth, stats) }),
     };
   }
 

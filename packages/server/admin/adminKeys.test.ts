@@ -2,6 +2,7 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import { AdminGuard } from "../auth/adminGuard.ts";
 import { ApiKeys } from "../auth/apiKeys.ts";
+import { OVERVIEW } from "../overview/overview.fixture.ts";
 import { startAdminServer } from "./adminServer.ts";
 
 const open: Array<Bun.Server<undefined>> = [];
@@ -33,6 +34,8 @@ function start(keys: ApiKeys | undefined, insecure = false) {
     cluster: () => ({}),
     rebalance: () => ({ state: "even" }),
     drain: () => ({ phase: "waiting", clients: 0, leftMs: 0 }),
+    overview: async () => OVERVIEW,
+    killDemoShard: async () => Response.json({}),
     publish: async (items) => items.map(({ channel }) => ({ channel, cursor: "k:1" })),
   });
   open.push(server);

@@ -2,11 +2,21 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { AdminGuard, GUARD_STATUSES } from "../auth/adminGuard.ts";
 import { RebalanceRefused } from "../cluster/balance.ts";
 import type { HealthReport } from "../health.ts";
+import { OVERVIEW } from "../overview/overview.fixture.ts";
 import { startAdminServer } from "./adminServer.ts";
+import { DEMO_STATUSES } from "./demoShards.ts";
 import { PublishError, type PublishItem, STATUSES } from "./publishRequest.ts";
 
 const REPORT: HealthReport = { status: "ok", instance: "a", checks: {}, shards: [] };
-const GET_PATHS = ["/health", "/live", "/metrics", "/api/instance", "/api/cluster", "/api/channels"];
+const GET_PATHS = [
+  "/health",
+  "/live",
+  "/metrics",
+  "/api/instance",
+  "/api/cluster",
+  "/api/channels",
+  "/api/overview",
+];
 const MIB = 2 ** 20;
 
 let server: Bun.Server<undefined>;
@@ -29,6 +39,8 @@ beforeAll(() => {
       return { state: "even" };
     },
     drain: () => ({ phase: "waiting", clients: 3, leftMs: 1000 }),
+    overview: async () => OVERVIEW,
+    killDemoShard: async () => Response.json({}),
     publish: async (given) => {
       if (failure !== undefined) throw failure;
       items = given;
@@ -132,5 +144,10 @@ test("docs/http-api.md lists every code with its status", async () => {
     Number(status),
   ]);
   const others = { not_found: 404, method_not_allowed: 405, rebalance_refused: 409 };
-  expect(Object.fromEntries(documented)).toEqual({ ...STATUSES, ...GUARD_STATUSES, ...others });
+  expect(Object.fromEntries(documented)).toEqual({
+    ...STATUSES,
+    ...GUARD_STATUSES,
+    ...DEMO_STATUSES,
+    ...others,
+  });
 });

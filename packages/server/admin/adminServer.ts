@@ -3,6 +3,8 @@ import type { Scope } from "../auth/apiKeys.ts";
 import { RebalanceRefused } from "../cluster/balance.ts";
 import type { HealthReport } from "../health.ts";
 import { answerByMethod, type Methods } from "../httpMethods.ts";
+import type { Overview } from "../overview/shape.ts";
+import type { Pages } from "./pages.ts";
 import {
   BODY_BYTES_MAX,
   PublishError,
@@ -24,7 +26,12 @@ export interface AdminServerOptions {
   readonly drain: () => DrainAnswer;
   /** Throws `RebalanceRefused`. */
   readonly rebalance: () => unknown;
+  /** With the samples taken after that time, in ms since 1970. */
+  readonly overview: (afterMs: number) => Promise<Overview>;
   readonly publish: (items: readonly PublishItem[]) => Promise<readonly Published[]>;
+  readonly killDemoShard: (request: Request) => Promise<Response>;
+  /** For browsers. Absent: none. */
+  readonly pages?: Pages | undefined;
 }
 
 export interface DrainAnswer {
@@ -46,6 +53,8 @@ export function startAdminServer(options: AdminServerOptions): Bun.Server<undefi
     fetch: (request) => {
       const url = new URL(request.url);
       const { pathname } = url;
+      // A page holds no secrets, and a browser can send no key before it has one: the page asks for it.
+      if (options.pages?.has(pathname) === true) return options.pages.answer(pathname, request);
       const methods = paths.get(pathname);
       const scope = SCOPES.get(pathname) ?? "read";
       const refusal = OPEN_PATHS.includes(pathname) ? undefined : options.guard.check(request, url, scope);
@@ -62,6 +71,7 @@ const SCOPES: ReadonlyMap<string, Scope> = new Map([
   ["/api/publish", "publish"],
   ["/api/drain", "admin"],
   ["/api/rebalance", "admin"],
+  ["/api/demo/kill-shard", "admin"],
 ]);
 
 /** For probes, which have no keys. The public port tells everybody the same. */
@@ -77,6 +87,8 @@ function pathsOf(options: AdminServerOptions): ReadonlyMap<string, Methods> {
     ["/api/channels", { GET: async () => Response.json(await options.channels()) }],
     ["/api/drain", { POST: () => Response.json(options.drain(), { status: 202 }) }],
     ["/api/rebalance", { POST: () => rebalance(options) }],
+    ["/api/overview", { GET: (request) => overview(request, options) }],
+    ["/api/demo/kill-shard", { POST: options.killDemoShard }],
     ["/api/publish", { POST: (request) => publish(request, options) }],
   ]);
 }
@@ -96,6 +108,16 @@ function rebalance(options: AdminServerOptions): Response {
     if (!(error instanceof RebalanceRefused)) throw error;
     return Response.json({ error: { code: "rebalance_refused", message: error.message } }, { status: 409 });
   }
+}
+
+async function overview(request: Request, options: AdminServerOptions): Promise<Response> {
+  const given = new URL(request.url).searchParams.get("after") ?? "0";
+  if (!/^\d{1,16}$/.test(given)) {
+    const message = "`after` is a time in ms since 1970, such as the last sample's";
+    return Response.json({ error: { code: "bad_request", message } }, { status: 400 });
+  }
+  const headers = { "Cache-Control": "no-store" };
+  return Response.json(await options.overview(Number(given)), { headers });
 }
 
 async function publish(request: Request, options: AdminServerOptions): Promise<Response> {

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { z } from "zod";
 import type { Config } from "../config/shape.ts";
+import { INSTANCE_VITALS } from "../vitals/instanceVitals.ts";
 
 /** An announcement is small; what is larger is somebody else's. */
 export const ANNOUNCEMENT_BYTES_MAX = 16 * 1024;
@@ -34,6 +35,8 @@ const SCHEMA = z.object({
   rssBytes: count,
   /** Setting → fingerprint of its value, for those in which instances of one cluster must agree. */
   settings: z.record(z.string().max(64), z.string().max(64)),
+  /** For dashboards. Left out by versions that do not know it. */
+  vitals: INSTANCE_VITALS.optional(),
 });
 
 /** What an instance tells the others about itself, every other second. */

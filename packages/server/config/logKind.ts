@@ -19,3 +19,8 @@ export function logPromise(config: Config): string | undefined {
     "others lack of it then is told to clients as a gap (docs/reliability.md)"
   );
 }
+
+/** The demo's market plays, and this instance is all that there is of it. */
+export function isEmbeddedDemo(config: Config): boolean {
+  return config.demo.enabled && logKind(config) === "memory";
+}

@@ -27,6 +27,10 @@ export function banner(config: Config, urls: InstanceUrls, command: string): str
   return [
     "",
     `  Shardcast ${VERSION}: instance ${instance.id}, ${shards}`,
+    ...(demo.enabled && servesClients
+      ? [`  demo     ${urls.admin}/demo   a live market in your browser`]
+      : []),
+    `  see all  ${urls.admin}/   the dashboard`,
     `  clients  ${servesClients ? urls.clients : "none: this instance only ingests"}`,
     `  health   ${urls.admin}/health   metrics  ${urls.admin}/metrics   channels  ${urls.admin}/api/channels`,
     ...(servesClients ? [`  look     ${command} tail ${look}${urlFlag("clients")}`] : []),

@@ -1,5 +1,6 @@
 import { beforeEach, expect, test } from "bun:test";
 import type { HealthReport, ShardHealth } from "../health.ts";
+import { NO_VITALS } from "../vitals/shardVitals.fixture.ts";
 import { InstanceHealth, type InstanceState } from "./instanceHealth.ts";
 import type { ShardStats } from "./ipc.ts";
 
@@ -22,6 +23,7 @@ const WELL: ShardStats = {
   sourceState: "reading",
   groupStrangers: 0,
   tokenKeys: "none",
+  vitals: NO_VITALS,
 };
 
 let health: InstanceHealth;

@@ -3,6 +3,7 @@ import type { Pressure } from "../gateway/admission.ts";
 import type { DepartureOrder } from "../gateway/departures.ts";
 import type { TlsIdentity } from "../gateway/websocket.ts";
 import type { HealthReport } from "../health.ts";
+import type { ShardVitals } from "../vitals/shardVitals.ts";
 import type { ShardPermits } from "./shardPermits.ts";
 
 /** What a shard needs to begin. It comes first, over the same channel as everything else, so nothing secret is in argv. */
@@ -78,10 +79,13 @@ export interface ShardStats {
   readonly groupStrangers: number;
   /** State of the key set of tokens; `none` where there is no such set. */
   readonly tokenKeys: string;
+  readonly vitals: ShardVitals;
 }
 
 export interface ChannelInfo {
   readonly channel: string;
   readonly subscribers: number;
   readonly messages: number;
+  /** That it has had since the shard's start. */
+  readonly total: number;
 }
