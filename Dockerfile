@@ -17,6 +17,8 @@ COPY packages/protocol/package.json packages/protocol/
 COPY packages/client/package.json packages/client/
 COPY packages/server/package.json packages/server/
 COPY packages/loadtest/package.json packages/loadtest/
+COPY packages/dashboard/package.json packages/dashboard/
+COPY packages/demo/package.json packages/demo/
 COPY packages/cli/package.json packages/cli/
 RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund
 # Bun's binary comes with its platform package. One of the two builds is enough, and npm's own copy is left behind.

@@ -6,14 +6,16 @@ import { Glob } from "bun";
 
 const ROOT = join(import.meta.dir, "..");
 const FILES = ["packages", "scripts", "bench", "test"]
-  .flatMap((directory) => [...new Glob(`${directory}/**/*.ts`).scanSync(ROOT)])
+  .flatMap((directory) => [...new Glob(`${directory}/**/*.{ts,tsx}`).scanSync(ROOT)])
   .filter((file) => !file.includes("node_modules/"))
   .sort();
 const SOURCES = new Map(FILES.map((file) => [file, read(file)]));
 
 /** What each package may import of the others. */
 const PACKAGES: Readonly<Record<string, readonly string[]>> = {
-  cli: ["server", "client", "protocol", "loadtest"],
+  cli: ["server", "client", "protocol", "loadtest", "dashboard", "demo"],
+  dashboard: ["server", "client", "protocol"],
+  demo: ["server", "client", "protocol"],
   loadtest: ["server", "client", "protocol"],
   server: ["protocol"],
   client: ["protocol"],
@@ -52,6 +54,9 @@ const ENTRY_POINTS = [
   "packages/client/client.ts",
   "packages/client/deflate.ts",
   "packages/loadtest/generatorMain.ts",
+  // Bundled for browsers when they are asked for.
+  "packages/dashboard/main.tsx",
+  "packages/demo/board.ts",
 ];
 
 /** Code that only tests run, under names that do not say so. */

@@ -1,3 +1,5 @@
+import { DASHBOARD_PAGE } from "@shardcast/dashboard/page";
+import { DEMO_PAGE } from "@shardcast/demo/page";
 import { loadConfig } from "@shardcast/server/config";
 import { SETTINGS } from "@shardcast/server/config/settings";
 import { type Command, EXIT } from "./command.ts";
@@ -37,6 +39,6 @@ export const serve: Command = {
       return EXIT.usage;
     }
     const { runSupervisor } = await import("@shardcast/server/supervisor");
-    return await runSupervisor(loaded.config, ownCommand(context.env));
+    return await runSupervisor(loaded.config, ownCommand(context.env), [DASHBOARD_PAGE, DEMO_PAGE]);
   },
 };

@@ -4,6 +4,12 @@ import { join } from "node:path";
 import { findService } from "./find.ts";
 import { startGuarded } from "./guardedProcess.ts";
 
+export const CHROMIUM_FLAGS = [
+  // Its sandbox wants an unprivileged user, whom a container has not; the pages are our own.
+  "--no-sandbox",
+  "--disable-dev-shm-usage",
+];
+
 /** The path of Chromium, for tests in a real browser; undefined, loudly, where it can not be had. */
 export function chromiumProgram(): string | undefined {
   const location = findService({
@@ -22,10 +28,8 @@ export async function openPage(program: string, url: string): Promise<{ close():
   const directory = mkdtempSync(join(tmpdir(), "shardcast-chromium-"));
   const flags = [
     "--headless=new",
-    // Its sandbox wants an unprivileged user, whom a container has not; the pages are our own.
-    "--no-sandbox",
+    ...CHROMIUM_FLAGS,
     "--disable-gpu",
-    "--disable-dev-shm-usage",
     "--no-first-run",
     `--user-data-dir=${join(directory, "profile")}`,
   ];

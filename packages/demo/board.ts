@@ -1,0 +1,80 @@
+// A live market board, and an example of the SDK: connect, subscribe, and let it care for the rest.
+import { connect } from "@shardcast/client";
+import { BoardTable } from "./boardTable.ts";
+import { Display } from "./display.ts";
+import { offerKill } from "./killShard.ts";
+import { LatencyMeter } from "./latencyMeter.ts";
+import { type Quote, SYMBOLS, type Trade } from "./market.ts";
+import { TradeLedger } from "./tradeLedger.ts";
+
+const url = document.querySelector<HTMLMetaElement>("meta[name=shardcast-url]")?.content ?? "";
+const table = new BoardTable(document.querySelector("#board"), SYMBOLS);
+const display = new Display();
+const ledger = new TradeLedger();
+const latency = new LatencyMeter();
+
+let lostMs: number | undefined;
+let connectedMs = 0;
+let broughtBack = 0;
+
+const client = connect(url, {
+  // A demo should be back at once; elsewhere the default of 500 ms spares the server.
+  backoff: { minMs: 100 },
+  onStatus: (status) => {
+    display.status(status);
+    if (status === "reconnecting") lostMs ??= Date.now();
+    if (status === "connected") connectedMs = Date.now();
+  },
+  onGap: (gap) => display.event(`A gap in ${gap.channel}: ${gap.reason}`, "bad"),
+  onError: (error) => display.event(`${error.message} (${error.code})`, "bad"),
+});
+client.on("reconnect", ({ code, delayMs }) =>
+  display.event(`The connection broke (${code}); trying again in ${Math.round(delayMs)} ms`),
+);
+
+/** The last value comes at once, so that no cell waits for its next message. */
+const SNAPSHOT = { snapshot: true };
+
+const subscriptions = SYMBOLS.flatMap((symbol) => [
+  client.subscribe<Trade>(
+    `${symbol}.trade`,
+    (message) => {
+      table.trade(message.data);
+      if (message.snapshot === true) return;
+      ledger.note(message.data.trade, message.cursor);
+      noteArrival(message.ts);
+    },
+    SNAPSHOT,
+  ),
+  client.subscribe<Quote>(
+    `${symbol}.quote`,
+    (message) => {
+      table.quote(message.data);
+      if (message.snapshot !== true) noteArrival(message.ts);
+    },
+    SNAPSHOT,
+  ),
+]);
+// Until the server has taken all channels, some trades are not meant for this page.
+await Promise.all(subscriptions.map(({ ready }) => ready)).then(
+  () => ledger.begin(),
+  (error: Error) => display.event(error.message, "bad"),
+);
+
+function noteArrival(sentMs: number): void {
+  latency.note(Date.now() - sentMs);
+  if (lostMs === undefined) return;
+  if (sentMs <= connectedMs) broughtBack += 1;
+  else tellRecovery(lostMs);
+}
+
+/** The first message that was sent after the return: all that was missed has come before it. */
+function tellRecovery(sinceMs: number): void {
+  const seconds = ((connectedMs - sinceMs) / 1000).toFixed(1);
+  display.event(`Back after ${seconds} s: ${broughtBack} missed messages came first, in order`, "good");
+  lostMs = undefined;
+  broughtBack = 0;
+}
+
+setInterval(() => display.figures({ ...latency.lastSecond(), ...ledger.counts }), 1000);
+offerKill((text, kind) => display.event(text, kind));
