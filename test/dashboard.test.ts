@@ -3,8 +3,8 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { startInstance, type TestInstance } from "./instance.fixture.ts";
 import { browserForTests, hasChromium, isTooWide } from "./browser.fixture.ts";
+import { startInstance, type TestInstance } from "./instance.fixture.ts";
 
 const openPage = browserForTests();
 let instance: TestInstance;
@@ -154,7 +154,7 @@ test.skipIf(!hasChromium)("an instance that does not answer any more is told as 
   const dying = await startInstance(["--shards", "1"]);
   const { page, close } = await open(dying.admin);
   await page.getByRole("heading", { name: "All is well" }).waitFor();
-  await dying.end("SIGTERM");
+  await dying.end("SIGKILL");
   await page.getByRole("heading", { name: /No word for/ }).waitFor();
   await close();
 });

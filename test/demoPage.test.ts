@@ -3,8 +3,8 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { SYMBOLS } from "@shardcast/demo/market";
 import { demoMarket } from "@shardcast/server/source/demoMarket";
 import type { Page } from "playwright-core";
-import { startInstance, type TestInstance } from "./instance.fixture.ts";
 import { browserForTests, hasChromium, isTooWide } from "./browser.fixture.ts";
+import { startInstance, type TestInstance } from "./instance.fixture.ts";
 
 const openPage = browserForTests();
 let instance: TestInstance;

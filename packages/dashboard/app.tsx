@@ -50,7 +50,7 @@ export function App() {
         <Explorer overview={overview} chosen={chosen} />
         <div class="pair">
           <Publish channels={overview.channels} />
-          <Operate self={overview.self} />
+          <Operate overview={overview} />
         </div>
       </main>
     </>

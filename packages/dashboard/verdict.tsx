@@ -17,6 +17,17 @@ const STALE_MS = 7000;
 export function Verdict({ feed, overview }: Props) {
   const ageMs = useAge(feed.answeredMs);
   const { error } = feed;
+  if (error !== undefined && ageMs > STALE_MS && overview.drain.phase !== "none") {
+    return (
+      <section class="verdict degraded" aria-live="assertive">
+        <h2>This instance has been taken out</h2>
+        <p>
+          {overview.self} has ended in order {span(ageMs)} ago; what stands below is as old as that. The
+          others' dashboards are at their own admin ports.
+        </p>
+      </section>
+    );
+  }
   if (error !== undefined && ageMs > STALE_MS) {
     return (
       <section class="verdict unhealthy" aria-live="assertive">
@@ -57,6 +68,7 @@ export function Verdict({ feed, overview }: Props) {
 
 function headline(findings: readonly Finding[]): string {
   const bad = findings.filter(({ level }) => level === "unhealthy").length;
+  if (findings.every(({ code }) => code === "draining")) return "All is well, and a part is being taken out";
   if (bad === 0)
     return `Works, but ${findings.length === 1 ? "one thing is" : "some things are"} not as they should be`;
   return bad === 1 ? "One thing is wrong" : `${bad} things are wrong`;

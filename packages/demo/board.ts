@@ -18,8 +18,8 @@ let connectedMs = 0;
 let broughtBack = 0;
 
 const client = connect(url, {
-  // A demo should be back at once; elsewhere the default of 500 ms spares the server.
-  backoff: { minMs: 100 },
+  // A demo should be back at once; elsewhere the default, 500 ms to 30 s, spares the server.
+  backoff: { minMs: 100, maxMs: 1000 },
   onStatus: (status) => {
     display.status(status);
     if (status === "reconnecting") lostMs ??= Date.now();

@@ -1,6 +1,6 @@
 import { rmSync } from "node:fs";
 import type { Logger } from "pino";
-import { type DrainAnswer, startAdminServer } from "./admin/adminServer.ts";
+import { startAdminServer } from "./admin/adminServer.ts";
 import { killDemoShard } from "./admin/demoShards.ts";
 import { joinMetrics } from "./admin/joinMetrics.ts";
 import { type PageSource, Pages } from "./admin/pages.ts";
@@ -18,7 +18,7 @@ import { createLogger } from "./logger.ts";
 import { OverviewKeeper } from "./overview/overview.ts";
 import { banner, instanceUrls } from "./supervisor/banner.ts";
 import { memoryCgroups } from "./supervisor/cgroups.ts";
-import { DRAIN_PROGRESS, Drain } from "./supervisor/drain.ts";
+import { DRAIN_PROGRESS, Drain, type DrainAnswer } from "./supervisor/drain.ts";
 import { InstanceHealth } from "./supervisor/instanceHealth.ts";
 import { InstanceRates } from "./supervisor/instanceRates.ts";
 import type { ChannelInfo, ShardStart, ShardStats } from "./supervisor/ipc.ts";
@@ -219,7 +219,12 @@ class Supervisor {
 
   #requestDrain(): DrainAnswer {
     this.#beginDrain("POST /api/drain");
-    return { phase: this.#drain.phase, clients: this.#drain.clients, leftMs: Math.round(this.#drain.leftMs) };
+    return this.#describeDrain();
+  }
+
+  #describeDrain(): DrainAnswer {
+    const { phase, clients, leftMs } = this.#drain;
+    return { phase, clients, leftMs: Math.round(leftMs) };
   }
 
   /** Costs no start: who can not tidy up can still serve. */
@@ -366,6 +371,8 @@ class Supervisor {
         takesTokens: auth.tokens !== undefined,
       }),
       cluster: () => this.#cluster.describe(),
+      balance: () => this.#rebalancer.describe(),
+      drain: () => this.#describeDrain(),
       channels: () => this.#channels(),
     });
   }

@@ -4,6 +4,7 @@ import { RebalanceRefused } from "../cluster/balance.ts";
 import type { HealthReport } from "../health.ts";
 import { answerByMethod, type Methods } from "../httpMethods.ts";
 import type { Overview } from "../overview/shape.ts";
+import type { DrainAnswer } from "../supervisor/drain.ts";
 import type { Pages } from "./pages.ts";
 import {
   BODY_BYTES_MAX,
@@ -32,14 +33,6 @@ export interface AdminServerOptions {
   readonly killDemoShard: (request: Request) => Promise<Response>;
   /** For browsers. Absent: none. */
   readonly pages?: Pages | undefined;
-}
-
-export interface DrainAnswer {
-  readonly phase: string;
-  /** Still here. */
-  readonly clients: number;
-  /** Until the shards are killed. */
-  readonly leftMs: number;
 }
 
 /** The instance's port for operators and publishers. Throws where the port can not be opened. */

@@ -35,8 +35,11 @@ export function findingsOf(
     if (status === "ok") continue;
     // What instances contradict each other in stands below, once.
     const told = (vitals?.problems ?? []).filter(({ check }) => check !== "cluster" || problems.length === 0);
-    for (const { check, status: level, value, message } of told)
+    for (const { check, status: own, value, message } of told) {
+      // It takes no clients, as somebody wanted; the cluster works as before.
+      const level = check === "draining" && own === "unhealthy" ? "degraded" : own;
       add(level, check, inWords(value, message), [id], `${level} ${check} ${message}`);
+    }
     if (vitals === undefined) add(status, "unexplained", "does not tell why: see its /health", [id]);
   }
   for (const { kind, message, instances: ids } of problems) add("degraded", kind, message, ids);

@@ -7,10 +7,16 @@ import { SAMPLE_MS, SAMPLES_MAX } from "./history.ts";
 import { OverviewKeeper } from "./overview.ts";
 import type { Overview } from "./shape.ts";
 
+const QUIET = {
+  balance: { isOn: false, state: "off", mean: 0, spreadPercent: 0, excess: 0 },
+  drain: { phase: "none", clients: 0, leftMs: 0 },
+} as const;
+
 /** Of an instance that has nothing to tell. */
 export const OVERVIEW: Overview = {
   ...{ nowMs: 0, self: "a", version: "0.1.0", isDemo: false, status: "ok", findings: [], bus: "none" },
   clients: { port: 3000, isEncrypted: false, takesTokens: false },
+  ...QUIET,
   ...{ instances: [], lost: [], streams: { most: [], total: 0 }, channels: [] },
   history: { sampleMs: SAMPLE_MS, columns: COLUMNS, samples: [] },
 };
@@ -42,6 +48,7 @@ export function syntheticOverview(options: SyntheticOptions): OverviewKeeper {
   const keeper = new OverviewKeeper({
     ...{ self: idOf(0), version: "0.1.0", isDemo: false, cluster },
     clients: () => ({ port, isEncrypted: false, takesTokens: false }),
+    ...{ balance: () => QUIET.balance, drain: () => QUIET.drain },
     channels: async () => ({ channels: channelsAt(wallMs) }),
   });
   for (let sample = 0; sample < SAMPLES_MAX; sample++) {

@@ -13,7 +13,15 @@ import { syntheticOverview } from "./overview.fixture.ts";
 import { TopChannels } from "./topChannels.ts";
 
 const STATS: ShardStats = {
-  ...{ connections: 10, subscriptions: 0, permitsNumber: 0, publications: 0, deliveries: 0, rssBytes: 100, cpuShare: 0.5 },
+  ...{
+    connections: 10,
+    subscriptions: 0,
+    permitsNumber: 0,
+    publications: 0,
+    deliveries: 0,
+    rssBytes: 100,
+    cpuShare: 0.5,
+  },
   ...{ busState: "connected", busLagMs: 1, gaps: 2, repairs: 3, oldestHoldMs: 0, streamsReadForward: 0 },
   ...{ streamsUnfollowed: 0, streamsWaitingForLog: 0, sourceState: "reading", groupStrangers: 0 },
   ...{ tokenKeys: "none", vitals: NO_VITALS },

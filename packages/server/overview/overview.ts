@@ -1,7 +1,9 @@
 import type { ClusterDescription } from "../cluster/clusterMember.ts";
 import type { SeenInstance } from "../cluster/clusterView.ts";
 import type { HealthStatus } from "../health.ts";
+import type { DrainAnswer } from "../supervisor/drain.ts";
 import type { ChannelInfo } from "../supervisor/ipc.ts";
+import type { RebalanceState } from "../supervisor/rebalancer.ts";
 import { mostLagging } from "../vitals/shardVitals.ts";
 import { COLUMNS } from "./columns.ts";
 import { findingsOf } from "./findings.ts";
@@ -16,6 +18,8 @@ export interface OverviewSources {
   readonly isDemo: boolean;
   readonly clients: () => Overview["clients"];
   readonly cluster: () => ClusterDescription;
+  readonly balance: () => RebalanceState;
+  readonly drain: () => DrainAnswer;
   readonly channels: () => Promise<{ readonly channels: readonly ChannelInfo[] }>;
 }
 
@@ -51,13 +55,13 @@ export class OverviewKeeper {
 
   /** The answer with the samples taken after that time, in ms since 1970. */
   async tell(afterMs: number): Promise<Overview> {
-    const { self, version, isDemo, clients, cluster } = this.#sources;
+    const { self, version, isDemo, clients, cluster, balance, drain } = this.#sources;
     const channels = await this.#channels.now();
     const { instances, problems, bus } = cluster();
     const findings = findingsOf(instances, problems, this.#lost.all);
     return {
       ...{ nowMs: Date.now(), self, version, isDemo, clients: clients() },
-      ...{ status: worstOf(findings), findings, bus },
+      ...{ status: worstOf(findings), findings, bus, balance: balance(), drain: drain() },
       instances: instances.map(shown),
       lost: this.#lost.all,
       streams: streamsOf(instances),

@@ -1,4 +1,6 @@
 import type { HealthStatus } from "../health.ts";
+import type { DrainAnswer } from "../supervisor/drain.ts";
+import type { RebalanceState } from "../supervisor/rebalancer.ts";
 import type { InstanceVitals } from "../vitals/instanceVitals.ts";
 import type { HistoryColumn } from "./columns.ts";
 
@@ -19,6 +21,10 @@ export interface Overview {
   readonly findings: readonly Finding[];
   /** State of the bus between the instances; `none` where the instance is alone. */
   readonly bus: string;
+  /** Clients of this instance beside the mean of its region, and what is being done about it. */
+  readonly balance: RebalanceState;
+  /** Of this instance; the phase is `none` where nobody has asked for it. */
+  readonly drain: DrainAnswer;
   readonly instances: readonly OverviewInstance[];
   /** Instances that fell silent without a goodbye, within the time that history covers. */
   readonly lost: readonly LostInstance[];

@@ -23,6 +23,14 @@ export interface DrainingShard {
 /** `waiting` for the balancer, `moving` the clients, `ending` the shards. */
 export type DrainPhase = "none" | "waiting" | "moving" | "ending";
 
+export interface DrainAnswer {
+  readonly phase: string;
+  /** Still here. */
+  readonly clients: number;
+  /** Until the shards are killed. */
+  readonly leftMs: number;
+}
+
 /** What the health of a draining instance tells people. */
 export const DRAIN_PROGRESS: Readonly<Record<DrainPhase, (clients: number) => string>> = {
   none: () => "",
@@ -65,6 +73,7 @@ export class Drain {
 
   /** Until the shards are killed, in ms. */
   get leftMs(): number {
+    if (this.#phase === "none") return this.#options.timeoutMs;
     return Math.max(0, this.#options.timeoutMs - (performance.now() - this.#beganMs));
   }
 
