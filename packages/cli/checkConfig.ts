@@ -5,7 +5,7 @@ import { GROUPS, type Setting } from "@shardcast/server/config/setting";
 import { SETTINGS } from "@shardcast/server/config/settings";
 import { type Command, EXIT } from "./command.ts";
 import type { Paint } from "./paint.ts";
-import { reportProblems } from "./reportProblems.ts";
+import { settingsFailure } from "./readFlags.ts";
 
 const json = {
   name: "json",
@@ -43,7 +43,7 @@ export const checkConfig: Command = {
     } else if (loaded.ok) {
       await context.stdout.write(formatEffective(loaded.effective, context.paint.stdout));
     } else {
-      await reportProblems(loaded.problems, context);
+      throw settingsFailure(loaded.problems);
     }
     return loaded.ok ? EXIT.ok : EXIT.usage;
   },

@@ -1,10 +1,8 @@
 import { flag } from "@shardcast/server/config/kinds";
-import { readSettings } from "@shardcast/server/config/readSettings";
 import type { Setting } from "@shardcast/server/config/setting";
 import { z } from "zod";
 import { type Command, CommandFailure, EXIT } from "./command.ts";
-import { refuseWords } from "./refuseWords.ts";
-import { reportProblems } from "./reportProblems.ts";
+import { readFlagsAlone } from "./readFlags.ts";
 import { unreachable } from "./unreachable.ts";
 import { adminUrl } from "./url.ts";
 
@@ -55,12 +53,7 @@ export const health: Command = {
     1: "It should not, or does not answer.",
   },
   async run(context) {
-    const { values, problems, positionals } = readSettings(FLAGS, context);
-    if (problems.length > 0) {
-      await reportProblems(problems, context);
-      return EXIT.usage;
-    }
-    refuseWords(health.name, positionals);
+    const values = readFlagsAlone(health.name, FLAGS, context);
     const url = new URL(values.live ? "/live" : "/health", values.url);
     const { isGood, answer } = await ask(url, context.signal);
     if (values.json) await context.stdout.write(`${JSON.stringify(answer)}\n`);

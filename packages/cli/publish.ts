@@ -1,12 +1,11 @@
 import { isChannelName } from "@shardcast/protocol/channel";
 import { flag, text } from "@shardcast/server/config/kinds";
-import { readSettings } from "@shardcast/server/config/readSettings";
 import type { Setting } from "@shardcast/server/config/setting";
 import { SETTINGS } from "@shardcast/server/config/settings";
 import { z } from "zod";
 import { type Command, type CommandContext, CommandFailure, EXIT, usageFailure } from "./command.ts";
+import { readFlags } from "./readFlags.ts";
 import { readStdin } from "./readStdin.ts";
-import { reportProblems } from "./reportProblems.ts";
 import { unreachable } from "./unreachable.ts";
 import { adminUrl } from "./url.ts";
 
@@ -67,11 +66,7 @@ export const publish: Command = {
     1: "The instance refused it, or could not be reached.",
   },
   async run(context) {
-    const { values, problems, positionals } = readSettings(FLAGS, context, SETTINGS);
-    if (problems.length > 0) {
-      await reportProblems(problems, context);
-      return EXIT.usage;
-    }
+    const { values, positionals } = readFlags(FLAGS, context, SETTINGS);
     const body = await bodyOf(positionals, context.signal);
     const answer = await post(new URL("/api/publish", values.url), body, values.apiKey, context.signal);
     if (values.json) await context.stdout.write(`${JSON.stringify(answer)}\n`);

@@ -2,9 +2,9 @@ import { DASHBOARD_PAGE } from "@shardcast/dashboard/page";
 import { DEMO_PAGE } from "@shardcast/demo/page";
 import { loadConfig } from "@shardcast/server/config";
 import { SETTINGS } from "@shardcast/server/config/settings";
-import { type Command, EXIT } from "./command.ts";
+import type { Command } from "./command.ts";
 import { ownCommand } from "./ownCommand.ts";
-import { reportProblems } from "./reportProblems.ts";
+import { settingsFailure } from "./readFlags.ts";
 
 export const serve: Command = {
   name: "serve",
@@ -34,10 +34,7 @@ export const serve: Command = {
   },
   async run(context) {
     const loaded = loadConfig(context);
-    if (!loaded.ok) {
-      await reportProblems(loaded.problems, context);
-      return EXIT.usage;
-    }
+    if (!loaded.ok) throw settingsFailure(loaded.problems);
     const { runSupervisor } = await import("@shardcast/server/supervisor");
     return await runSupervisor(loaded.config, ownCommand(context.env), [DASHBOARD_PAGE, DEMO_PAGE]);
   },

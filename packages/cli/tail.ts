@@ -4,13 +4,12 @@ import { isChannelName, isChannelPattern } from "@shardcast/protocol/channel";
 import { joinSince } from "@shardcast/protocol/mark";
 import type { DataMessage } from "@shardcast/protocol/messages";
 import { flag, integer, list, text } from "@shardcast/server/config/kinds";
-import { readSettings } from "@shardcast/server/config/readSettings";
 import type { Setting } from "@shardcast/server/config/setting";
 import { SETTINGS } from "@shardcast/server/config/settings";
 import { type Command, type CommandContext, CommandFailure, EXIT, usageFailure } from "./command.ts";
 import { diagnose } from "./diagnose.ts";
 import { type Paint, printable } from "./paint.ts";
-import { reportProblems } from "./reportProblems.ts";
+import { readFlags } from "./readFlags.ts";
 import { urls as urlsKind } from "./url.ts";
 
 const FLAGS = {
@@ -91,11 +90,7 @@ export const tail: Command = {
     1: "The server refused it, or closed the connection for good.",
   },
   async run(context) {
-    const { values, problems, positionals, paths } = readSettings(FLAGS, context, SETTINGS);
-    if (problems.length > 0) {
-      await reportProblems(problems, context);
-      return EXIT.usage;
-    }
+    const { values, positionals, paths } = readFlags(FLAGS, context, SETTINGS);
     const channel = checkChannel(positionals);
     checkSince(values.since);
     const urls = values.url.map(webSocketUrl);

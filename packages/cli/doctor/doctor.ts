@@ -1,13 +1,11 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { flag, integer, path } from "@shardcast/server/config/kinds";
-import { readSettings } from "@shardcast/server/config/readSettings";
 import type { Setting } from "@shardcast/server/config/setting";
 import { SETTINGS } from "@shardcast/server/config/settings";
 import { type Command, EXIT, usageFailure } from "../command.ts";
 import type { Paint } from "../paint.ts";
-import { refuseWords } from "../refuseWords.ts";
-import { reportProblems } from "../reportProblems.ts";
+import { readFlagsAlone } from "../readFlags.ts";
 import { type Examination, examine } from "./examine.ts";
 import { type Finding, whole } from "./finding.ts";
 import { hostAt } from "./host.ts";
@@ -74,12 +72,7 @@ export const doctor: Command = {
     1: "It will not.",
   },
   async run(context) {
-    const { values, problems, positionals } = readSettings(FLAGS, context);
-    if (problems.length > 0) {
-      await reportProblems(problems, context);
-      return EXIT.usage;
-    }
-    refuseWords(doctor.name, positionals);
+    const values = readFlagsAlone(doctor.name, FLAGS, context);
     if (!existsSync(join(values.root, "proc/sys")))
       throw usageFailure(
         `there is no proc/sys in ${values.root}`,

@@ -2,10 +2,9 @@ import { readFile } from "node:fs/promises";
 import { compareReports, comparisonText } from "@shardcast/loadtest/compare";
 import { REPORT_VERSION, type Report } from "@shardcast/loadtest/report";
 import { flag } from "@shardcast/server/config/kinds";
-import { readSettings } from "@shardcast/server/config/readSettings";
 import type { Setting } from "@shardcast/server/config/setting";
 import { type Command, EXIT, usageFailure } from "../command.ts";
-import { reportProblems } from "../reportProblems.ts";
+import { readFlags } from "../readFlags.ts";
 
 const FLAGS = {
   json: {
@@ -34,11 +33,7 @@ export const compare: Command = {
   ],
   exitCodes: { 0: "The comparison was printed.", 1: "It could not be written." },
   async run(context) {
-    const { values, problems, positionals } = readSettings(FLAGS, context);
-    if (problems.length > 0) {
-      await reportProblems(problems, context);
-      return EXIT.usage;
-    }
+    const { values, positionals } = readFlags(FLAGS, context);
     const [first, second, extra] = positionals;
     if (first === undefined || second === undefined || extra !== undefined)
       throw usageFailure("expected two reports", "shardcast loadtest compare <first.json> <second.json>");

@@ -8,8 +8,7 @@ import { connectionContradictions } from "@shardcast/server/config/kafkaContradi
 import { readSettings } from "@shardcast/server/config/readSettings";
 import { SETTINGS } from "@shardcast/server/config/settings";
 import { type Command, type CommandContext, EXIT, usageFailure } from "../command.ts";
-import { refuseWords } from "../refuseWords.ts";
-import { reportProblems } from "../reportProblems.ts";
+import { refuseWords, settingsFailure } from "../readFlags.ts";
 import { Display } from "./display.ts";
 import { requireListeners } from "./listeners.ts";
 import { type ReportFiles, reportFiles, writeReport } from "./reportFiles.ts";
@@ -44,10 +43,7 @@ export const loadtest: Command = {
   async run(context) {
     const read = readSettings(LOADTEST_SETTINGS, context, SETTINGS);
     const problems = [...read.problems, ...connectionContradictions(read)];
-    if (problems.length > 0) {
-      await reportProblems(problems, context);
-      return EXIT.usage;
-    }
+    if (problems.length > 0) throw settingsFailure(problems);
     const [word] = read.positionals;
     if (word?.endsWith(".json"))
       throw usageFailure(
@@ -64,7 +60,6 @@ export const loadtest: Command = {
     refuseWhatIsMissing(scenario, kafka !== undefined);
     const { token, tokenBy, apiKey, tlsCa: ca, tlsInsecure: isInsecure } = values;
     const access: Access = { token, tokenBy, apiKey, tls: { ca, isInsecure } };
-    const files = await reportFiles(values.report);
     await requireListeners(
       [
         { flag: "--urls", urls: scenario.urls },
@@ -72,6 +67,7 @@ export const loadtest: Command = {
       ],
       context.signal,
     );
+    const files = await reportFiles(values.report);
     const display = new Display(scenario, context.stderr, context.paint.stderr);
     const onSample = (sample: Sample) => display.show(sample);
     const report = await runLoadTest({ scenario, access, kafka, signal: context.signal, onSample });

@@ -1,7 +1,5 @@
-import { readSettings } from "@shardcast/server/config/readSettings";
 import { type Command, EXIT } from "../command.ts";
-import { refuseWords } from "../refuseWords.ts";
-import { reportProblems } from "../reportProblems.ts";
+import { readFlagsAlone } from "../readFlags.ts";
 import { AUTOSCALE_SETTINGS, autoscalerOf, curveOf } from "./autoscaleSettings.ts";
 import { type Compared, dayText } from "./autoscaleText.ts";
 import { PRESETS } from "./presets.ts";
@@ -35,12 +33,7 @@ export const planAutoscale: Command = {
     1: "It flaps, or clients found no room.",
   },
   async run(context) {
-    const { values, problems, positionals } = readSettings(ALL_SETTINGS, context);
-    if (problems.length > 0) {
-      await reportProblems(problems, context);
-      return EXIT.usage;
-    }
-    refuseWords(planAutoscale.name, positionals);
+    const values = readFlagsAlone(planAutoscale.name, ALL_SETTINGS, context);
     const workload = workloadOf(values);
     const options: DayOptions = {
       workload,

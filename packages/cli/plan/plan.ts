@@ -1,7 +1,5 @@
-import { readSettings } from "@shardcast/server/config/readSettings";
 import { type Command, type CommandContext, EXIT, usageFailure } from "../command.ts";
-import { refuseWords } from "../refuseWords.ts";
-import { reportProblems } from "../reportProblems.ts";
+import { readFlagsAlone } from "../readFlags.ts";
 import { planCapacity } from "./capacityPlan.ts";
 import { planText } from "./planText.ts";
 import { costOf, readPrices } from "./prices.ts";
@@ -32,12 +30,7 @@ export const plan: Command = {
     1: "It does not.",
   },
   async run(context) {
-    const { values, problems, positionals } = readSettings(PLAN_SETTINGS, context);
-    if (problems.length > 0) {
-      await reportProblems(problems, context);
-      return EXIT.usage;
-    }
-    refuseWords(plan.name, positionals);
+    const values = readFlagsAlone(plan.name, PLAN_SETTINGS, context);
     return await planOnce(values, context);
   },
 };

@@ -6,7 +6,7 @@ import { KafkaError } from "@shardcast/server/kafka/kafkaError";
 import { createProducer } from "@shardcast/server/kafka/producer";
 import { createTopic } from "@shardcast/server/kafka/topics";
 import { type Command, type CommandContext, CommandFailure, EXIT } from "../command.ts";
-import { reportProblems } from "../reportProblems.ts";
+import { settingsFailure } from "../readFlags.ts";
 import { REAL_CLOCK } from "./clock.ts";
 import { InputError } from "./inputError.ts";
 import { loadOptions, type ProduceOptions } from "./options.ts";
@@ -47,10 +47,7 @@ export const produce: Command = {
   },
   async run(context) {
     const loaded = loadOptions(context);
-    if (!loaded.ok) {
-      await reportProblems(loaded.problems, context);
-      return EXIT.usage;
-    }
+    if (!loaded.ok) throw settingsFailure(loaded.problems);
     const { options } = loaded;
     try {
       // A topic that was made for a file that is not there would only be in the way.
