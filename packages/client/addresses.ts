@@ -12,7 +12,7 @@ export type Ending =
  * a round one follows another at once, and only before a new round there is something to wait for.
  */
 export class Addresses {
-  readonly #urls: readonly string[];
+  readonly urls: readonly string[];
   readonly #returnAfterMs: number;
   #at = 0;
   /** Attempts of this round that have failed. */
@@ -22,21 +22,21 @@ export class Addresses {
 
   /** At least one URL, the preferred one first. It is given up for `returnAfterMs` at least. */
   constructor(urls: readonly string[], returnAfterMs: number) {
-    this.#urls = urls;
+    this.urls = urls;
     this.#returnAfterMs = returnAfterMs;
   }
 
   get url(): string {
-    return this.#urls[this.#at] ?? "";
+    return this.urls[this.#at] ?? "";
   }
 
   /** Goes on to the address for the next attempt; true where that may be made at once. `nowMs` never goes back. */
   next(ending: Ending, nowMs: number): boolean {
     if (ending !== "good") {
       if (this.#at === 0) this.#leftFirstMs = nowMs;
-      this.#at = (this.#at + 1) % this.#urls.length;
+      this.#at = (this.#at + 1) % this.urls.length;
     }
-    if (ending === "failed" && ++this.#failed < this.#urls.length) return true;
+    if (ending === "failed" && ++this.#failed < this.urls.length) return true;
     this.#failed = 0;
     if (nowMs - this.#leftFirstMs >= this.#returnAfterMs) this.#at = 0;
     return false;

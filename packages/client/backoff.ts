@@ -14,7 +14,8 @@ export class Backoff {
   readonly #minMs: number;
   readonly #maxMs: number;
   readonly #random: () => number;
-  #attempt = 0;
+  /** How many delays have been drawn since the last reset. */
+  attempt = 0;
 
   /** `random` returns numbers from 0 (inclusive) to 1 (exclusive). */
   constructor(options: BackoffOptions, random: () => number) {
@@ -23,17 +24,17 @@ export class Backoff {
     this.#random = random;
   }
 
-  /** How many delays have been drawn since the last reset. */
-  get attempt(): number {
-    return this.#attempt;
-  }
-
   nextDelayMs(): number {
-    const boundMs = Math.min(this.#maxMs, this.#minMs * 2 ** this.#attempt++);
+    const boundMs = Math.min(this.#maxMs, this.#minMs * 2 ** this.attempt++);
     return this.#random() * boundMs;
   }
 
+  /** For what happens to many clients at once and is no failure: drawn as the first delay is. */
+  soonMs(): number {
+    return this.#random() * this.#minMs;
+  }
+
   reset(): void {
-    this.#attempt = 0;
+    this.attempt = 0;
   }
 }

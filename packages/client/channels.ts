@@ -1,22 +1,16 @@
 import { patternsOf } from "@shardcast/protocol/channel";
 import { parseCursor } from "@shardcast/protocol/cursor";
-import type {
-  ClientMessage,
-  DataMessage,
-  RequestError,
-  ServerMessage,
-  SubscribedChannel,
-} from "@shardcast/protocol/messages";
+import type { ClientMessage, DataMessage, RequestError, ServerMessage } from "@shardcast/protocol/messages";
 import type { Backoff } from "./backoff.ts";
 import { splitIntoBatches } from "./batches.ts";
 import { ChannelState } from "./channelState.ts";
-import { Departures } from "./departures.ts";
 import { ShardcastError } from "./errors.ts";
 import type { GapEvent } from "./events.ts";
 import type { Recipient } from "./recipient.ts";
 import { ReplayGuard } from "./replayGuard.ts";
 import { planRequests } from "./requestPlan.ts";
 import { ResumePosition } from "./resume.ts";
+import type { SinkOwner } from "./subscription.ts";
 
 /**
  * The channels of one client over all its connections: asks for them, hands out what arrives, and knows from where
@@ -28,19 +22,21 @@ import { ResumePosition } from "./resume.ts";
  * (`frozen`), each answered channel keeps the mark of its own answer, and guards remember what arrived beyond; when the
  * last one is answered, that answer's mark is the shared position again.
  */
-export class Channels {
+export class Channels implements SinkOwner {
   readonly #states = new Map<string, ChannelState>();
   readonly #handler: ChannelsHandler;
   readonly #retryBackoff: Backoff;
   readonly #position = new ResumePosition();
   readonly #requests = new Map<number, PendingRequest>();
-  readonly #departures = new Departures();
+  /** Names that are no longer wanted, for the next flush. */
+  readonly #leaving = new Set<string>();
   #patterns = 0;
   #link: Link | undefined;
   /** Counts connections up, for the guards. */
   #connection = 0;
   #frozen = false;
   #flushPlanned = false;
+  #unguardedReported = false;
   #retryTimer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(handler: ChannelsHandler, retryBackoff: Backoff) {
@@ -50,29 +46,16 @@ export class Channels {
 
   /** Throws `ShardcastError`: `already_subscribed` where a `since` can have no effect any more, `policy_conflict`. */
   join(recipient: Recipient, since: readonly string[] | undefined): void {
-    const name = recipient.channel;
-    let state = this.#states.get(name);
-    if (state !== undefined && since !== undefined) {
-      throw new ShardcastError(
-        "already_subscribed",
-        `${name} is subscribed already: \`since\` cannot be met`,
-        {
-          channel: name,
-        },
-      );
-    }
-    if (state !== undefined && state.policy !== recipient.policy) {
-      throw new ShardcastError("policy_conflict", `${name} is subscribed with another policy`, {
-        channel: name,
-      });
-    }
+    const { channel, policy } = recipient;
+    let state = this.#states.get(channel);
     if (state === undefined) {
-      state = new ChannelState(name, since, recipient.policy);
-      this.#states.set(name, state);
+      state = new ChannelState(channel, since, policy);
+      this.#states.set(channel, state);
       if (state.isPattern) this.#patterns++;
-    }
+    } else if (since !== undefined) throw new ShardcastError("already_subscribed", undefined, channel);
+    else if (state.policy !== policy) throw new ShardcastError("policy_conflict", undefined, channel);
     state.recipients.add(recipient);
-    const mark = this.#position.mark;
+    const { mark } = this.#position;
     if (state.phase === "live" && recipient.snapshot === "none" && mark !== undefined) {
       recipient.answer({ recovered: true, mark });
     }
@@ -84,7 +67,7 @@ export class Channels {
     if (state?.leave(recipient) !== true || state.recipients.size > 0) return;
     this.#remove(state);
     if (state.phase === "idle") return;
-    this.#departures.plan(state.name);
+    this.#leaving.add(state.name);
     this.#planFlush();
   }
 
@@ -99,59 +82,55 @@ export class Channels {
     clearTimeout(this.#retryTimer);
     this.#retryTimer = undefined;
     this.#requests.clear();
-    this.#departures.clear();
+    this.#leaving.clear();
     for (const state of this.#states.values()) state.disconnected();
   }
 
-  /** Ends everything for good: as the caller wished (`clean`), or with the error. */
-  close(error: ShardcastError, clean: boolean): void {
+  /** Ends everything for good: as the caller wished, or with the error. */
+  close(error: ShardcastError, isWanted: boolean): void {
     this.disconnected();
     const states = [...this.#states.values()];
     this.#states.clear();
-    for (const state of states) this.#end(state, error, clean);
+    for (const state of states) this.#end(state, error, isWanted);
   }
 
   receive(message: ServerMessage): void {
-    switch (message.type) {
-      case "message":
-        this.#onData(message);
-        break;
-      case "subscribed":
-        this.#onSubscribed(message.id, message.mark, message.channels);
-        break;
-      case "unsubscribed":
-        this.#onUnsubscribed(message.id);
-        break;
-      case "gap":
-        this.#onGap(message);
-        break;
-      case "pong":
-        if (message.mark !== undefined) this.#settle(message.mark);
-        break;
-      case "authenticated":
-        for (const name of message.revoked ?? []) {
-          const state = this.#states.get(name);
-          if (state !== undefined) this.#fail(state, REVOKED);
-        }
-        break;
-      case "error":
-        this.#onError(message.id, message);
-        break;
+    if (message.type === "message") this.#onData(message);
+    else if (message.type === "gap") this.#onGap(message);
+    else if (message.type === "pong") {
+      if (message.mark !== undefined) this.#settle(message.mark);
+    } else if (message.type === "authenticated") {
+      for (const name of message.revoked ?? []) {
+        const state = this.#states.get(name);
+        if (state !== undefined) this.#fail(state, REVOKED);
+      }
+    } else if (message.type === "subscribed" || message.type === "unsubscribed" || message.type === "error") {
+      const request = this.#requests.get(message.id ?? 0);
+      this.#requests.delete(message.id ?? 0);
+      if (message.type === "error") this.#onError(message, request);
+      else if (message.type === "subscribed" && request?.states) this.#onSubscribed(message, request.states);
     }
+  }
+
+  missed(recipients: Iterable<Recipient>, gap: GapEvent): void {
+    for (const recipient of recipients) recipient.gap(gap);
+    this.#handler.onGap(gap);
+  }
+
+  report(error: ShardcastError): void {
+    this.#handler.onError(error);
   }
 
   #onData(message: DataMessage): void {
     const cursor = parseCursor(message.cursor);
     if (cursor === undefined) return;
     const { streamId, offset } = cursor;
-    const isSnapshot = message.snapshot === true;
-    if (!this.#frozen && !isSnapshot && this.#position.saw(streamId, offset)) this.#link?.ping();
-    for (const state of this.#covering(message.channel)) {
-      if (isSnapshot) {
-        for (const recipient of state.takeSnapshotRecipients()) recipient.deliver(message);
-      } else if (!this.#frozen || this.#admit(state, message.channel, streamId, offset)) {
-        for (const recipient of state.recipients) recipient.deliver(message);
-      }
+    const { channel, snapshot } = message;
+    if (!this.#frozen && !snapshot && this.#position.saw(streamId, offset)) this.#link?.ping();
+    for (const state of this.#covering(channel)) {
+      const isDue = snapshot || !this.#frozen || this.#admit(state, channel, streamId, offset);
+      const recipients = snapshot ? state.takeSnapshotRecipients() : state.recipients;
+      if (isDue) for (const recipient of recipients) recipient.deliver(message);
     }
   }
 
@@ -161,45 +140,52 @@ export class Channels {
     state.guard ??= new ReplayGuard();
     const verdict = state.guard.admit(channel, streamId, offset, this.#connection);
     if (verdict === "repeated") this.#handler.onRepeated();
-    else if (verdict === "full") this.#handler.onUnguarded(state.name);
+    if (verdict === "full" && !this.#unguardedReported) {
+      this.#unguardedReported = true;
+      this.report(new ShardcastError("guard_overflow", undefined, state.name));
+    }
     return verdict !== "repeated";
   }
 
   /** Everyone who is to see what concerns this channel: its own subscription and the patterns that cover it. */
   #covering(channel: string): ChannelState[] {
+    const names = this.#patterns > 0 ? new Set([channel, ...patternsOf(channel)]) : [channel];
     const states: ChannelState[] = [];
-    this.#collect(channel, states);
-    if (this.#patterns > 0) {
-      for (const pattern of patternsOf(channel)) if (pattern !== channel) this.#collect(pattern, states);
+    for (const name of names) {
+      const state = this.#states.get(name);
+      if (state !== undefined && !this.#isLeaving(name)) states.push(state);
     }
     return states;
   }
 
-  #collect(name: string, states: ChannelState[]): void {
-    const state = this.#states.get(name);
-    if (state !== undefined && !this.#departures.has(name)) states.push(state);
+  /**
+   * Until the server has answered an `unsubscribe`, what arrives for a name belongs to the subscription that was given up; a
+   * new one of the same name must not begin with it, because what follows is missing.
+   */
+  #isLeaving(name: string): boolean {
+    if (this.#leaving.has(name)) return true;
+    for (const { names } of this.#requests.values()) if (names?.has(name)) return true;
+    return false;
   }
 
-  #onSubscribed(id: number, mark: string, channels: readonly SubscribedChannel[]): void {
-    const request = this.#requests.get(id);
-    if (request?.type !== "subscribe") return;
-    this.#requests.delete(id);
-    const unanswered = new Map(request.states);
+  #onSubscribed(
+    { mark, channels }: ServerMessage & { readonly type: "subscribed" },
+    states: readonly ChannelState[],
+  ): void {
+    const answers = new Map(channels.map((answer) => [answer.channel, answer]));
     const position = [mark];
-    for (const channel of channels) {
-      const state = unanswered.get(channel.channel);
-      unanswered.delete(channel.channel);
-      // Another subscription of that name has its own answer.
-      if (state === undefined || this.#states.get(channel.channel) !== state) continue;
-      if (channel.error === undefined) this.#accepted(state, mark, position, channel.recovered !== false);
-      else if (!isPassing(channel.error)) this.#fail(state, channel.error);
-      else this.#postpone([state], channel.error);
-    }
-    for (const state of unanswered.values()) {
-      if (this.#states.get(state.name) !== state) continue;
-      this.#fail(state, { code: "internal", message: "the server's answer does not name this channel" });
+    for (const state of this.#current(states)) {
+      const answer = answers.get(state.name);
+      if (answer === undefined) this.#fail(state, UNANSWERED);
+      else if (answer.error !== undefined) this.#refused([state], answer.error);
+      else this.#accepted(state, mark, position, answer.recovered !== false);
     }
     this.#settle(mark);
+  }
+
+  /** Another subscription of the same name has its own answer. */
+  #current(states: readonly ChannelState[]): readonly ChannelState[] {
+    return states.filter((state) => this.#states.get(state.name) === state);
   }
 
   #accepted(
@@ -218,100 +204,77 @@ export class Channels {
       if (!recipient.answered && recipient.snapshot === "none") recipient.answer({ recovered, mark });
     }
     if (state.needsRequest) this.#planFlush();
-    if (!recovered) this.#missed(state, { channel: state.name, reason: "not_recovered" });
+    if (!recovered) this.missed(state.recipients, { channel: state.name, reason: "not_recovered" });
   }
 
   /** Makes `mark`, which came after everything below it, the shared position, unless a channel still lags behind. */
   #settle(mark: string): void {
-    for (const state of this.#states.values()) {
-      if (state.anchor !== undefined && state.phase !== "live") return;
-    }
+    const states = [...this.#states.values()];
+    if (states.some((state) => state.anchor !== undefined && state.phase !== "live")) return;
     this.#position.adopt(mark);
     this.#frozen = false;
-    for (const state of this.#states.values()) {
+    for (const state of states) {
       state.guard = undefined;
       if (state.anchor !== undefined) state.anchor = "shared";
     }
   }
 
-  #onUnsubscribed(id: number): void {
-    const request = this.#requests.get(id);
-    if (request?.type !== "unsubscribe") return;
-    this.#requests.delete(id);
-    this.#departures.answered(request.names);
-  }
-
-  #onGap(message: ServerMessage & { readonly type: "gap" }): void {
-    const { channel, after, through, reason } = message;
+  #onGap({ channel, after, through, reason }: ServerMessage & { readonly type: "gap" }): void {
     const end = parseCursor(through);
     // A log that was cut back goes on at smaller offsets: what was remembered of larger ones would hide them.
-    const truncated = reason === "truncated";
-    if (truncated) this.#link?.ping();
+    const isTruncated = reason === "truncated";
+    if (isTruncated) this.#link?.ping();
     else if (!this.#frozen && end !== undefined) this.#position.saw(end.streamId, end.offset);
     for (const state of this.#covering(channel)) {
-      if (truncated) state.guard = undefined;
-      this.#missed(state, { channel: state.name, reason, after, through });
+      if (isTruncated) state.guard = undefined;
+      this.missed(state.recipients, { channel: state.name, reason, after, through });
     }
   }
 
-  #onError(id: number | undefined, error: RequestError): void {
-    const request = id === undefined ? undefined : this.#requests.get(id);
+  #onError(error: RequestError & { readonly id?: number }, request: PendingRequest | undefined): void {
     // Some request will never be answered, and nobody knows which: a new connection asks for everything again.
-    if (id === undefined && this.#requests.size > 0 && isPassing(error)) this.#link?.drop(error.message);
-    if (id === undefined || request === undefined) {
-      this.#handler.onError(new ShardcastError(error.code, error.message));
+    if (error.id === undefined && this.#requests.size > 0 && isPassing(error))
+      this.#link?.drop(error.message);
+    if (request?.states !== undefined) {
+      const states = this.#current(request.states);
+      // The server does not understand the position: the channels go on from now, and say so when they are answered.
+      if (error.code === "since_invalid" && request.since) {
+        for (const state of states) {
+          state.anchor = undefined;
+          state.positionRefused = true;
+          state.postpone();
+        }
+        this.#planFlush();
+      } else this.#refused(states, error);
       return;
     }
-    this.#requests.delete(id);
-    if (request.type === "unsubscribe") {
-      this.#departures.answered(request.names);
-      this.#handler.onError(new ShardcastError(error.code, error.message));
-      // What is still sent then finds no recipient, so only a refusal that passes is worth a second request.
-      if (!isPassing(error)) return;
-      for (const name of request.names) if (!this.#states.has(name)) this.#departures.plan(name);
-      this.#retryLater();
-      return;
-    }
-    const states = [...request.states.values()].filter((state) => this.#states.get(state.name) === state);
-    if (error.code === "since_invalid" && request.since) this.#beginAnew(states);
-    else if (isPassing(error)) this.#postpone(states, error);
-    else for (const state of states) this.#fail(state, error);
-  }
-
-  /** The server does not understand the position: the channels go on from now, and say so when they are answered. */
-  #beginAnew(states: readonly ChannelState[]): void {
-    for (const state of states) {
-      state.anchor = undefined;
-      state.positionRefused = true;
-      state.postpone();
-    }
-    this.#planFlush();
-  }
-
-  #postpone(states: readonly ChannelState[], error: RequestError): void {
-    for (const state of states) state.postpone();
-    this.#handler.onError(new ShardcastError(error.code, error.message));
+    this.report(new ShardcastError(error.code, error.message));
+    // What is still sent then finds no recipient, so only a refusal that passes is worth a second request.
+    if (request?.names === undefined || !isPassing(error)) return;
+    for (const name of request.names) if (!this.#states.has(name)) this.#leaving.add(name);
     this.#retryLater();
   }
 
-  #fail(state: ChannelState, refusal: RequestError): void {
-    this.#remove(state);
-    if (state.phase === "live") this.#departures.plan(state.name);
-    const error = new ShardcastError(refusal.code, refusal.message, { channel: state.name });
-    this.#end(state, error, false);
-    this.#handler.onError(error);
-  }
-
-  #end(state: ChannelState, error: ShardcastError, clean: boolean): void {
-    for (const recipient of state.recipients) {
-      if (clean) recipient.end(error);
-      else recipient.fail(error);
+  #refused(states: readonly ChannelState[], error: RequestError): void {
+    if (!isPassing(error)) {
+      for (const state of states) this.#fail(state, error);
+      return;
     }
+    for (const state of states) state.postpone();
+    this.report(new ShardcastError(error.code, error.message));
+    this.#retryLater();
   }
 
-  #missed(state: ChannelState, gap: GapEvent): void {
-    for (const recipient of state.recipients) recipient.gap(gap);
-    this.#handler.onGap(gap);
+  #fail(state: ChannelState, { code, message }: RequestError): void {
+    this.#remove(state);
+    if (state.phase === "live") this.#leaving.add(state.name);
+    const error = new ShardcastError(code, message, state.name);
+    this.#end(state, error, false);
+    this.report(error);
+  }
+
+  #end(state: ChannelState, error: ShardcastError, isWanted: boolean): void {
+    for (const recipient of state.recipients) recipient.end(error, isWanted);
   }
 
   #remove(state: ChannelState): void {
@@ -337,34 +300,29 @@ export class Channels {
     this.#flushPlanned = false;
     const link = this.#link;
     if (link === undefined) return;
-    for (const names of splitIntoBatches(this.#departures.take())) {
+    const left = [...this.#leaving];
+    this.#leaving.clear();
+    for (const channels of splitIntoBatches(left)) {
       const id = link.nextId();
-      this.#requests.set(id, { type: "unsubscribe", names });
-      link.send({ type: "unsubscribe", id, channels: names });
+      this.#requests.set(id, { names: new Set(channels) });
+      link.send({ type: "unsubscribe", id, channels });
     }
-    for (const { states, items, since } of planRequests(this.#states.values(), () =>
-      this.#position.since(),
-    )) {
+    for (const { states, items, since } of planRequests(this.#states.values(), this.#position)) {
       const id = link.nextId();
       if (since !== undefined) this.#frozen = true;
-      this.#requests.set(id, {
-        type: "subscribe",
-        states: new Map(states.map((state) => [state.name, state])),
-        since: since !== undefined,
-      });
+      this.#requests.set(id, { states, since: since !== undefined });
       for (const state of states) state.requested();
-      link.send({ type: "subscribe", id, channels: items, ...(since === undefined ? {} : { since }) });
+      link.send({ type: "subscribe", id, channels: items, ...(since && { since }) });
     }
   }
 }
 
-type PendingRequest =
-  | {
-      readonly type: "subscribe";
-      readonly states: ReadonlyMap<string, ChannelState>;
-      readonly since: boolean;
-    }
-  | { readonly type: "unsubscribe"; readonly names: readonly string[] };
+/** Of an `unsubscribe` it has names, of a `subscribe` states. */
+interface PendingRequest {
+  readonly names?: ReadonlySet<string>;
+  readonly states?: readonly ChannelState[];
+  readonly since?: boolean;
+}
 
 /** The present connection. */
 export interface Link {
@@ -380,14 +338,12 @@ export interface ChannelsHandler {
   onError(error: ShardcastError): void;
   /** A message that an earlier, unfinished resume had brought already was dropped. */
   onRepeated(): void;
-  /** A message could not be remembered by a guard. */
-  onUnguarded(channel: string): void;
 }
 
-const REVOKED: RequestError = { code: "channel_forbidden", message: "the new token does not allow it" };
+const REVOKED: RequestError = { code: "channel_forbidden", message: "not with the new token" };
+const UNANSWERED: RequestError = { code: "internal", message: "not in the answer" };
 
-const PASSING: ReadonlySet<string> = new Set(["too_many_requests", "subscriptions_full", "internal"]);
-
-function isPassing(error: RequestError): boolean {
-  return PASSING.has(error.code);
+/** Such a refusal may be none when it is asked again. */
+function isPassing({ code }: RequestError): boolean {
+  return code === "too_many_requests" || code === "subscriptions_full" || code === "internal";
 }

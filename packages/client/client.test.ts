@@ -274,7 +274,7 @@ describe("a connection that does not come about", () => {
     client.on("reconnect", plans.push);
     expect(await errors.next()).toMatchObject({
       code: "connect_failed",
-      message: expect.stringMatching(/no connection to .*\/ws, .*\/ws2: .*404/),
+      message: expect.stringMatching(/^ws:.*\/ws, ws:.*\/ws2: .*404/),
     });
     await plans.take(6);
     expect(errors.left).toBe(0);

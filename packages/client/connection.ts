@@ -21,30 +21,30 @@ export class Connection {
   readonly #socket: WebSocketLike;
   readonly #options: ConnectionOptions;
   readonly #handler: ConnectionHandler;
-  #closing = false;
+  /** Nothing is handed out any more. */
+  #isDeaf = false;
   #ended = false;
-  /** Nothing was heard in time. */
-  #isSilent = false;
   /** What the runtime says of a broken socket. */
   #fault = "";
   #lastId = 0;
-  #pingIntervalMs: number | undefined;
-  #pingTimer: ReturnType<typeof setTimeout> | undefined;
+  /** Runs from the welcome on. */
+  #pingTimer: ReturnType<typeof setInterval> | undefined;
   /** Ends the connection unless something arrives: first the welcome, later the answer to a ping. */
   #deadTimer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(url: string, options: ConnectionOptions, handler: ConnectionHandler) {
+    const { WebSocket, token, encoding } = options;
     this.#options = options;
     this.#handler = handler;
-    this.#socket = new options.WebSocket(
-      options.encoding?.address(url) ?? url,
+    this.#socket = new WebSocket(
+      encoding?.address(url) ?? url,
       // Browsers let a page send nothing else along but the URL, which ends up in logs.
-      options.token === undefined ? [SUBPROTOCOL] : [SUBPROTOCOL, TOKEN_SUBPROTOCOL_PREFIX + options.token],
+      token === undefined ? [SUBPROTOCOL] : [SUBPROTOCOL, TOKEN_SUBPROTOCOL_PREFIX + token],
     );
     this.#socket.binaryType = "arraybuffer";
-    const read: FrameReader = options.encoding?.reader() ?? ((frame, then) => then(frame));
+    const read: FrameReader = encoding?.reader() ?? ((frame, then) => then(frame));
     this.#socket.addEventListener("message", ({ data }) => {
-      if (this.#pingIntervalMs !== undefined && !this.#closing && !this.#ended) this.#heard();
+      if (this.#pingTimer !== undefined && !this.#isDeaf) this.#heard();
       read(data, (text) => this.#handOut(text));
     });
     // Frames that came before may have to be decoded yet.
@@ -68,23 +68,21 @@ export class Connection {
 
   /** The answer carries a fresh mark. */
   ping(): void {
-    if (this.#ended) return;
+    if (this.#isDeaf) return;
     this.send({ type: "ping", id: this.nextId() });
     this.#expectTraffic(this.#options.pongTimeoutMs, "no answer to a ping");
   }
 
   /** Hands out nothing more and closes cleanly; the end is reported when the other side has agreed, or after `timeoutMs`. */
   close(timeoutMs: number): void {
-    if (this.#ended) return;
-    this.#closing = true;
-    this.#stopTimers();
+    this.#stop();
     this.#deadTimer = setTimeout(() => this.#end(1000, "closed"), timeoutMs);
     this.#closeSocket();
   }
 
   /** Gives the connection up and reports its end at once. */
-  drop(reason: string): void {
-    this.#end(ABNORMAL_CLOSE, reason);
+  drop(reason: string, isSilent = false): void {
+    this.#end(ABNORMAL_CLOSE, reason, isSilent);
     this.#closeSocket();
   }
 
@@ -95,28 +93,23 @@ export class Connection {
 
   #handOut(text: unknown): void {
     for (const message of parseServerMessages(text)) {
-      if (this.#closing || this.#ended) return;
-      this.#onMessage(message, text);
+      if (this.#isDeaf) return;
+      if (message === undefined) this.#onMalformed(text);
+      else if (message.type !== "welcome") this.#handler.onMessage(message);
+      else if (this.#pingTimer === undefined) {
+        this.#pingTimer = setInterval(() => this.ping(), message.pingIntervalMs);
+        this.#heard();
+        this.#handler.onWelcome(message.instance);
+      }
     }
   }
 
-  #onMessage(message: ServerMessage | undefined, data: unknown): void {
-    if (message === undefined) {
-      const isLost = data === undefined;
-      this.#handler.onMalformed(
-        new ShardcastError("malformed", `ignored what is no message: ${quote(data)}`),
-        isLost,
-      );
-      // The next connection resumes from before it.
-      if (isLost) this.drop("undecodable frame");
-    } else if (message.type !== "welcome") {
-      this.#handler.onMessage(message);
-    } else if (this.#pingIntervalMs === undefined) {
-      this.#pingIntervalMs = message.pingIntervalMs;
-      this.#heard();
-      this.#schedulePing(message.pingIntervalMs);
-      this.#handler.onWelcome(message.instance);
-    }
+  #onMalformed(text: unknown): void {
+    const isLost = text === undefined;
+    const quote = typeof text === "string" ? text.slice(0, QUOTED_CHARACTERS_MAX) : "binary data";
+    this.#handler.onMalformed(new ShardcastError("malformed", `ignored: ${quote}`), isLost);
+    // The next connection resumes from before it.
+    if (isLost) this.drop("undecodable frame");
   }
 
   #heard(): void {
@@ -124,36 +117,23 @@ export class Connection {
     this.#deadTimer = undefined;
   }
 
-  #schedulePing(intervalMs: number): void {
-    this.#pingTimer = setTimeout(() => {
-      this.ping();
-      this.#schedulePing(intervalMs);
-    }, intervalMs);
-  }
-
   #expectTraffic(timeoutMs: number, complaint: string): void {
     // An earlier deadline stands: pings that follow one another faster than they time out must not postpone it.
-    this.#deadTimer ??= setTimeout(() => {
-      this.#isSilent = true;
-      this.drop(complaint);
-    }, timeoutMs);
+    this.#deadTimer ??= setTimeout(() => this.drop(complaint, true), timeoutMs);
   }
 
-  #stopTimers(): void {
+  #stop(): void {
+    this.#isDeaf = true;
     this.#heard();
-    clearTimeout(this.#pingTimer);
+    clearInterval(this.#pingTimer);
   }
 
-  #end(code: number, reason: string): void {
+  #end(code: number, reason: string, isSilent = false): void {
     if (this.#ended) return;
     this.#ended = true;
-    this.#stopTimers();
-    this.#handler.onEnd(code, reason, this.#fault, this.#isSilent);
+    this.#stop();
+    this.#handler.onEnd(code, reason, isSilent, this.#fault);
   }
-}
-
-function quote(data: unknown): string {
-  return typeof data === "string" ? data.slice(0, QUOTED_CHARACTERS_MAX) : "binary data";
 }
 
 export interface ConnectionOptions {
@@ -170,8 +150,8 @@ export interface ConnectionHandler {
   /** `isLost` where a frame could not be decoded: then the connection ends. */
   onMalformed(error: ShardcastError, isLost: boolean): void;
   /**
-   * Called once. 1006 stands for every end without a close frame. `fault` is for people, and may be empty. `isSilent` where
-   * it was given up because nothing was heard in time.
+   * Called once. 1006 stands for every end without a close frame. `isSilent` where it was given up because nothing was heard
+   * in time. `fault` is for people, and may be empty.
    */
-  onEnd(code: number, reason: string, fault: string, isSilent: boolean): void;
+  onEnd(code: number, reason: string, isSilent: boolean, fault: string): void;
 }

@@ -11,6 +11,8 @@ export type ShardcastErrorCode =
   | "malformed"
   /** A handler threw; `cause` holds what it threw. */
   | "handler_failed"
+  /** A payload does not fit its subscription's `schema`, and was not delivered; `cause` holds what is wrong with it. */
+  | "payload_invalid"
   /** An iterator was read too slowly: its queue reached its limit, and its subscription has ended. */
   | "queue_overflow"
   /** `since` was given for a channel that this client already receives. */
@@ -22,19 +24,16 @@ export type ShardcastErrorCode =
   /** So much arrived during an unfinished resume that another break may deliver some of it twice. */
   | "guard_overflow";
 
+/** The code says what it is; `message` adds what the code cannot know: the server's words, an address, a cursor. */
 export class ShardcastError extends Error {
   override readonly name = "ShardcastError";
   readonly code: ShardcastErrorCode;
   /** The channel concerned, where it is one. */
   readonly channel: string | undefined;
 
-  constructor(
-    code: ShardcastErrorCode,
-    message: string,
-    options?: ErrorOptions & { readonly channel?: string },
-  ) {
-    super(message, options);
+  constructor(code: ShardcastErrorCode, message: string = code, channel?: string, cause?: unknown) {
+    super(message, { cause });
     this.code = code;
-    this.channel = options?.channel;
+    this.channel = channel;
   }
 }

@@ -5,7 +5,12 @@ import type { GapEvent, Status } from "./events.ts";
 import type { WebSocketConstructor } from "./webSocket.ts";
 
 /** A token, or what gives one: asked before each connection, and when the present one is about to end. */
-export type TokenSource = string | (() => string | Promise<string>);
+export type TokenSource = string | ((context: TokenContext) => string | Promise<string>);
+
+export interface TokenContext {
+  /** Aborts when the token comes too late, after `connectTimeoutMs`, or the client is closed. */
+  readonly signal: AbortSignal;
+}
 
 export interface ConnectOptions {
   /**
@@ -18,6 +23,8 @@ export interface ConnectOptions {
    * the server can not do it, messages come plain.
    */
   readonly encoding?: Encoding;
+  /** Closes the client as `close` does. */
+  readonly signal?: AbortSignal;
   readonly onStatus?: (status: Status) => void;
   readonly onGap?: (gap: GapEvent) => void;
   readonly onError?: (error: ShardcastError) => void;

@@ -25,8 +25,9 @@ export interface Recipient {
   deliver(message: DataMessage): void;
   gap(gap: GapEvent): void;
   answer(ready: Ready): void;
-  /** The server, or the end of the client, ends it with an error. */
-  fail(error: ShardcastError): void;
-  /** The caller ends it. `error` is for a `ready` that will not come any more. */
-  end(error: ShardcastError): void;
+  /**
+   * The last call. `error` is for a `ready` that will not come any more; an iterator throws it, too, unless the caller has
+   * ended it (`isWanted`).
+   */
+  end(error: ShardcastError, isWanted: boolean): void;
 }

@@ -1,6 +1,6 @@
 import type { SubscribeItem } from "@shardcast/protocol/messages";
 import { splitIntoBatches } from "./batches.ts";
-import type { Anchor, ChannelState } from "./channelState.ts";
+import type { ChannelState } from "./channelState.ts";
 
 export interface PlannedRequest {
   readonly states: readonly ChannelState[];
@@ -11,43 +11,34 @@ export interface PlannedRequest {
 /** The requests that ask for all channels which need one: those of equal positions share theirs. */
 export function planRequests(
   states: Iterable<ChannelState>,
-  shared: () => readonly string[],
+  shared: { since(): readonly string[] },
 ): PlannedRequest[] {
-  const requests: PlannedRequest[] = [];
-  for (const { anchor, members } of groupByAnchor(states)) {
-    const since = anchor === "shared" ? shared() : anchor;
-    // Patterns first: they bring what they cover in one piece.
-    const ordered = [
-      ...members.filter((state) => state.isPattern),
-      ...members.filter((state) => !state.isPattern),
-    ];
-    const items = ordered.map(itemOf);
-    let planned = 0;
-    for (const batch of splitIntoBatches(items, since)) {
-      requests.push({ states: ordered.slice(planned, planned + batch.length), items: batch, since });
-      planned += batch.length;
-    }
-  }
-  return requests;
-}
-
-interface Group {
-  readonly anchor: Anchor;
-  readonly members: ChannelState[];
-}
-
-function groupByAnchor(states: Iterable<ChannelState>): Iterable<Group> {
-  const groups = new Map<string, Group>();
+  const groups = new Map<string, ChannelState[]>();
   for (const state of states) {
     if (!state.needsRequest) continue;
-    // A live channel is asked for its last value alone, wherever it stands.
-    const anchor = state.phase === "idle" ? state.anchor : undefined;
-    const key = typeof anchor === "object" ? anchor.join(" ") : String(anchor);
+    const key = `${JSON.stringify(anchorOf(state))}`;
     const group = groups.get(key);
-    if (group === undefined) groups.set(key, { anchor, members: [state] });
-    else group.members.push(state);
+    if (group === undefined) groups.set(key, [state]);
+    else group.push(state);
   }
-  return groups.values();
+  return [...groups.values()].flatMap((group) => {
+    // Patterns first: they bring what they cover in one piece.
+    group.sort((a, b) => Number(b.isPattern) - Number(a.isPattern));
+    const [first] = group;
+    const anchor = first && anchorOf(first);
+    const since = anchor === "shared" ? shared.since() : anchor;
+    let planned = 0;
+    return splitIntoBatches(group.map(itemOf), since).map((items) => {
+      const begin = planned;
+      planned += items.length;
+      return { states: group.slice(begin, planned), items, since };
+    });
+  });
+}
+
+/** A live channel is asked for its last value alone, wherever it stands. */
+function anchorOf(state: ChannelState): ChannelState["anchor"] {
+  return state.phase === "idle" ? state.anchor : undefined;
 }
 
 function itemOf({ name: channel, policy, wantsSnapshot: snapshot }: ChannelState): SubscribeItem {

@@ -1,5 +1,4 @@
 import { formatCursor } from "@shardcast/protocol/cursor";
-import { shortenSince } from "@shardcast/protocol/mark";
 
 /**
  * Streams whose cursors are kept beside the mark, far above what one refresh interval needs. Beyond it a resume
@@ -19,36 +18,44 @@ const CURSORS_SENT_MAX = 100;
  * whose log was cut back becomes smaller here, too.
  */
 export class ResumePosition {
-  #mark: string | undefined;
+  mark: string | undefined;
   readonly #offsets = new Map<string, number>();
-
-  get mark(): string | undefined {
-    return this.#mark;
-  }
+  #shorten: ((entries: readonly string[]) => readonly string[]) | undefined;
 
   /** Only for a mark that arrived after everything below it, of every settled channel. */
   adopt(mark: string): void {
-    this.#mark = mark;
+    this.mark = mark;
     this.#offsets.clear();
   }
 
   /** Returns whether it is time to ask the server for a fresh mark. */
   saw(streamId: string, offset: number): boolean {
     const known = this.#offsets.get(streamId);
-    if (known !== undefined) {
-      if (known < offset) this.#offsets.set(streamId, offset);
-      return false;
-    }
-    if (this.#offsets.size >= CURSORS_MAX) return false;
-    this.#offsets.set(streamId, offset);
-    return this.#offsets.size % CURSORS_WORTH_A_MARK === 0;
+    const { size } = this.#offsets;
+    const isNew = known === undefined && size < CURSORS_MAX;
+    if (isNew || offset > (known ?? offset)) this.#offsets.set(streamId, offset);
+    if (isNew && size === CURSORS_SENT_MAX) this.#load();
+    return isNew && (size + 1) % CURSORS_WORTH_A_MARK === 0;
   }
 
   /** The list for a `subscribe` request. */
   since(): readonly string[] {
-    const entries = this.#mark === undefined ? [] : [this.#mark];
+    const entries = this.mark === undefined ? [] : [this.mark];
     for (const [streamId, offset] of this.#offsets) entries.push(formatCursor(streamId, offset));
-    // Thousands of cursors beside a mark would not fit in the message that a server takes.
-    return entries.length > CURSORS_SENT_MAX ? shortenSince(entries) : entries;
+    return entries.length > CURSORS_SENT_MAX && this.#shorten ? this.#shorten(entries) : entries;
+  }
+
+  /**
+   * Thousands of cursors beside a mark would not fit in the message that a server takes. Few clients see so many streams, so
+   * what writes them shorter is loaded by those alone. Without it, as without a network, the list goes out as it is, and
+   * the next time that there are so many cursors it is tried again.
+   */
+  #load(): void {
+    import("@shardcast/protocol/mark").then(
+      ({ shortenSince }) => {
+        this.#shorten = shortenSince;
+      },
+      () => {},
+    );
   }
 }

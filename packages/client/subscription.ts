@@ -4,11 +4,12 @@ import type { GapEvent } from "./events.ts";
 import { newPromise } from "./newPromise.ts";
 import { BoundedQueue } from "./queue.ts";
 import type { Ready, Recipient } from "./recipient.ts";
+import { fit, type Schema } from "./schema.ts";
 
 /** Messages that wait for an iterator, unless its subscription names another limit. */
 export const ITERATOR_QUEUE_MAX = 4096;
 
-export interface SubscribeOptions {
+export interface SubscribeOptions<T = unknown> {
   /** Also deliver the channel's last value at once, marked `snapshot: true`. */
   readonly snapshot?: boolean;
   /**
@@ -22,11 +23,18 @@ export interface SubscribeOptions {
   readonly maxRate?: number;
   /** Told when this channel misses messages. */
   readonly onGap?: (gap: GapEvent) => void;
+  /**
+   * What each payload has to be, tombstones (null) included. One that does not fit is not delivered, and told as an error
+   * (`payload_invalid`); the others go on.
+   */
+  readonly schema?: Schema<T>;
+  /** Ends the subscription as `unsubscribe` does. */
+  readonly signal?: AbortSignal;
   /** Limit of the iterator's queue. Default 4096 messages. */
   readonly queueMax?: number;
 }
 
-/** The type of the payload is the caller's word: the SDK does not check it. */
+/** The type of the payload is the caller's word, unless a `schema` checks it. */
 export interface Subscription<T> extends AsyncIterable<DataMessage<T>> {
   readonly channel: string;
   /** Resolves when the server has accepted the channel; rejects with `ShardcastError` when it refused. */
@@ -34,6 +42,8 @@ export interface Subscription<T> extends AsyncIterable<DataMessage<T>> {
   /** Nothing is delivered after this. Harmless when repeated. */
   unsubscribe(): void;
 }
+
+export type MessageHandler<T> = (message: DataMessage<T>) => void;
 
 /** One `subscribe` call: it ends in a handler or in an iterator's queue. */
 export class Sink<T = unknown> implements Subscription<T>, Recipient {
@@ -43,47 +53,43 @@ export class Sink<T = unknown> implements Subscription<T>, Recipient {
   readonly policy: Recipient["policy"];
   answered = false;
   readonly #ready = newPromise<Ready>();
-  readonly #handler: ((message: DataMessage<T>) => void) | undefined;
-  readonly #queue: BoundedQueue<DataMessage<T>> | undefined;
-  readonly #onGap: ((gap: GapEvent) => void) | undefined;
+  readonly #handler: MessageHandler<T> | undefined;
+  readonly #queue: BoundedQueue<DataMessage<T>>;
+  readonly #options: SubscribeOptions<T>;
   readonly #owner: SinkOwner;
   #ended = false;
 
   constructor(
     channel: string,
-    handler: ((message: DataMessage<T>) => void) | undefined,
-    options: SubscribeOptions,
+    handler: MessageHandler<T> | undefined,
+    options: SubscribeOptions<T>,
     owner: SinkOwner,
   ) {
     this.channel = channel;
     this.#handler = handler;
-    this.#queue =
-      handler === undefined ? new BoundedQueue(options.queueMax ?? ITERATOR_QUEUE_MAX) : undefined;
-    this.#onGap = options.onGap;
+    this.#queue = new BoundedQueue(options.queueMax ?? ITERATOR_QUEUE_MAX);
+    this.#options = options;
     this.#owner = owner;
     this.snapshot = options.snapshot === true ? "wanted" : "none";
     this.policy = options.maxRate ?? options.policy ?? "lossless";
     this.ready = this.#ready.promise;
     // Callers may leave `ready` alone: a refusal also reaches the client's `error` event and the iterator.
     this.ready.catch(() => {});
+    options.signal?.addEventListener("abort", this.unsubscribe);
   }
 
-  unsubscribe(): void {
+  /** Bound, because it listens to a signal. */
+  readonly unsubscribe = (): void => {
     if (this.#ended) return;
     this.#owner.leave(this);
-    this.#queue?.clear();
-    this.end(
-      new ShardcastError("unsubscribed", "unsubscribed before the server answered", {
-        channel: this.channel,
-      }),
-    );
-  }
+    this.#queue.clear();
+    this.end(this.#error("unsubscribed", undefined, this.#options.signal?.reason), true);
+  };
 
   [Symbol.asyncIterator](): AsyncIterator<DataMessage<T>, undefined> {
-    const queue = this.#queue;
-    if (queue === undefined) throw new TypeError("a subscription with a handler cannot be iterated");
+    if (this.#handler !== undefined) throw new TypeError("a subscription with a handler cannot be iterated");
     return {
-      next: () => queue.next(),
+      next: () => this.#queue.next(),
       return: () => {
         this.unsubscribe();
         return Promise.resolve({ value: undefined, done: true });
@@ -93,12 +99,15 @@ export class Sink<T = unknown> implements Subscription<T>, Recipient {
 
   deliver(message: DataMessage<T>): void {
     if (this.#ended) return;
-    if (this.#queue === undefined) this.#call(this.#handler, message);
-    else if (!this.#queue.push(message)) this.#overflow(message.cursor);
+    const { schema } = this.#options;
+    const checked = schema === undefined ? message : this.#check(schema, message);
+    if (checked === undefined) return;
+    if (this.#handler !== undefined) this.#call(this.#handler, checked);
+    else if (!this.#queue.push(checked)) this.#overflow(message.cursor);
   }
 
   gap(gap: GapEvent): void {
-    if (!this.#ended) this.#call(this.#onGap, gap);
+    if (!this.#ended) this.#call(this.#options.onGap, gap);
   }
 
   answer(ready: Ready): void {
@@ -106,49 +115,44 @@ export class Sink<T = unknown> implements Subscription<T>, Recipient {
     this.#ready.resolve(ready);
   }
 
-  /** The iterator throws after what is queued. */
-  fail(error: ShardcastError): void {
+  /** The iterator ends, or throws, after what is queued. */
+  end(error: ShardcastError, isWanted: boolean): void {
     this.#ended = true;
+    this.#options.signal?.removeEventListener("abort", this.unsubscribe);
     this.#ready.reject(error);
-    this.#queue?.end(error);
+    this.#queue.end(isWanted ? undefined : error);
   }
 
-  /** The iterator ends after what is queued. */
-  end(error: ShardcastError): void {
-    this.#ended = true;
-    this.#ready.reject(error);
-    this.#queue?.end();
+  #check(schema: Schema<T>, message: DataMessage): DataMessage<T> | undefined {
+    try {
+      return { ...message, data: fit(schema, message.data) };
+    } catch (cause) {
+      this.#owner.report(this.#error("payload_invalid", `${message.cursor}: ${cause}`, cause));
+      return undefined;
+    }
   }
 
   #overflow(cursor: string): void {
-    const { channel } = this;
     this.#owner.leave(this);
-    this.#owner.missed(this, { channel, reason: "queue_overflow" });
-    this.fail(
-      new ShardcastError(
-        "queue_overflow",
-        `the queue of ${channel} is full: messages from ${cursor} on are missing`,
-        {
-          channel,
-        },
-      ),
-    );
+    this.#owner.missed([this], { channel: this.channel, reason: "queue_overflow" });
+    this.end(this.#error("queue_overflow", `messages from ${cursor} on are missing`), false);
   }
 
   #call<Argument>(handler: ((argument: Argument) => void) | undefined, argument: Argument): void {
     try {
       handler?.(argument);
     } catch (cause) {
-      const { channel } = this;
-      this.#owner.report(
-        new ShardcastError("handler_failed", `a handler of ${channel} threw`, { cause, channel }),
-      );
+      this.#owner.report(this.#error("handler_failed", `${cause}`, cause));
     }
+  }
+
+  #error(code: ShardcastError["code"], message?: string, cause?: unknown): ShardcastError {
+    return new ShardcastError(code, message, this.channel, cause);
   }
 }
 
 export interface SinkOwner {
   leave(recipient: Recipient): void;
-  missed(recipient: Recipient, gap: GapEvent): void;
+  missed(recipients: Iterable<Recipient>, gap: GapEvent): void;
   report(error: ShardcastError): void;
 }
