@@ -23,11 +23,12 @@ test("what nobody answers has failed when it is given up, and nothing is publish
 
 test("messages that are far apart go out when they are due", async () => {
   const server = startBadServer({});
-  const scenario = readScenario("", { admins: [server.admin], channels: ["a.load"], messagesPerSecond: 37 });
+  const scenario = readScenario("", { admins: [server.admin], channels: ["a.load"], messagesPerSecond: 90 });
   const publisher = new Publisher({ scenario, run: 1, kafka: undefined, access: OPEN_ACCESS });
   publisher.start();
-  await server.published;
+  while (server.latenessMs().length < 80) await Bun.sleep(5);
   await publisher.stop();
-  // One that waits for a turn of 10 ms is 5 ms late on average. The least is told: others wait for a core.
-  expect(Math.min(...server.latenessMs().slice(1))).toBeLessThan(2.5);
+  // Of those that wait for a turn of 10 ms three quarters are more than 2.5 ms late; on a busy machine many wait for a core besides.
+  const lateness = server.latenessMs().toSorted((a, b) => a - b);
+  expect(lateness[20]).toBeLessThan(1.5);
 });
