@@ -215,7 +215,10 @@ describe("Ctrl-C at a terminal", () => {
       expect(taken.stderr).toContain("is taken");
       expect(taken.stderr).toContain("choose another --port");
       const serve = onTerminal(["serve", ...flags, "--port", "0"]);
-      await serve.until("clients  ws://");
+      await serve.until("publish  ");
+      // Both ports are told as they came out.
+      const [, admin = ""] = /health +(http:\S+)\/health/.exec(serve.shown()) ?? [];
+      expect((await fetch(`${admin}/live`)).status).toBe(200);
       serve.type("\x03");
       expect(await serve.exited).toBe(0);
     },

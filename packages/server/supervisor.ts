@@ -83,6 +83,7 @@ class Supervisor {
   readonly #pages: Pages;
   readonly #registry;
   #port: number;
+  #adminPort: number;
   readonly #drain: Drain;
   readonly #rebalancer: Rebalancer;
   #lastHealth: HealthReport | undefined;
@@ -95,6 +96,7 @@ class Supervisor {
     this.#logger = logger;
     this.#command = command;
     this.#port = config.gateway.port;
+    this.#adminPort = config.admin.port;
     this.#permits = new ShardPermitBooks({ shards: config.instance.shards, ...config.gateway });
     this.#memory = new MemoryWatch({ cgroups: memoryCgroups(), ...config.admission.memory });
     this.#secrets = new SecretFiles({
@@ -125,7 +127,7 @@ class Supervisor {
     });
     this.#overview = this.#overviewKeeper();
     this.#pages = new Pages(pages, (hostname) => {
-      const { protocol } = new URL(instanceUrls(config, 0).clients);
+      const { protocol } = new URL(instanceUrls(config, 0, 0).clients);
       return `${protocol}//${hostname}:${this.#port}`;
     });
     this.#registry = shardMetrics(undefined, [
@@ -186,6 +188,7 @@ class Supervisor {
       this.#cluster.start();
       this.#overview.start();
       admin = this.#startAdmin();
+      this.#adminPort = admin.port ?? this.#adminPort;
       // With port 0 the first shard chooses and the others follow it.
       if (this.#port === 0) this.#shards[0]?.start();
       else for (const shard of this.#shards) shard.start();
@@ -291,7 +294,7 @@ class Supervisor {
   }
 
   #announce(): void {
-    const urls = instanceUrls(this.#config, this.#port);
+    const urls = instanceUrls(this.#config, this.#port, this.#adminPort);
     this.#logger.info({ ...urls, shards: this.#config.instance.shards }, "instance ready");
     process.stdout.write(banner(this.#config, urls, this.#command));
   }

@@ -4,7 +4,7 @@ import { banner, instanceUrls } from "./banner.ts";
 
 function shown(...argv: string[]): string[] {
   const { config } = loaded({ argv });
-  return banner(config, instanceUrls(config, config.gateway.port), "npm run shardcast --")
+  return banner(config, instanceUrls(config, config.gateway.port, config.admin.port), "npm run shardcast --")
     .split("\n")
     .map((line) => line.trim().replaceAll(/ {2,}/g, " "))
     .filter((line) => line !== "");

@@ -10,11 +10,11 @@ export interface InstanceUrls {
 /** Where `tail` and `publish` look by themselves. */
 const STANDARD: InstanceUrls = { clients: "ws://127.0.0.1:3000/ws", admin: "http://127.0.0.1:3001" };
 
-/** `port` is the public one as it came out, where 0 was configured. */
-export function instanceUrls({ gateway, admin }: Config, port: number): InstanceUrls {
+/** `port` is the public one, and both are as they came out where 0 was configured. */
+export function instanceUrls({ gateway, admin }: Config, port: number, adminPort: number): InstanceUrls {
   return {
     clients: `${gateway.tls === undefined ? "ws" : "wss"}://${hostToName(gateway.host)}:${port}/ws`,
-    admin: `http://${hostToName(admin.host)}:${admin.port}`,
+    admin: `http://${hostToName(admin.host)}:${adminPort}`,
   };
 }
 
