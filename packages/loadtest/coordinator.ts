@@ -74,7 +74,8 @@ async function toEnd({ scenario, generators, sampler, publisher, ends }: Parts):
   const serverBefore = sampler.serverCpuSeconds;
   const heldFromMs = performance.now();
   sampler.phase = "holding";
-  publisher?.start();
+  generators.tell({ type: "disturb" });
+  if (!ends.aborted && !nobodyCame()) publisher?.start();
   const { storm } = scenario;
   const storming =
     storm && setTimeout(() => generators.tell({ type: "storm", share: storm.share }), storm.atSeconds * 1000);

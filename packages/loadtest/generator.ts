@@ -98,7 +98,6 @@ export class Generator {
 
   expect(): void {
     for (let client = 0; client < this.#start.count; client++) this.#ledger.expectFrom(client, 0);
-    this.#disturb();
   }
 
   storm(share: number): void {
@@ -176,7 +175,8 @@ export class Generator {
     this.#disturbing.add(timer);
   }
 
-  #disturb(): void {
+  /** Replaces clients, and has some stop reading, as the scenario says. */
+  disturb(): void {
     const { scenario, count } = this.#start;
     const { slow, churnPerSecond, connections } = scenario;
     const share = (churnPerSecond * count) / connections;

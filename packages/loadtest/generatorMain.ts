@@ -18,6 +18,8 @@ process.on("message", (message: ToGenerator) => {
       return;
     case "expect":
       return generator?.expect();
+    case "disturb":
+      return generator?.disturb();
     case "storm":
       return generator?.storm(message.share);
     case "calm":

@@ -19,6 +19,8 @@ export type ToGenerator =
   | { readonly type: "start"; readonly start: GeneratorStart }
   /** Publishing begins: from the first message on all is due to those that are subscribed. */
   | { readonly type: "expect" }
+  /** Once it is counted who is there: churn and slow clients begin. */
+  | { readonly type: "disturb" }
   | { readonly type: "storm"; readonly share: number }
   /** Nothing is done to clients any more, and none comes that has not begun to: what is still due can settle. */
   | { readonly type: "calm" }

@@ -9,12 +9,14 @@ test("what nobody answers has failed when it is given up, and nothing is publish
   const scenario = readScenario("", { admins: [server.admin], channels: ["a.load"], messagesPerSecond: 60 });
   const publisher = new Publisher({ scenario, run: 1, kafka: undefined, access: OPEN_ACCESS, giveUpMs: 100 });
   publisher.start();
-  while ((publisher.sent[0] ?? 0) < 6) await Bun.sleep(5);
+  while (server.publishes() < 4) await Bun.sleep(5);
   await publisher.stop();
   const [sent = 0] = publisher.sent;
-  expect(publisher.acknowledged).toEqual([3]);
-  expect(publisher.failed).toBe(sent - 3);
-  expect(publisher.failedNumbers).toEqual([Array.from({ length: sent - 3 }, (_, at) => at + 3)]);
+  // Of the first three requests, each with a message or, where the turn came late, with several.
+  const [taken = 0] = publisher.acknowledged;
+  expect(taken).toBeGreaterThanOrEqual(3);
+  expect(publisher.failed).toBe(sent - taken);
+  expect(publisher.failedNumbers).toEqual([Array.from({ length: sent - taken }, (_, at) => at + taken)]);
   expect(publisher.lastFailure).not.toBe("");
   // The requests that waited for the one that hangs do not go out one after the other when it is gone.
   await server.stop();
