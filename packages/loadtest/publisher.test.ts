@@ -23,6 +23,17 @@ test("what nobody answers has failed when it is given up, and nothing is publish
   expect(server.publishes()).toBe(4);
 });
 
+test("what is due when publishing stops is sent, and what would be due later is not due", async () => {
+  const server = startBadServer({});
+  const scenario = readScenario("", { admins: [server.admin], channels: ["a.load"], messagesPerSecond: 10 });
+  const publisher = new Publisher({ scenario, run: 1, kafka: undefined, access: OPEN_ACCESS });
+  publisher.start();
+  while ((publisher.acknowledged[0] ?? 0) < 3) await Bun.sleep(5);
+  await publisher.stop();
+  expect([publisher.due, publisher.acknowledged[0]]).toEqual([publisher.sent[0] ?? 0, publisher.sent[0]]);
+  await server.stop();
+});
+
 test("messages that are far apart go out when they are due", async () => {
   const server = startBadServer({});
   const scenario = readScenario("", { admins: [server.admin], channels: ["a.load"], messagesPerSecond: 90 });

@@ -59,7 +59,8 @@ export class Publisher {
   readonly #giveUpMs: number;
   readonly #givenUp = new AbortController();
   readonly #underWay = new Set<readonly Numbered[]>();
-  #isStopping = false;
+  /** undefined while it publishes. */
+  #stoppedMs: number | undefined;
   #running: Promise<void> = Promise.resolve();
 
   constructor({ scenario, run, kafka, access, giveUpMs = GIVE_UP_MS }: PublisherOptions) {
@@ -100,7 +101,7 @@ export class Publisher {
   }
 
   async stop(): Promise<void> {
-    this.#isStopping = true;
+    this.#stoppedMs = performance.now();
     await this.#running;
     const deadline = performance.now() + this.#giveUpMs;
     while (this.#underWay.size > 0 && performance.now() < deadline) await Bun.sleep(TURN_MS);
@@ -116,10 +117,13 @@ export class Publisher {
     const { channels } = this.#scenario;
     const startedMs = performance.now();
     let dueMs = startedMs;
-    for (let turn = 0; !this.#isStopping; ) {
+    for (let turn = 0; ; ) {
+      // The last turn is for what was due until then, and no later.
+      const stoppedMs = this.#stoppedMs;
+      const untilMs = stoppedMs ?? performance.now();
       const batch: Outgoing[] = [];
       const numbers: Numbered[] = [];
-      for (const nowMs = performance.now(); dueMs <= nowMs && batch.length < BATCH_MAX; turn++) {
+      for (const max = this.#isFull ? 0 : BATCH_MAX; dueMs <= untilMs && batch.length < max; turn++) {
         const channel = turn % channels.length;
         const n = this.sent[channel] ?? 0;
         this.sent[channel] = n + 1;
@@ -129,12 +133,17 @@ export class Publisher {
       }
       this.due += batch.length;
       if (batch.length > 0) this.#handOver(batch, numbers);
+      if (stoppedMs !== undefined) break;
       do await Bun.sleep(this.#restMs(startedMs, dueMs));
-      while (this.#underWay.size >= UNDER_WAY_MAX && !this.#isStopping);
+      while (this.#isFull && this.#stoppedMs === undefined);
     }
     // What it did not come to, because too much was under way, was due all the same.
-    for (const nowMs = performance.now(); dueMs <= nowMs; this.due++)
+    for (const untilMs = this.#stoppedMs ?? 0; dueMs <= untilMs; this.due++)
       dueMs += this.#intervalMs((dueMs - startedMs) / 1000);
+  }
+
+  get #isFull(): boolean {
+    return this.#underWay.size >= UNDER_WAY_MAX;
   }
 
   /** Messages that are far apart go out when they are due, so that none waits for a turn; others go together. */
