@@ -26,6 +26,10 @@ RUN case "$(uname -m)" in aarch64) cpu=aarch64 ;; *) cpu=x64 ;; esac \
   && cp "node_modules/@oven/bun-linux-${cpu}${BUN_VARIANT}/bin/bun" /usr/local/bin/bun \
   && rm -rf node_modules/@oven node_modules/bun
 
+FROM packages AS bundle
+COPY packages packages
+RUN bun packages/cli/bundle/build.ts
+
 FROM ${RUNTIME_IMAGE}
 LABEL org.opencontainers.image.title="Shardcast" \
   org.opencontainers.image.description="Ordered records from Kafka, complete and fast, to every WebSocket client" \
@@ -34,6 +38,7 @@ COPY --from=packages /usr/local/bin/bun /usr/local/bin/bun
 COPY --from=packages /shardcast/node_modules /shardcast/node_modules
 COPY package.json LICENSE /shardcast/
 COPY packages /shardcast/packages
+COPY --from=bundle /shardcast/packages/cli/dist /shardcast/packages/cli/dist
 COPY loadtests /shardcast/loadtests
 COPY deploy/docker/shardcast /usr/local/bin/shardcast
 # A number, so that `runAsNonRoot` can be checked without the image's user table. Nothing in the image belongs to it.

@@ -1,6 +1,7 @@
 // `npm run bench -- capacity [12k] [50k] [100k] [--bus redis|nats] [--hold-seconds N]`: the capacity scenarios, each against a
 // cluster of its own with a real Kafka and a real bus, everything on this machine; the reports go to bench/results.
 import { scriptFlags } from "../scripts/scriptFlags.ts";
+import { buildBundle } from "../test/bundle.fixture.ts";
 import { startCluster } from "../test/cluster.fixture.ts";
 import { runScenario, TOPIC } from "./scenarioRun.ts";
 import { BENCH_USAGE } from "./usage.ts";
@@ -30,6 +31,8 @@ const { values, positionals } = scriptFlags(BENCH_USAGE, {
 });
 const chosen = positionals.filter((name) => name !== "capacity");
 
+// As `npm start` and the image run it.
+const bundle = await buildBundle();
 let failed = 0;
 for (const name of chosen.length > 0 ? chosen : Object.keys(SHAPES)) {
   const shape = SHAPES[name];
@@ -40,6 +43,7 @@ for (const name of chosen.length > 0 ? chosen : Object.keys(SHAPES)) {
     ...shape,
     bus: values.bus === "nats" ? "nats" : "redis",
     topics: [{ name: TOPIC, partitions: 3 }],
+    bundle: bundle.directory,
     flags: ["--max-connections", `${shape.shards * CLIENTS_PER_SHARD_MAX}`, "--log-level", "warn"],
   });
   try {
@@ -58,4 +62,5 @@ for (const name of chosen.length > 0 ? chosen : Object.keys(SHAPES)) {
     await cluster.stop();
   }
 }
+bundle.remove();
 process.exit(failed === 0 ? 0 : 1);

@@ -8,6 +8,7 @@ import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "no
 import { constants } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { ensureBundle } from "../packages/cli/bundle/bundle.mjs";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
@@ -76,8 +77,14 @@ if (bun === undefined) {
   );
   process.exit(1);
 }
-const endWithLauncher = join(root, "packages", "cli", "endWithLauncher.ts");
-const child = spawn(bun, ["--preload", endWithLauncher, ...process.argv.slice(2)], {
+/** A server runs for long and as several processes: it is worth a bundle, which makes each of them smaller. */
+function program([main, ...argv]) {
+  const bundled = main === "packages/cli/main.ts" && argv[0] === "serve" ? ensureBundle(bun) : undefined;
+  const preload = bundled?.preload ?? join(root, "packages", "cli", "endWithLauncher.ts");
+  return ["--preload", preload, bundled?.main ?? main, ...argv];
+}
+
+const child = spawn(bun, program(process.argv.slice(2)), {
   // By its channel the child notices when this process is killed.
   stdio: ["inherit", "inherit", "inherit", "ipc"],
   env: { ...process.env, SHARDCAST_LAUNCHED_BY: "run.mjs" },

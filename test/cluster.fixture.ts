@@ -26,6 +26,8 @@ export interface ClusterOptions {
   readonly busUrl?: (direct: string, id: string) => Promise<string> | string;
   /** Of single instances, further ones. */
   readonly flagsOf?: (id: string) => readonly string[];
+  /** That instances are run from, instead of the sources. */
+  readonly bundle?: string;
   /** Added to the environment of an instance's processes. */
   readonly env?: (id: string) => Readonly<Record<string, string>>;
 }
@@ -93,6 +95,7 @@ export async function startCluster(options: ClusterOptions): Promise<TestCluster
           adminPort: ports[2 * index + 1] ?? 0,
           flags: ["--bus", url, ...common, ...(options.flagsOf?.(id) ?? [])],
           env: options.env?.(id) ?? {},
+          ...(options.bundle !== undefined && { bundle: options.bundle }),
         }),
       );
     }
@@ -117,19 +120,20 @@ interface MemberOptions {
   readonly adminPort: number;
   readonly flags: readonly string[];
   readonly env: Readonly<Record<string, string>>;
+  readonly bundle?: string;
 }
 
-function member({ id, port, adminPort, flags, env }: MemberOptions): ClusterMember {
+function member({ id, flags, ...options }: MemberOptions): ClusterMember {
   let instance: TestInstance | undefined;
   return {
     id,
-    port,
-    adminPort,
+    port: options.port,
+    adminPort: options.adminPort,
     get instance() {
       return instance;
     },
     async start() {
-      const started = await startInstance(["--instance", id, ...flags], { port, adminPort, env });
+      const started = await startInstance(["--instance", id, ...flags], options);
       instance = started;
       void started.exited.then(() => {
         if (instance === started) instance = undefined;

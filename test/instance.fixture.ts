@@ -22,6 +22,8 @@ export async function startInstance(
   options: {
     readonly port?: number;
     readonly adminPort?: number;
+    /** Where it is not run from its sources: the directory of a bundle. */
+    readonly bundle?: string;
     /** Added to this process's own. */
     readonly env?: Readonly<Record<string, string>>;
   } = {},
@@ -29,8 +31,9 @@ export async function startInstance(
   const adminPort = options.adminPort ?? (await freePorts(1))[0] ?? 0;
   const command = [
     process.execPath,
-    ...["--preload", END_WITH_LAUNCHER],
-    MAIN,
+    ...(options.bundle === undefined
+      ? ["--preload", END_WITH_LAUNCHER, MAIN]
+      : ["--preload", `${options.bundle}/endWithLauncher.js`, `${options.bundle}/main.js`]),
     "serve",
     ...(flags.includes("--host") ? [] : ["--host", "127.0.0.1"]),
     // As a rule no load balancer is there that would have to notice.

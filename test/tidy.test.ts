@@ -50,6 +50,7 @@ const SHARED: ReadonlyArray<readonly [file: string, importers: readonly string[]
 const ENTRY_POINTS = [
   "packages/cli/main.ts",
   "packages/cli/endWithLauncher.ts",
+  "packages/cli/bundle/build.ts",
   "packages/server/shardMain.ts",
   "packages/client/client.ts",
   "packages/client/deflate.ts",

@@ -7,6 +7,7 @@ import { createRequire } from "node:module";
 import { constants } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { currentBundle } from "./bundle/bundle.mjs";
 
 const require = createRequire(import.meta.url);
 
@@ -49,8 +50,12 @@ if (bun === undefined) {
   process.exit(1);
 }
 const fileOf = (name) => fileURLToPath(new URL(name, import.meta.url));
-const command = ["--preload", fileOf("endWithLauncher.ts"), fileOf("main.ts"), ...process.argv.slice(2)];
-const child = spawn(bun, command, {
+const argv = process.argv.slice(2);
+const { preload, main } = (argv[0] === "serve" && currentBundle()) || {
+  preload: fileOf("endWithLauncher.ts"),
+  main: fileOf("main.ts"),
+};
+const child = spawn(bun, ["--preload", preload, main, ...argv], {
   // By its channel the child notices when this process is killed.
   stdio: ["inherit", "inherit", "inherit", "ipc"],
   env: { ...process.env, SHARDCAST_LAUNCHED_BY: process.env.npm_command === "exec" ? "npx" : "bin.mjs" },

@@ -1,5 +1,4 @@
 import { relative } from "node:path";
-import { fileURLToPath } from "node:url";
 
 /** What a person types to run this program once more, as the launcher tells how it was run. */
 export function ownCommand(env: Readonly<Record<string, string | undefined>>): string {
@@ -11,6 +10,6 @@ export function ownCommand(env: Readonly<Record<string, string | undefined>>): s
     case "bin.mjs":
       return "shardcast";
     default:
-      return `bun ${relative(process.cwd(), fileURLToPath(new URL("main.ts", import.meta.url)))}`;
+      return `bun ${relative(process.cwd(), Bun.main)}`;
   }
 }

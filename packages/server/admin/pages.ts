@@ -13,6 +13,29 @@ export interface PageSource {
   readonly name: string;
 }
 
+/** What a page is of, made when it is asked for. */
+interface PageTexts {
+  html(): Promise<string>;
+  script(): Promise<string>;
+  style(): Promise<string>;
+}
+
+/** In the server's own bundle the pages lie beside it, made when it was. */
+const IS_BUNDLED = !import.meta.url.endsWith(".ts");
+
+function textsBeside(name: string): PageTexts {
+  const read = (ending: string) => Bun.file(new URL(`./${name}.${ending}`, import.meta.url)).text();
+  return { html: () => read("html"), script: () => read("js"), style: () => read("css") };
+}
+
+export function textsOf({ htmlFile, scriptFile, styleFile }: PageSource): PageTexts {
+  return {
+    html: () => Bun.file(htmlFile).text(),
+    script: () => bundled(scriptFile),
+    style: () => bundled(styleFile),
+  };
+}
+
 interface Asset {
   readonly body: string;
   readonly type: string;
@@ -28,10 +51,12 @@ export class Pages {
   /** `clientsAt` tells the origin where clients connect, `ws://host:port`, by the name of the host that was asked. */
   constructor(sources: readonly PageSource[], clientsAt: (hostname: string) => string) {
     this.#clientsAt = clientsAt;
-    for (const { path, name, htmlFile, scriptFile, styleFile } of sources) {
-      this.#assets.set(path, async () => asset(await Bun.file(htmlFile).text(), "text/html"));
-      this.#assets.set(`/${name}.js`, async () => asset(await bundled(scriptFile), "text/javascript"));
-      this.#assets.set(`/${name}.css`, async () => asset(await bundled(styleFile), "text/css"));
+    for (const page of sources) {
+      const { path, name } = page;
+      const texts = IS_BUNDLED ? textsBeside(name) : textsOf(page);
+      this.#assets.set(path, async () => asset(await texts.html(), "text/html"));
+      this.#assets.set(`/${name}.js`, async () => asset(await texts.script(), "text/javascript"));
+      this.#assets.set(`/${name}.css`, async () => asset(await texts.style(), "text/css"));
     }
   }
 

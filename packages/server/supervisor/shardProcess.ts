@@ -1,3 +1,4 @@
+import { fileURLToPath } from "node:url";
 import type { Logger } from "pino";
 import type { Pressure } from "../gateway/admission.ts";
 import type { DepartureOrder } from "../gateway/departures.ts";
@@ -28,6 +29,10 @@ const RESTART_MS = { min: 100, max: 10_000 };
 const STABLE_MS = 30_000;
 /** A saturated shard answers late; who scrapes waits 5 s at least. */
 const ANSWER_MS_MAX = 4000;
+/** In a bundle all entries lie beside one another, as JavaScript. */
+const SHARD_MAIN = fileURLToPath(
+  new URL(import.meta.url.endsWith(".ts") ? "../shardMain.ts" : "./shardMain.js", import.meta.url),
+);
 
 /** One shard as the supervisor sees it: started, watched, and started anew with backoff when it dies. */
 export class ShardProcess {
@@ -71,7 +76,7 @@ export class ShardProcess {
     this.#state = "starting";
     this.#startedMs = performance.now();
     this.#silentLooks = 0;
-    const child = Bun.spawn([process.execPath, new URL("../shardMain.ts", import.meta.url).pathname], {
+    const child = Bun.spawn([process.execPath, SHARD_MAIN], {
       stdin: "ignore",
       stdout: "inherit",
       stderr: "inherit",

@@ -1,0 +1,120 @@
+// What `npm start` and the image run: an instance from its bundle, which a defect must be as readable in as in the sources.
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { connect } from "@shardcast/client/client";
+import { buildBundle, type TestBundle } from "./bundle.fixture.ts";
+import { startInstance, type TestInstance } from "./instance.fixture.ts";
+import { kafkaAvailable, startKafka, type TestKafka } from "./services/kafka.ts";
+import { KafkaFixture, until } from "./services/kafkaFixture.ts";
+
+const TEST_MS = 120_000;
+
+let bundle: TestBundle;
+
+beforeAll(async () => {
+  bundle = await buildBundle();
+}, TEST_MS);
+afterAll(() => bundle?.remove());
+
+/** Of a shard that is told to start without its configuration. */
+async function crash(main: string): Promise<string> {
+  const child = Bun.spawn([process.execPath, main], {
+    stdio: ["ignore", "ignore", "pipe"],
+    serialization: "json",
+    ipc: () => {},
+  });
+  child.send({ type: "start", start: {} });
+  const [told] = await Promise.all([new Response(child.stderr).text(), child.exited]);
+  return told;
+}
+
+test("a crash names the source's file and line, and the functions", async () => {
+  const sources = new URL("../packages/server/shardMain.ts", import.meta.url).pathname;
+  const lineOf = (told: string) => /start \((?:.*\/)?(shardMain\.ts:\d+)/.exec(told)?.[1];
+  const expected = lineOf(await crash(sources));
+  expect(expected).toBeDefined();
+  expect(lineOf(await crash(join(bundle.directory, "shardMain.js")))).toBe(expected);
+});
+
+test("what an instance says of itself is the same", () => {
+  const run = (main: string) => Bun.spawnSync([process.execPath, main, "--version"]).stdout.toString();
+  const version = run(join(bundle.directory, "main.js"));
+  expect(version).toMatch(/^\d+\.\d+\.\d+/);
+  expect(version).toBe(run(new URL("../packages/cli/main.ts", import.meta.url).pathname));
+});
+
+describe.skipIf(!kafkaAvailable())("an instance from the bundle, with Kafka", () => {
+  let kafka: TestKafka;
+  let fixture: KafkaFixture;
+  let instance: TestInstance;
+  let topic: string;
+
+  beforeAll(async () => {
+    kafka = await startKafka();
+    fixture = new KafkaFixture(kafka);
+    topic = await fixture.topic();
+    instance = await startInstance(
+      [
+        ...["--shards", "2", "--max-connections", "100", "--kafka-topics", topic],
+        ...["--kafka-brokers", kafka.brokers.join(","), "--channel-template", "{topic}"],
+      ],
+      { bundle: bundle.directory },
+    );
+  }, TEST_MS);
+
+  afterAll(async () => {
+    await instance?.end();
+    await fixture?.close();
+    await kafka?.stop();
+  }, TEST_MS);
+
+  test(
+    "serves records, and starts a killed shard anew from the bundle",
+    async () => {
+      const seen: number[] = [];
+      const client = connect(instance.url, { backoff: { minMs: 20, maxMs: 200 } });
+      try {
+        await client.subscribe<number>(topic, ({ data }) => seen.push(data)).ready;
+        await fixture.produce(topic, numbers(0, 50));
+        await until(
+          () => seen.length === 50,
+          30_000,
+          () => seen,
+        );
+        const before = await instance.shardPids();
+        expect(before.map(programOf)).toEqual([
+          join(bundle.directory, "shardMain.js"),
+          join(bundle.directory, "shardMain.js"),
+        ]);
+        for (const pid of before) process.kill(pid, "SIGKILL");
+        await until(
+          async () => {
+            const now = await instance.shardPids();
+            return now.length === 2 && now.every((pid) => !before.includes(pid));
+          },
+          30_000,
+          () => instance.log,
+        );
+        await fixture.produce(topic, numbers(50, 100));
+        await until(
+          () => seen.length === 100,
+          30_000,
+          () => seen,
+        );
+        expect(seen).toEqual(numbers(0, 100).map(Number));
+      } finally {
+        await client.close();
+      }
+    },
+    TEST_MS,
+  );
+});
+
+function numbers(from: number, to: number): string[] {
+  return Array.from({ length: to - from }, (_, index) => `${from + index}`);
+}
+
+function programOf(pid: number): string | undefined {
+  return readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0")[1];
+}
