@@ -3,6 +3,9 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { connect } from "@shardcast/client/client";
+import { DASHBOARD_PAGE } from "@shardcast/dashboard/page";
+import { DEMO_PAGE } from "@shardcast/demo/page";
+import { textsOf } from "@shardcast/server/admin/pages";
 import { buildBundle, type TestBundle } from "./bundle.fixture.ts";
 import { startInstance, type TestInstance } from "./instance.fixture.ts";
 import { kafkaAvailable, startKafka, type TestKafka } from "./services/kafka.ts";
@@ -68,6 +71,16 @@ describe.skipIf(!kafkaAvailable())("an instance from the bundle, with Kafka", ()
     await fixture?.close();
     await kafka?.stop();
   }, TEST_MS);
+
+  test("serves the pages that the sources have, made beforehand", async () => {
+    for (const page of [DASHBOARD_PAGE, DEMO_PAGE]) {
+      const { script, style } = textsOf(page);
+      const served = async (path: string) => await (await fetch(`${instance.admin}${path}`)).text();
+      expect(await served(page.path)).toContain("<html");
+      expect(await served(`/${page.name}.js`)).toBe(await script());
+      expect(await served(`/${page.name}.css`)).toBe(await style());
+    }
+  });
 
   test(
     "serves records, and starts a killed shard anew from the bundle",

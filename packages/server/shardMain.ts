@@ -3,6 +3,7 @@
 import type { Logger } from "pino";
 import { StreamCollisionError } from "./log/streamId.ts";
 import { createLogger } from "./logger.ts";
+import { keepProgramTextSmall } from "./programText.ts";
 import { Shard } from "./shard.ts";
 import type { FromShard, ShardStart, ToShard } from "./supervisor/ipc.ts";
 
@@ -27,6 +28,7 @@ async function start(start: ShardStart): Promise<void> {
     const opening = shard;
     setInterval(() => tell({ type: "beat", stats: opening.stats, positions: opening.positions }), BEAT_MS);
     tell({ type: "ready", port: await opening.open() });
+    keepProgramTextSmall();
   } catch (error) {
     die(logger, error);
   }

@@ -16,6 +16,7 @@ import type { Pressure } from "./gateway/admission.ts";
 import type { HealthReport } from "./health.ts";
 import { createLogger } from "./logger.ts";
 import { OverviewKeeper } from "./overview/overview.ts";
+import { keepProgramTextSmall } from "./programText.ts";
 import { banner, instanceUrls } from "./supervisor/banner.ts";
 import { memoryCgroups } from "./supervisor/cgroups.ts";
 import { DRAIN_PROGRESS, Drain, type DrainAnswer } from "./supervisor/drain.ts";
@@ -296,6 +297,7 @@ class Supervisor {
   #announce(): void {
     const urls = instanceUrls(this.#config, this.#port, this.#adminPort);
     this.#logger.info({ ...urls, shards: this.#config.instance.shards }, "instance ready");
+    keepProgramTextSmall();
     process.stdout.write(banner(this.#config, urls, this.#command));
   }
 

@@ -1,5 +1,5 @@
 // Builds what `serve` runs as a bundle: the supervisor's and the shards' code, each process loading the least that it
-// needs. From the sources the same costs some 50 MB more in every process (docs/decisions/memory-of-processes.md).
+// needs. From the sources the same takes 18 MB more (docs/decisions/memory-of-processes.md).
 //
 //   bun packages/cli/bundle/build.ts [directory]
 import { mkdtempSync, renameSync, rmSync } from "node:fs";

@@ -73,9 +73,9 @@ export class AccessControl {
   /** Calls `warn` some time before the grant ends, and `end` when it has. Returns what cancels both. */
   watch(grant: Grant, warn: (expiresInMs: number) => void, end: () => void): () => void {
     const { expiresAtMs } = grant;
-    if (expiresAtMs === undefined) return () => {};
+    if (expiresAtMs === undefined) return NOTHING_TO_CANCEL;
     const { warningMs, leewayMs, now, schedule } = this.#options;
-    let cancel: () => void = () => {};
+    let cancel = NOTHING_TO_CANCEL;
     let isWarned = false;
     const wait = () => {
       const untilMs = expiresAtMs - (isWarned ? -leewayMs : warningMs) - now();
@@ -102,6 +102,8 @@ export class AccessControl {
 }
 
 const WAIT_MS_MAX = 3_600_000;
+/** One for all: there are very many clients without an expiry. */
+const NOTHING_TO_CANCEL = (): void => {};
 
 const TOKEN_REQUIRED = {
   code: "token_required",
@@ -113,7 +115,7 @@ const TOKEN_REQUIRED = {
 export class Access {
   readonly #control: AccessControl;
   #grant: Grant;
-  #stop: () => void = () => {};
+  #stop = NOTHING_TO_CANCEL;
   #isRenewing = false;
 
   constructor(control: AccessControl, grant: Grant) {
