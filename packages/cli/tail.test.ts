@@ -69,6 +69,30 @@ describe("against a real server", () => {
     expect(await tail.exited).toBe(0);
   });
 
+  test.each([
+    ["--policy", "latest"],
+    ["--max-rate", "50"],
+    ["--encoding", "deflate"],
+  ])("a tail with %s %s prints what is newest in the end", async (flag, value) => {
+    const channel = `newest.${value}`;
+    const tail = start(["tail", channel, "--url", server.url, flag, value]);
+    await readLines(tail.stderr, 1);
+    const lines = readLines(tail.stdout, 1);
+    await publish(channel, "1");
+    expect((await lines)[0]).toContain(`${channel} `);
+    await publish(channel, "2");
+    expect((await readLines(tail.stdout, 1))[0]).toEndWith(" 2");
+    tail.kill("SIGINT");
+    expect(await tail.exited).toBe(0);
+  });
+
+  test("a position to go on from and the newest values alone are not to be had together", async () => {
+    const flags = ["--since", "sssssss:1", "--max-rate", "5"];
+    const { exitCode, stderr } = await shardcast(["tail", "a", "--url", server.url, ...flags]);
+    expect(exitCode).toBe(2);
+    expect(stderr).toContain("Leave out --since");
+  });
+
   test("Ctrl-C ends a tail in order", async () => {
     const tail = start(["tail", "quiet", "--url", server.url]);
     await readLines(tail.stderr, 1);

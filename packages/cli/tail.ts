@@ -1,13 +1,15 @@
 import { type Client, connect } from "@shardcast/client";
+import { deflate } from "@shardcast/client/deflate";
 import { ShardcastError } from "@shardcast/client/errors";
 import { isChannelName, isChannelPattern } from "@shardcast/protocol/channel";
 import { joinSince } from "@shardcast/protocol/mark";
 import type { DataMessage } from "@shardcast/protocol/messages";
-import { flag, integer, list, text } from "@shardcast/server/config/kinds";
+import { choice, decimal, flag, integer, list, text } from "@shardcast/server/config/kinds";
 import type { Setting } from "@shardcast/server/config/setting";
 import { SETTINGS } from "@shardcast/server/config/settings";
 import { type Command, type CommandContext, CommandFailure, EXIT, usageFailure } from "./command.ts";
 import { diagnose } from "./diagnose.ts";
+import { newestOf } from "./newestOf.ts";
 import { type Paint, printable } from "./paint.ts";
 import { readFlags } from "./readFlags.ts";
 import { urls as urlsKind } from "./url.ts";
@@ -52,6 +54,29 @@ const FLAGS = {
     default: false,
     where: "flag",
   },
+  policy: {
+    name: "policy",
+    kind: choice(["lossless", "latest"]),
+    group: "command",
+    doc: "`latest`: while this program does not keep up, only the newest value of each channel counts.",
+    default: "lossless",
+    where: "flag",
+  },
+  maxRate: {
+    name: "max-rate",
+    kind: decimal(0.1, 1_000_000),
+    group: "command",
+    doc: "The newest value of each channel, at most so many times a second; rounded down to a rate that is served.",
+    where: "flag",
+  },
+  encoding: {
+    name: "encoding",
+    kind: choice(["plain", "deflate"]),
+    group: "command",
+    doc: "`deflate`: let the server put several messages into one compressed frame.",
+    default: "plain",
+    where: "flag",
+  },
   count: {
     name: "count",
     kind: integer(1, 1_000_000_000),
@@ -83,6 +108,10 @@ export const tail: Command = {
       does: "the second region, when the first can not be reached",
       line: "shardcast tail BTC.trade --url wss://eu.example.com --url wss://us.example.com",
     },
+    {
+      does: "below BTC each channel's newest value, at most twice a second",
+      line: "shardcast tail 'BTC.*' --max-rate 2",
+    },
     { does: "go on after the last message seen", line: "shardcast tail BTC.trade --since 0k3f9xa:991" },
   ],
   exitCodes: {
@@ -92,11 +121,14 @@ export const tail: Command = {
   async run(context) {
     const { values, positionals, paths } = readFlags(FLAGS, context, SETTINGS);
     const channel = checkChannel(positionals);
-    checkSince(values.since);
+    checkSince(values);
     const urls = values.url.map(webSocketUrl);
     const tokenFile = paths.get("token");
     const token = tokenFile === undefined ? values.token : async () => context.readFile(tokenFile).trim();
-    const client = connect(urls, token === undefined ? {} : { token });
+    const client = connect(urls, {
+      ...(token !== undefined && { token }),
+      ...(values.encoding === "deflate" && { encoding: deflate }),
+    });
     const end = () => void client.close();
     context.signal.addEventListener("abort", end, { once: true });
     try {
@@ -113,6 +145,8 @@ interface PrintOptions {
   readonly json: boolean;
   readonly snapshot: boolean;
   readonly since: readonly string[] | undefined;
+  readonly policy: "lossless" | "latest";
+  readonly maxRate: number | undefined;
   readonly count: number | undefined;
 }
 
@@ -122,8 +156,15 @@ async function print(
   options: PrintOptions,
   context: CommandContext,
 ): Promise<number> {
-  const { since, snapshot, count = Number.POSITIVE_INFINITY } = options;
-  const messages = client.subscribe(channel, { snapshot, queueMax: QUEUE_MAX, ...(since && { since }) });
+  const { since, snapshot, policy, maxRate, count = Number.POSITIVE_INFINITY } = options;
+  const isNewestOnly = policy === "latest" || maxRate !== undefined;
+  const all = client.subscribe(channel, {
+    ...{ snapshot, queueMax: QUEUE_MAX },
+    ...(since && { since }),
+    ...(policy === "latest" && { policy }),
+    ...(maxRate !== undefined && { maxRate }),
+  });
+  const messages = isNewestOnly ? newestOf(all, QUEUE_MAX) : all;
   let printed = 0;
   try {
     for await (const message of messages) {
@@ -214,7 +255,14 @@ function checkChannel([channel, extra]: readonly string[]): string {
   throw usageFailure(`${JSON.stringify(channel)} is neither a channel nor a pattern`, advice);
 }
 
-function checkSince(since: readonly string[] | undefined): void {
+function checkSince({ since, policy, maxRate }: PrintOptions): void {
+  if (since !== undefined && (policy === "latest" || maxRate !== undefined)) {
+    const advice = "Leave out --since, or --policy latest and --max-rate.";
+    throw usageFailure(
+      "--since is for who gets every message: of the newest values nothing is repeated",
+      advice,
+    );
+  }
   const joined = joinSince(since ?? []);
   if (!("invalid" in joined)) return;
   const advice = "Take it from a message's `cursor`, such as 0k3f9xa:991, or from a `mark`.";

@@ -72,7 +72,12 @@ export function startBadServer(faults: Faults) {
       open: (socket) => void socket.send('{"type":"welcome","instance":"bad","shard":0}'),
       message: (socket, text) => {
         if (faults.ignoresHalf === true && subscriptions++ % 2 === 0) return;
-        const { channels, since } = JSON.parse(String(text)) as { channels: string[]; since?: string[] };
+        const asked = JSON.parse(String(text)) as {
+          channels: Array<string | { channel: string }>;
+          since?: string[];
+        };
+        const { since } = asked;
+        const channels = asked.channels.map((each) => (typeof each === "string" ? each : each.channel));
         for (const channel of channels) {
           if (since !== undefined && faults.forgets !== true) resend(socket, channel, since);
           socket.subscribe(channel);

@@ -1,4 +1,5 @@
 import type { Check, Report } from "./report.ts";
+import { isNewestOnly } from "./scenario.ts";
 import { sumOf } from "./sumOf.ts";
 
 /** Judges a run: first what no threshold may turn off, so that nothing is green for lack of figures, then its thresholds. */
@@ -36,6 +37,7 @@ function checksOfFigures(report: Judged): Check[] {
   const { cut, replaced, paused } = report.disturbed;
   if (scenario.storm !== undefined) checks.push(atLeast("connections cut by the storm", cut, 1));
   if (scenario.churnPerSecond > 0) checks.push(atLeast("clients replaced by churn", replaced, 1));
+  if (scenario.encoding === "deflate") checks.push(atLeast("deflated frames", report.deflatedFrames, 1));
   if (scenario.slow !== undefined) checks.push(atLeast("pauses of slow clients", paused, 1));
   checks.push(
     atMost("figures that could not be read", Object.keys(report.scrapeFailures).length, 0),
@@ -49,6 +51,7 @@ function checksOfFigures(report: Judged): Check[] {
 function checksOfThresholds(report: Judged): Check[] {
   const { scenario, samples, latencyMs, handshakes } = report;
   const { thresholds } = scenario;
+  const lostName = isNewestOnly(scenario) ? "channels not ended on the last value" : "messages lost";
   const isOwn = scenario.publish !== "none";
   const last = samples.at(-1);
   const rssBytes = Math.max(
@@ -75,7 +78,7 @@ function checksOfThresholds(report: Judged): Check[] {
       report.silenceSeconds,
       isOwn ? thresholds.silenceSecondsMax : Math.min(thresholds.silenceSecondsMax, scenario.holdSeconds / 2),
     ),
-    isOwn ? atMost("messages lost", report.lost, thresholds.lostMax) : undefined,
+    isOwn ? atMost(lostName, report.lost, thresholds.lostMax) : undefined,
     atMost("messages repeated", report.repeated, thresholds.repeatedMax),
     atMost("messages out of order", report.disordered, thresholds.disorderedMax),
     atMost(

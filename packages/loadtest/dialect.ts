@@ -6,4 +6,6 @@ export interface Dialect {
   greet(client: number): readonly string[];
   /** One text or binary frame; its payload is `bytes[start..end)`, valid only during the call. */
   frame(client: number, bytes: Uint8Array, start: number, end: number, send: (text: string) => void): void;
+  /** The same of binary frames, where they mean something else. */
+  binaryFrame?(client: number, bytes: Uint8Array, start: number, end: number): void;
 }

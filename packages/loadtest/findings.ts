@@ -66,6 +66,7 @@ export function makeReport({ generators, publisher, ...findings }: Findings): Re
     unfollowedStreams: total("unfollowed"),
     gaps: generators.counts("gaps"),
     resumed: total("resumed"),
+    deflatedFrames: total("deflated"),
     closes: generators.counts("closes"),
     moves: generators.counts("moves"),
     disturbed: generators.counts("disturbed"),

@@ -4,9 +4,11 @@ import { chooseChannels } from "./channelChoice.ts";
 import { Departures } from "./departures.ts";
 import type { GeneratorBeat, GeneratorStart, ToGenerator } from "./generatorMessages.ts";
 import { Histogram } from "./histogram.ts";
-import { Ledger } from "./ledger.ts";
+import { type ClientLedger, Ledger } from "./ledger.ts";
+import { NewestLedger } from "./newestLedger.ts";
 import { OwnCpu } from "./ownCpu.ts";
-import { ShardcastDialect } from "./shardcastDialect.ts";
+import { isNewestOnly, type Scenario } from "./scenario.ts";
+import { ShardcastDialect, type SubscriptionPolicy } from "./shardcastDialect.ts";
 import { SocketPool } from "./socketPool.ts";
 import { SourcePorts } from "./sourcePorts.ts";
 import { TimerLag } from "./timerLag.ts";
@@ -20,7 +22,7 @@ const HANDSHAKE_MS_MAX = 20_000;
 /** All clients of one generator process. */
 export class Generator {
   readonly #start: GeneratorStart;
-  readonly #ledger: Ledger;
+  readonly #ledger: ClientLedger;
   readonly #dialect: ShardcastDialect;
   readonly #pool: SocketPool;
   readonly #handshake = new Histogram();
@@ -49,11 +51,12 @@ export class Generator {
     this.#sinceMs = new Float64Array(count);
     this.#slowCount = Math.round(count * (scenario.slow?.share ?? 0));
     const channelsOf = chooseChannels(scenario, first, count);
-    this.#ledger = new Ledger(channelsOf);
+    this.#ledger = isNewestOnly(scenario) ? new NewestLedger(channelsOf) : new Ledger(channelsOf);
     this.#dialect = new ShardcastDialect({
       channels: scenario.channels,
       channelsOf,
       ledger: this.#ledger,
+      policy: policyOf(scenario),
       run,
       slowCount: this.#slowCount,
       receivedMs: () => this.#pool.receivedMs,
@@ -65,7 +68,7 @@ export class Generator {
       onReconnect: (client, afterMs, reason) => this.#departures.notice(client, afterMs, reason),
     });
     this.#pool = new SocketPool({
-      urls: scenario.urls,
+      urls: scenario.urls.map((url) => addressFor(url, scenario)),
       dialect: this.#dialect,
       sourcePorts: sourceAddresses.length > 0 ? new SourcePorts(sourceAddresses, Math.random) : undefined,
       handshakesMax,
@@ -122,7 +125,7 @@ export class Generator {
   }
 
   beat(type: GeneratorBeat["type"]): GeneratorBeat {
-    const { resumed, deliveries, foreign, unreadable, early, gaps, spread, latency, slowLatency } =
+    const { resumed, deflated, deliveries, foreign, unreadable, early, gaps, spread, latency, slowLatency } =
       this.#dialect;
     const { repeated, repeatedCursors, disordered, unfollowed, strayed } = this.#ledger;
     const beat: GeneratorBeat = {
@@ -136,6 +139,7 @@ export class Generator {
       ...{ refused: this.#refused, handshake: this.#handshake.toSparse(), resumed, deliveries },
       ...{ handshakeSinceDue: this.#handshakeSinceDue.toSparse(), moves: this.#departures.moves },
       ...{
+        deflated,
         foreign,
         unreadable,
         early,
@@ -220,4 +224,16 @@ export class Generator {
     this.#backoffs.set(client, backoff);
     setTimeout(() => this.#pool.open(client), awayMs + backoff.nextDelayMs());
   }
+}
+
+function policyOf({ policy, maxRate }: Scenario): SubscriptionPolicy | undefined {
+  if (maxRate !== undefined) return { maxRate };
+  return policy === "latest" ? { policy } : undefined;
+}
+
+function addressFor(url: string, { encoding }: Scenario): string {
+  if (encoding === "plain") return url;
+  const address = new URL(url);
+  address.searchParams.set("encoding", encoding);
+  return address.href;
 }

@@ -58,6 +58,8 @@ export interface GeneratorBeat {
   /** Since it was due, the wait for its turn included. */
   readonly handshakeSinceDue: SparseHistogram;
   readonly resumed: number;
+  /** Frames that came deflated. */
+  readonly deflated: number;
   readonly deliveries: number;
   readonly foreign: number;
   readonly unreadable: number;

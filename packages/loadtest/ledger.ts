@@ -7,8 +7,41 @@ const STREAMS_FIRST = 8;
 /** Nothing has been seen, and nothing is known to be due. */
 const UNKNOWN = -1;
 
+/** The books that a generator keeps of its clients. */
+export interface ClientLedger {
+  readonly repeated: number;
+  readonly disordered: number;
+  readonly repeatedCursors: number;
+  readonly unfollowed: number;
+  /** Arrived on a channel that the client did not ask for. */
+  readonly strayed: number;
+  /** From here on all is due to this client, beginning with `first` where nothing is known of a channel. */
+  expectFrom(client: number, first: number): void;
+  /** Whether it got something on each of its channels since it is this client. */
+  hasHeardAll(client: number): boolean;
+  /** Whether it got anything since it is this client. */
+  hasHeard(client: number): boolean;
+  /** The client leaves, and another comes in its place. */
+  leave(client: number): void;
+  /** Something came on a channel. Returns where it is noted; −1 where the client did not ask for it. */
+  hear(client: number, channel: number): number;
+  /** What comes next on this channel is the beginning: the client was told of a gap in it. */
+  forget(client: number, channel: number): void;
+  /** Of one stream, or of all: they may begin anew, as after a log that was cut. */
+  forgetOffsets(client: number, stream?: number): void;
+  cursor(client: number, stream: number, offset: number): void;
+  /** The greatest offset that the client saw of a stream; −1 for none. */
+  offsetOf(client: number, stream: number): number;
+  message(client: number, channel: number, n: number): void;
+  /**
+   * What never came. By channel: `sent` is how many numbers were given out, and `failed`, in order, are those of them that nobody
+   * took, so that no server owes them.
+   */
+  lost(sent: readonly number[], failed: readonly (readonly number[])[]): number;
+}
+
 /** What every client saw of each of its channels, in flat arrays: 4 bytes for a channel and 8 for a stream. */
-export class Ledger {
+export class Ledger implements ClientLedger {
   readonly #channelsOf: readonly (readonly number[])[];
   readonly #width: number;
   readonly #next: Int32Array;
@@ -22,7 +55,6 @@ export class Ledger {
   disordered = 0;
   repeatedCursors = 0;
   unfollowed = 0;
-  /** Arrived on a channel that the client did not ask for. */
   strayed = 0;
 
   /** By client, the channels by number. */
@@ -34,7 +66,6 @@ export class Ledger {
     this.#offsets = new Float64Array(channelsOf.length * this.#streams).fill(-1);
   }
 
-  /** From here on all is due to this client, beginning with `first` where nothing is known of a channel. */
   expectFrom(client: number, first: number): void {
     for (let slot = 0; slot < this.#width; slot++) {
       const at = client * this.#width + slot;
@@ -42,19 +73,17 @@ export class Ledger {
     }
   }
 
-  /** Whether it got something on each of its channels since it is this client. */
   hasHeardAll(client: number): boolean {
     const own = this.#channelsOf[client] as readonly number[];
     return own.every((_, slot) => this.#heard[client * this.#width + slot] === 1);
   }
 
-  /** Whether it got anything since it is this client. */
   hasHeard(client: number): boolean {
     const own = this.#channelsOf[client] as readonly number[];
     return own.some((_, slot) => this.#heard[client * this.#width + slot] === 1);
   }
 
-  /** The client leaves, and another comes in its place. What is missing of the first one's is lost for good. */
+  /** What is missing of the first one's is lost for good. */
   leave(client: number): void {
     for (let at = client * this.#width; at < (client + 1) * this.#width; at++) {
       const holes = this.#holes.get(at)?.size ?? 0;
@@ -67,7 +96,6 @@ export class Ledger {
     this.forgetOffsets(client);
   }
 
-  /** Something came on a channel. Returns where it is noted; −1 where the client did not ask for it. */
   hear(client: number, channel: number): number {
     const slot = this.#slotOf(client, channel);
     if (slot < 0) {
@@ -79,16 +107,12 @@ export class Ledger {
     return at;
   }
 
-  /**
-   * What comes next on this channel is the beginning: the client was told of a gap in it. What was missing before that stays
-   * missing, and the other channels have nothing to do with it.
-   */
+  /** What was missing before that stays missing, and the other channels have nothing to do with it. */
   forget(client: number, channel: number): void {
     const slot = this.#slotOf(client, channel);
     if (slot >= 0) this.#next[client * this.#width + slot] = UNKNOWN;
   }
 
-  /** Of one stream, or of all: they may begin anew, as after a log that was cut. */
   forgetOffsets(client: number, stream?: number): void {
     const at = client * this.#streams;
     if (stream === undefined) this.#offsets.fill(-1, at, at + this.#streams);
@@ -106,7 +130,6 @@ export class Ledger {
     else this.#offsets[at] = offset;
   }
 
-  /** The greatest offset that the client saw of a stream; −1 for none. */
   offsetOf(client: number, stream: number): number {
     return stream < this.#streams ? (this.#offsets[client * this.#streams + stream] as number) : -1;
   }
@@ -123,10 +146,6 @@ export class Ledger {
     } else this.repeated += 1;
   }
 
-  /**
-   * Messages that never came. By channel: `sent` is how many numbers were given out, and `failed`, in order, are those of them
-   * that nobody took, so that no server owes them.
-   */
   lost(sent: readonly number[], failed: readonly (readonly number[])[]): number {
     let lost = this.#forgottenHoles;
     const unowed = failed.map((numbers) => new Set(numbers));

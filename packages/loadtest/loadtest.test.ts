@@ -338,6 +338,57 @@ test.skipIf(!natsAvailable())(
 );
 
 test(
+  "of a server that keeps the last values from clients of the newest ones it says so, and that values went back",
+  async () => {
+    for (const [faults, broken] of [
+      [{ deliver: (n: number) => (n > 20 ? [] : [n]) }, ["channels not ended on the last value"]],
+      [{ deliver: (n: number) => (n === 6 ? [6, 5] : [n]) }, ["messages out of order"]],
+      // Left out, and sent again: that may be.
+      [{ deliver: (n: number) => (n === 5 ? [] : [n, n]) }, []],
+    ] as const) {
+      for (const over of [{ policy: "latest" }, { maxRate: 5 }]) {
+        const server = startBadServer(faults);
+        expect(brokenIn(await runOn(server, over))).toEqual([...broken]);
+        await server.stop();
+      }
+    }
+  },
+  TEST_MS,
+);
+
+test(
+  "clients of a real server that want the newest end on the last values, and deflated frames are read",
+  async () => {
+    const instance = await startInstance(["--shards", "1", "--max-accepts-per-second-per-address", "0"]);
+    const [plain, deflated, rated, latest] = [
+      await runOn(instance, {}),
+      await runOn(instance, { encoding: "deflate" }),
+      await runOn(instance, { encoding: "deflate", maxRate: 5, messagesPerSecond: 200 }),
+      await runOn(instance, { policy: "latest", slow: { share: 0.5, pauseMs: 300, everyMs: 500 } }),
+    ];
+    for (const report of [plain, deflated, rated, latest]) expect(brokenIn(report)).toEqual([]);
+    for (const report of [plain, deflated]) expect(report.deliveries).toBe(report.published * 20);
+    expect([plain.deflatedFrames, latest.deflatedFrames]).toEqual([0, 0]);
+    expect(deflated.deflatedFrames).toBeGreaterThan(0);
+    // Two channels, 20 clients, 5 a second, and what comes beside the ticks.
+    expect(rated.deliveries).toBeGreaterThan(0);
+    expect(rated.deliveries).toBeLessThan((rated.published * 20) / 4);
+    await instance.end();
+  },
+  TEST_MS,
+);
+
+test(
+  "of a server that does not deflate for those who ask it says so",
+  async () => {
+    const server = startBadServer({});
+    expect(brokenIn(await runOn(server, { encoding: "deflate" }))).toEqual(["deflated frames"]);
+    await server.stop();
+  },
+  TEST_MS,
+);
+
+test(
   "clients that do not read for a while are told apart: the others' latency is not theirs",
   async () => {
     const server = startBadServer({});

@@ -1,4 +1,5 @@
 import type { Report } from "./report.ts";
+import { isNewestOnly } from "./scenario.ts";
 import { placesOf } from "./summary.ts";
 import { sumOf } from "./sumOf.ts";
 
@@ -56,6 +57,10 @@ export function notesOn(report: Omit<Report, "checks" | "notes">): string[] {
   if (publish === "kafka" && report.deliveries === 0 && elsewhere.length > 0)
     notes.push(
       `Nothing came, and ${elsewhere.length} channels such as ${elsewhere[0]} do not end in .${topic}, as those of this topic do unless the servers route otherwise.`,
+    );
+  if (isNewestOnly(scenario))
+    notes.push(
+      "Clients asked for the newest values alone: what newer ones stood for is not counted, and latency includes the ticks of a rate.",
     );
   if (report.foreign > 0)
     notes.push(

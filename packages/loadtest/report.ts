@@ -84,6 +84,7 @@ export interface Report {
   readonly deliveriesPerSecond: number;
   /** The longest time without a delivery, while it published. */
   readonly silenceSeconds: number;
+  /** Messages; of `latest` and rates clients' channels that did not end on the last value. */
   readonly lost: number;
   /** False where a generator did not come to count what it lost. */
   readonly isAudited: boolean;
@@ -100,6 +101,8 @@ export interface Report {
   readonly unfollowedStreams: number;
   readonly gaps: Readonly<Record<string, number>>;
   readonly resumed: number;
+  /** Frames that came deflated. */
+  readonly deflatedFrames: number;
   readonly closes: Readonly<Record<string, number>>;
   /** Clients that the server asked to come back later, by its reason; their connections' ends are no disconnects. */
   readonly moves: Readonly<Record<string, number>>;

@@ -66,6 +66,11 @@ export const SCENARIO = z.strictObject({
   choose: z.enum(["all", "one", "random", "zipf"]).default("all"),
   /** Of each client, where it chooses `random` or `zipf`. */
   channelsPerClient: whole(1, 1000).default(1),
+  /** Of every subscription: each message, or only what is newest. */
+  policy: z.enum(["lossless", "latest"]).default("lossless"),
+  /** The newest value of each channel, at most so many times a second. At 0.1 the last one may come later than is waited for. */
+  maxRate: z.number().min(0.2).max(1e6).optional(),
+  encoding: z.enum(["plain", "deflate"]).default("plain"),
   publish: z.enum(["http", "kafka", "none"]).default("http"),
   topic: z.string().default("load"),
   messagesPerSecond: z.number().min(0.01).max(1_000_000).default(10),
@@ -102,6 +107,11 @@ const MEANT_SCENARIO = SCENARIO.superRefine(
 );
 
 export type Scenario = z.infer<typeof SCENARIO>;
+
+/** Whether newer messages may stand for older ones, so that nobody can say which a client should have got. */
+export function isNewestOnly({ policy, maxRate }: Pick<Scenario, "policy" | "maxRate">): boolean {
+  return policy === "latest" || maxRate !== undefined;
+}
 
 /**
  * Reads a scenario; `over` are values that stand above those of the file, single thresholds too. Throws a `ZodError` or a

@@ -1,7 +1,8 @@
 import { type ServerMessage, SUBPROTOCOL } from "@shardcast/protocol/messages";
 import type { Dialect } from "./dialect.ts";
 import { Histogram } from "./histogram.ts";
-import { type Ledger, STREAMS_MAX } from "./ledger.ts";
+import { jsonItems } from "./jsonItems.ts";
+import { type ClientLedger, STREAMS_MAX } from "./ledger.ts";
 
 const decoder = new TextDecoder();
 const encoder = new TextEncoder();
@@ -29,6 +30,8 @@ export class ShardcastDialect implements Dialect {
   /** Messages that were received before their own time: the clocks do not agree. */
   early = 0;
   resumed = 0;
+  /** Frames that came deflated. */
+  deflated = 0;
   readonly gaps: Record<string, number> = {};
   readonly spread: Record<string, number> = {};
   readonly #channels = new Map<number, number>();
@@ -48,8 +51,10 @@ export class ShardcastDialect implements Dialect {
   }
 
   greet(client: number): readonly string[] {
-    const { channels, channelsOf, ledger } = this.#options;
-    const names = (channelsOf[client] ?? []).map((index) => channels[index]);
+    const { channels, channelsOf, ledger, policy } = this.#options;
+    const names = (channelsOf[client] ?? []).map((index) =>
+      policy === undefined ? channels[index] : { channel: channels[index], ...policy },
+    );
     const mark = this.#marks.get(client);
     const since =
       mark === undefined
@@ -75,6 +80,16 @@ export class ShardcastDialect implements Dialect {
     const message = parsed(decoder.decode(bytes.subarray(start, end)));
     if (message === undefined) this.unreadable += 1;
     else this.#other(client, message);
+  }
+
+  binaryFrame(client: number, bytes: Uint8Array, start: number, end: number): void {
+    const messages = inflated(bytes.slice(start, end));
+    if (messages === undefined) {
+      this.unreadable += 1;
+      return;
+    }
+    this.deflated += 1;
+    for (const [from, to] of jsonItems(messages)) this.frame(client, messages, from, to);
   }
 
   #message(client: number, bytes: Uint8Array, start: number, end: number): void {
@@ -193,11 +208,15 @@ export class ShardcastDialect implements Dialect {
   }
 }
 
+export type SubscriptionPolicy = { readonly policy: "latest" } | { readonly maxRate: number };
+
 export interface ShardcastDialectOptions {
   readonly channels: readonly string[];
   /** By client, the channels by number. */
   readonly channelsOf: readonly (readonly number[])[];
-  readonly ledger: Ledger;
+  readonly ledger: ClientLedger;
+  /** Of every subscription; undefined: every message is due. */
+  readonly policy?: SubscriptionPolicy | undefined;
   /** Of its own messages; undefined where somebody else publishes. */
   readonly run: number | undefined;
   /** The first so many clients are slow on purpose. */
@@ -212,6 +231,15 @@ function hashOfText(text: string): number {
   let hash = 0;
   for (const byte of encoder.encode(text)) hash = (Math.imul(hash, 31) + byte) | 0;
   return hash;
+}
+
+function inflated(frame: Uint8Array<ArrayBuffer>): Uint8Array | undefined {
+  try {
+    return Bun.inflateSync(frame);
+  } catch {
+    // It is counted as unreadable.
+    return undefined;
+  }
 }
 
 function parsed(text: string): ServerMessage | undefined {

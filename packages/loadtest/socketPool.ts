@@ -245,8 +245,11 @@ export class SocketPool {
 
   readonly #onFrame = (opcode: number, bytes: Uint8Array, start: number, end: number): void => {
     const socket = this.#current as Socket<Connection>;
-    if (opcode === OPCODE.text || opcode === OPCODE.binary) {
-      this.#options.dialect.frame(socket.data.client, bytes, start, end, this.#sendCurrent);
+    const { dialect } = this.#options;
+    if (opcode === OPCODE.binary && dialect.binaryFrame !== undefined) {
+      dialect.binaryFrame(socket.data.client, bytes, start, end);
+    } else if (opcode === OPCODE.text || opcode === OPCODE.binary) {
+      dialect.frame(socket.data.client, bytes, start, end, this.#sendCurrent);
     } else if (opcode === OPCODE.ping) {
       write(socket, clientFrame(OPCODE.pong, bytes.slice(start, end)));
     } else if (opcode === OPCODE.close) {

@@ -22,6 +22,7 @@ export function summaryOf(
     row("messages due", isOwn ? report.due : undefined),
     row("messages published", isOwn ? report.published : undefined),
     row("deliveries", report.deliveries),
+    row("deflated frames", report.deflatedFrames),
     row("deliveries a second", report.deliveriesPerSecond),
     // Of somebody else's messages nobody here knows how many there were.
     row("lost", isOwn ? report.lost : undefined),

@@ -89,6 +89,21 @@ export const SCENARIO_SETTINGS = {
     kind: integer(1, 1000),
     doc: "How many, where the choice is random or zipf.",
   },
+  policy: {
+    ...{ name: "policy", ...own },
+    kind: choice(["lossless", "latest"]),
+    doc: "Of every subscription. Of `latest` clients must end on the last value, and nothing else is missed.",
+  },
+  maxRate: {
+    ...{ name: "max-rate", ...own },
+    kind: decimal(0.2, 1_000_000),
+    doc: "Subscribe to the newest value of each channel, at most so many times a second.",
+  },
+  encoding: {
+    ...{ name: "encoding", ...own },
+    kind: choice(["plain", "deflate"]),
+    doc: "How messages come: each in a text frame, or several in one deflated frame.",
+  },
   publish: {
     ...{ name: "publish", ...own },
     kind: choice(["http", "kafka", "none"]),
