@@ -5,7 +5,7 @@ import { COMMANDS } from "./commands.ts";
 import { findCommand } from "./findCommand.ts";
 import { commandHelp, overview } from "./help.ts";
 import { Interrupted } from "./interrupted.ts";
-import { outputTo } from "./output.ts";
+import { areOneOutput, outputTo } from "./output.ts";
 import { type Paint, paint } from "./paint.ts";
 
 process.exitCode = await main(readEnvironment());
@@ -18,8 +18,8 @@ async function main(environment: Environment): Promise<number> {
   const context: CommandContext = {
     ...environment,
     stdout: output(process.stdout, () => ending.abort()),
-    // Whoever reads the results may do without what is told beside them.
-    stderr: output(process.stderr, () => undefined),
+    // Whoever reads the results may do without what is told beside them, unless both go the same way (`2>&1 | head`).
+    stderr: output(process.stderr, () => areOneOutput() && ending.abort()),
     paint: { stdout: paint(environment.colors.stdout), stderr: paint(environment.colors.stderr) },
     signal: ending.signal,
   };
@@ -31,6 +31,8 @@ async function main(environment: Environment): Promise<number> {
     return await dispatch(context);
   } catch (error) {
     if (error instanceof Interrupted) return error.exitCode;
+    // Nobody reads any more, and so nobody waits for it.
+    if (ending.signal.aborted && error === ending.signal.reason) return EXIT.ok;
     if (error instanceof CommandFailure) return await report(error, context);
     throw error;
   }

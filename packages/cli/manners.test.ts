@@ -73,6 +73,7 @@ describe("a reader that has enough", () => {
     ["$S plan --json | head -1 > /dev/null", 0],
     ["$S plan --connections 5000000 --instances 1 | head -1 > /dev/null", 1],
     ["$S sevre 2>&1 | true", 2],
+    ["$S tail x --url ws://127.0.0.1:1/ws 2>&1 | head -1 > /dev/null", 0],
   ])(
     "%s: no word about it, and the exit code is that of what was found",
     async (line, code) => {
@@ -151,17 +152,31 @@ test.each([
   TEST_MS,
 );
 
-describe("Ctrl-C at a terminal", () => {
+describe("with a server", () => {
   let server: TestInstance;
   beforeAll(async () => {
-    server = await startInstance(["--shards", "1"]);
+    server = await startInstance(["--shards", "1", "--demo"]);
   });
   afterAll(async () => {
     await server.end();
   });
 
   test(
-    "ends a tail in order",
+    "a tail whose reader has enough ends without a word",
+    async () => {
+      const { stdout, stderr } = await pipeline(`$S tail 'BTC.*' --json --url ${server.url} | head -2`);
+      const [first = "", second = "", ...rest] = stdout.split("\n");
+      expect([first, second].map((line) => JSON.parse(line).channel)).toEqual([
+        expect.stringMatching(/^BTC\./),
+        expect.stringMatching(/^BTC\./),
+      ]);
+      expect({ rest, stderr }).toEqual({ rest: ["exit 0", ""], stderr: `connected to ${server.url}\n` });
+    },
+    TEST_MS,
+  );
+
+  test(
+    "Ctrl-C ends a tail in order",
     async () => {
       const tail = onTerminal(["tail", "quiet", "--url", server.url]);
       await tail.until("connected to");
@@ -173,7 +188,7 @@ describe("Ctrl-C at a terminal", () => {
   );
 
   test(
-    "ends the wait for a message that nobody types, with the shell's exit code",
+    "Ctrl-C ends the wait for a message that nobody types, with the shell's exit code",
     async () => {
       const publish = onTerminal(["publish", "a", "-", "--url", server.admin]);
       publish.type("[1,\r");
@@ -186,7 +201,7 @@ describe("Ctrl-C at a terminal", () => {
   );
 
   test(
-    "ends the wait for an answer that does not come",
+    "Ctrl-C ends the wait for an answer that does not come",
     async () => {
       const asked = Promise.withResolvers<void>();
       using silent = Bun.serve({
@@ -207,7 +222,7 @@ describe("Ctrl-C at a terminal", () => {
   );
 
   test(
-    "ends a server in order, and a second server on its port is refused with the next step",
+    "Ctrl-C ends a server in order, and a second server on its port is refused with the next step",
     async () => {
       const flags = ["--host", "127.0.0.1", "--shards", "1", "--admin-port", "0"];
       const taken = await shardcast(["serve", ...flags, "--port", new URL(server.url).port]);

@@ -1,3 +1,4 @@
+import { fstatSync } from "node:fs";
 import { CommandFailure, type Output } from "./command.ts";
 
 /**
@@ -31,4 +32,10 @@ export function outputTo(stream: NodeJS.WriteStream, isTerminal: boolean, onClos
       throw new CommandFailure(`${name} cannot be written: ${fault.message}`, { advice, cause: fault });
     },
   };
+}
+
+/** Whether stdout and stderr are one pipe, or one file. */
+export function areOneOutput(): boolean {
+  const [stdout, stderr] = [fstatSync(1), fstatSync(2)];
+  return stdout.ino === stderr.ino && stdout.dev === stderr.dev;
 }
