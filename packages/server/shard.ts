@@ -23,6 +23,8 @@ import { Hub } from "./hub/hub.ts";
 import { IngestHalf } from "./ingest.ts";
 import type { CompositeLog } from "./log/composite.ts";
 import { openLog } from "./log/open.ts";
+import { RequestFailures } from "./requestFailures.ts";
+import { Seldom } from "./seldom.ts";
 import { shardFigures } from "./shardFigures.ts";
 import { createRouter, isUnroutable } from "./source/route.ts";
 import { Assembler } from "./stream/assemble.ts";
@@ -34,6 +36,8 @@ import type { ChannelInfo, Question, ShardStart, ShardStats, StreamPositions } f
 import type { ShardPermits } from "./supervisor/shardPermits.ts";
 import { VitalsMeter } from "./vitals/shardVitals.ts";
 
+/** Whoever publishes malformed frames on the bus decides how many there are, but not how full the log gets. */
+const MALFORMED_SAID_MS = 10_000;
 /** Records per shard that a start reads back, so that history serves the clients that come back. */
 const WARM_RECORDS_MAX = 20_000;
 /** What history's last values may take beyond its segments, as a share of those. */
@@ -88,6 +92,8 @@ export class Shard {
   };
   readonly #registry;
   #malformedFrames = 0;
+  readonly #sayMalformed = new Seldom(MALFORMED_SAID_MS);
+  readonly #failures: RequestFailures;
   #permitsNumber: number;
   #health: HealthReport;
   #expiry: Timer | undefined;
@@ -118,6 +124,7 @@ export class Shard {
     this.#authentication = openAuthentication(config.auth, (why) =>
       logger.warn({ why }, "the keys of tokens can not be fetched; it is tried again"),
     );
+    this.#failures = new RequestFailures((error) => logger.error({ err: error }, "a request failed"));
     this.#gateway = new Gateway({
       host: config.gateway.host,
       port: start.port,
@@ -133,6 +140,7 @@ export class Shard {
       admission: this.#admission,
       access: this.#authentication.access,
       health: () => (this.#servesClients ? this.#health : withoutClients(this.#health)),
+      failures: this.#failures,
     });
     this.#hub = new Hub(
       {
@@ -249,6 +257,7 @@ export class Shard {
         watch: this.#watch,
         counters: this.#counters,
         malformedFrames: () => this.#malformedFrames,
+        failures: this.#failures,
       }),
       ...(this.#ingest?.figures ?? []),
     ]);
@@ -424,7 +433,9 @@ export class Shard {
     } catch (error) {
       if (!(error instanceof FrameError)) throw error;
       this.#malformedFrames += 1;
-      this.#logger.warn({ err: error }, "malformed frame on the bus: somebody else publishes there");
+      const unsaid = this.#sayMalformed.take();
+      if (unsaid === undefined) return;
+      this.#logger.warn({ err: error, unsaid }, "malformed frame on the bus: somebody else publishes there");
     }
   }
 

@@ -8,6 +8,7 @@ import type { Deflate } from "./gateway/deflate/deflate.ts";
 import type { Gateway } from "./gateway/websocket.ts";
 import type { Hub } from "./hub/hub.ts";
 import type { CompositeLog } from "./log/composite.ts";
+import type { RequestFailures } from "./requestFailures.ts";
 import type { Assembler } from "./stream/assemble.ts";
 import type { BoundedReads } from "./stream/boundedReads.ts";
 import type { NearbyReads } from "./stream/nearbyReads.ts";
@@ -29,6 +30,7 @@ export interface CountingParts {
   readonly watch: StreamWatch;
   readonly counters: ConnectionCounters;
   readonly malformedFrames: () => number;
+  readonly failures: RequestFailures;
 }
 
 /** What a shard tells at `/metrics`, of all its parts but the one that reads Kafka. */
@@ -112,6 +114,11 @@ export function shardFigures(parts: CountingParts): Figure[] {
       "Handshakes refused.",
       () => ({ ...admission.refused, ...authentication.access.refused }),
       "reason",
+    ),
+    counter(
+      "request_failures",
+      "HTTP requests that failed by a defect of this server.",
+      () => parts.failures.count,
     ),
     counter("accepts", "Handshakes let in, before their tokens are looked at.", () => admission.admitted),
     gauge("addresses", "Addresses whose rate of handshakes is watched.", () => admission.rate.addresses),

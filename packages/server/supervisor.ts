@@ -17,6 +17,7 @@ import type { HealthReport } from "./health.ts";
 import { createLogger } from "./logger.ts";
 import { OverviewKeeper } from "./overview/overview.ts";
 import { keepProgramTextSmall } from "./programText.ts";
+import { RequestFailures } from "./requestFailures.ts";
 import { banner, instanceUrls } from "./supervisor/banner.ts";
 import { memoryCgroups } from "./supervisor/cgroups.ts";
 import { DRAIN_PROGRESS, Drain, type DrainAnswer } from "./supervisor/drain.ts";
@@ -83,6 +84,7 @@ class Supervisor {
   readonly #overview: OverviewKeeper;
   readonly #pages: Pages;
   readonly #registry;
+  readonly #failures: RequestFailures;
   #port: number;
   #adminPort: number;
   readonly #drain: Drain;
@@ -131,12 +133,19 @@ class Supervisor {
       const { protocol } = new URL(instanceUrls(config, 0, 0).clients);
       return `${protocol}//${hostname}:${this.#port}`;
     });
+    this.#failures = new RequestFailures((error) => logger.error({ err: error }, "a request failed"));
     this.#registry = shardMetrics(undefined, [
       ...this.#rebalancer.figures,
       ...this.#local.figures,
       ...this.#cluster.figures,
       ...this.#secrets.figures,
       ...memoryFigures(this.#memory),
+      {
+        name: "shardcast_request_failures_total",
+        help: "HTTP requests that failed by a defect of this server.",
+        kind: "counter",
+        read: () => this.#failures.count,
+      },
       {
         name: "shardcast_shard_restarts_total",
         help: "Shards started anew after they died.",
@@ -349,6 +358,7 @@ class Supervisor {
       host: this.#config.admin.host,
       port: this.#config.admin.port,
       guard: this.#secrets.guard,
+      failures: this.#failures,
       health: () => this.#health(),
       metrics: () => this.#metrics(),
       channels: () => this.#channels(),

@@ -3,6 +3,7 @@ import { afterEach, describe, expect, test } from "bun:test";
 import { AdminGuard } from "../auth/adminGuard.ts";
 import { ApiKeys } from "../auth/apiKeys.ts";
 import { OVERVIEW } from "../overview/overview.fixture.ts";
+import { RequestFailures } from "../requestFailures.ts";
 import { startAdminServer } from "./adminServer.ts";
 
 const open: Array<Bun.Server<undefined>> = [];
@@ -26,6 +27,7 @@ function start(keys: ApiKeys | undefined, insecure = false) {
   const server = startAdminServer({
     host: "127.0.0.1",
     port: 0,
+    failures: new RequestFailures(() => {}),
     guard,
     health: () => ({ status: "ok", instance: "a", checks: {}, shards: [] }),
     metrics: async () => "# none\n",

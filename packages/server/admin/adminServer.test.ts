@@ -3,6 +3,7 @@ import { AdminGuard, GUARD_STATUSES } from "../auth/adminGuard.ts";
 import { RebalanceRefused } from "../cluster/balance.ts";
 import type { HealthReport } from "../health.ts";
 import { OVERVIEW } from "../overview/overview.fixture.ts";
+import { RequestFailures } from "../requestFailures.ts";
 import { startAdminServer } from "./adminServer.ts";
 import { DEMO_STATUSES } from "./demoShards.ts";
 import { PublishError, type PublishItem, STATUSES } from "./publishRequest.ts";
@@ -28,6 +29,7 @@ beforeAll(() => {
   server = startAdminServer({
     host: "127.0.0.1",
     port: 0,
+    failures: new RequestFailures(() => {}),
     guard: new AdminGuard({ keys: undefined, host: "127.0.0.1", insecure: false }),
     health: () => REPORT,
     metrics: async () => "# none\n",
@@ -143,7 +145,7 @@ test("docs/http-api.md lists every code with its status", async () => {
     code,
     Number(status),
   ]);
-  const others = { not_found: 404, method_not_allowed: 405, rebalance_refused: 409 };
+  const others = { not_found: 404, method_not_allowed: 405, rebalance_refused: 409, internal_error: 500 };
   expect(Object.fromEntries(documented)).toEqual({
     ...STATUSES,
     ...GUARD_STATUSES,

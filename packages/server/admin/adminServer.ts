@@ -4,6 +4,8 @@ import { RebalanceRefused } from "../cluster/balance.ts";
 import type { HealthReport } from "../health.ts";
 import { answerByMethod, type Methods } from "../httpMethods.ts";
 import type { Overview } from "../overview/shape.ts";
+import type { RequestFailures } from "../requestFailures.ts";
+import { requestUrl } from "../requestUrl.ts";
 import type { DrainAnswer } from "../supervisor/drain.ts";
 import type { Pages } from "./pages.ts";
 import {
@@ -18,6 +20,7 @@ export interface AdminServerOptions {
   readonly host: string;
   readonly port: number;
   readonly guard: AdminGuard;
+  readonly failures: RequestFailures;
   readonly health: () => HealthReport;
   readonly metrics: () => Promise<string>;
   readonly channels: () => Promise<unknown>;
@@ -43,8 +46,11 @@ export function startAdminServer(options: AdminServerOptions): Bun.Server<undefi
     port: options.port,
     // The transport refuses what is much larger without a body of its own.
     maxRequestBodySize: 2 * BODY_BYTES_MAX,
+    development: false,
+    error: options.failures.answer,
     fetch: (request) => {
-      const url = new URL(request.url);
+      const url = requestUrl(request);
+      if (url === undefined) return options.guard.refuseHost();
       const { pathname } = url;
       // A page holds no secrets, and a browser can send no key before it has one: the page asks for it.
       if (options.pages?.has(pathname) === true) return options.pages.answer(pathname, request);

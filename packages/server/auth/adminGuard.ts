@@ -12,6 +12,7 @@ export interface AdminGuardOptions {
 
 /** Why a request is refused, and the status of the answer. docs/http-api.md says what each means. */
 export const GUARD_STATUSES = {
+  host_invalid: 400,
   key_required: 401,
   key_invalid: 401,
   scope_missing: 403,
@@ -22,6 +23,7 @@ export const GUARD_STATUSES = {
 /** Decides who may ask the admin port for what. */
 export class AdminGuard {
   readonly refused = {
+    host_invalid: 0,
     key_required: 0,
     key_invalid: 0,
     scope_missing: 0,
@@ -53,6 +55,11 @@ export class AdminGuard {
     if (key === undefined) return this.#refuse("key_invalid", "this API key is not known here");
     if (key.scopes.has(scope) || key.scopes.has("admin")) return undefined;
     return this.#refuse("scope_missing", `the API key ${key.name} does not have the scope ${scope}`);
+  }
+
+  /** The answer to a request whose `Host` makes no address, whatever it asks for. */
+  refuseHost(): Response {
+    return this.#refuse("host_invalid", "the `Host` of this request makes no address, or there are several");
   }
 
   /** Without keys a page could give its own name this machine's address, and then be of the same origin. */

@@ -42,15 +42,15 @@ export class Admission {
   check(request: Request, socketAddress: string | undefined, load: GatewayLoad): RefusalCode | undefined {
     const origin = request.headers.get("origin");
     // Only browsers send an Origin; what sends none is not a page that somebody was lured to.
-    if (origin !== null && !this.allowsOrigin(origin)) return this.#refuse("origin_forbidden");
+    if (origin !== null && !this.allowsOrigin(origin)) return this.refuse("origin_forbidden");
     const lack = this.checkAgain(load);
     if (lack !== undefined) return lack;
     // Last, because it counts: what is refused for another reason uses nothing up.
     const beyond = this.rate.take(this.addresses.of(socketAddress, request.headers));
-    if (beyond === "address") return this.#refuse("address_rate");
+    if (beyond === "address") return this.refuse("address_rate");
     if (beyond === "instance") {
       this.#crowd.refused();
-      return this.#refuse("accept_rate");
+      return this.refuse("accept_rate");
     }
     this.admitted += 1;
     return undefined;
@@ -62,11 +62,11 @@ export class Admission {
 
   /** Whether there is still room for a handshake that was let in, and whose token has been looked at meanwhile. */
   checkAgain({ connections, subscriptionsLeft }: GatewayLoad): RefusalCode | undefined {
-    if (!this.#options.servesClients) return this.#refuse("no_clients");
-    if (!this.accepting) return this.#refuse("draining");
-    if (this.pressure !== undefined) return this.#refuse(this.pressure);
-    if (connections >= this.permits) return this.#refuse("instance_full");
-    if (subscriptionsLeft <= 0) return this.#refuse("subscriptions_full");
+    if (!this.#options.servesClients) return this.refuse("no_clients");
+    if (!this.accepting) return this.refuse("draining");
+    if (this.pressure !== undefined) return this.refuse(this.pressure);
+    if (connections >= this.permits) return this.refuse("instance_full");
+    if (subscriptionsLeft <= 0) return this.refuse("subscriptions_full");
     return undefined;
   }
 
@@ -75,7 +75,8 @@ export class Admission {
     return this.#crowd.withinS;
   }
 
-  #refuse(code: RefusalCode): RefusalCode {
+  /** Counts. */
+  refuse(code: RefusalCode): RefusalCode {
     this.refused[code] += 1;
     return code;
   }

@@ -143,7 +143,7 @@ test.each([
   await socket.closed;
   expect(socket.closeCode).toBe(meaning.code);
   await settled(() => gateway.connections === 1);
-  expect(gateway.closes).toEqual({ [CLOSE_CODES.abnormal.code]: 1 });
+  expect(gateway.closes).toEqual({ [meaning.code]: 1 });
   await expectUnharmed();
 });
 

@@ -41,6 +41,11 @@ export class Entrance {
     });
   }
 
+  /** The answer to what is refused for what it is, whoever it is from. */
+  refuse(code: RefusalCode): Response {
+    return this.#refused(this.#options.admission.refuse(code));
+  }
+
   #refused(code: RefusalCode): Response {
     return refusalResponse(code, this.#options.admission.comeBackWithinS);
   }

@@ -4,6 +4,7 @@ import type { HistoryLimits } from "../hub/history.ts";
 import { Hub } from "../hub/hub.ts";
 import type { RangeRequest, RangeResult } from "../log/log.ts";
 import type { Publication } from "../publication.ts";
+import { RequestFailures } from "../requestFailures.ts";
 import { buildEnvelope } from "../source/envelope.ts";
 import { AcceptRate, type AcceptRateOptions } from "./acceptRate.ts";
 import { Admission } from "./admission.ts";
@@ -97,6 +98,9 @@ export function gatewayFixture(options: GatewayFixtureOptions = {}) {
       schedule: () => () => {},
     }),
     health: () => ({ status: "ok", instance: "test", checks: {}, shards: [] }),
+    failures: new RequestFailures((error) => {
+      throw error;
+    }),
     ...options.gateway,
   });
   const history = {

@@ -1,4 +1,8 @@
 import { connect, type Socket } from "node:net";
+import { connect as connectTls } from "node:tls";
+import { type ServerFrame, serverFrames } from "./serverFrames.fixture.ts";
+
+export type Transport = "plain" | "tls";
 
 /** A TCP connection that sends exactly the bytes it is told: what no WebSocket client would do. */
 export class RawSocket {
@@ -24,17 +28,20 @@ export class RawSocket {
     socket.on("error", () => {});
   }
 
-  static open(port: number): Promise<RawSocket> {
+  static open(port: number, transport: Transport = "plain"): Promise<RawSocket> {
     return new Promise((resolve, reject) => {
-      const socket = connect(port, "127.0.0.1");
+      const done = () => resolve(new RawSocket(socket));
+      const socket: Socket =
+        transport === "plain"
+          ? connect(port, "127.0.0.1", done)
+          : connectTls({ port, host: "127.0.0.1", rejectUnauthorized: false }, done);
       socket.once("error", reject);
-      socket.once("connect", () => resolve(new RawSocket(socket)));
     });
   }
 
   /** Completes a WebSocket handshake. */
-  static async upgraded(port: number, path = "/ws"): Promise<RawSocket> {
-    const socket = await RawSocket.open(port);
+  static async upgraded(port: number, path = "/ws", transport?: Transport): Promise<RawSocket> {
+    const socket = await RawSocket.open(port, transport);
     socket.write(
       `GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n` +
         "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
@@ -45,31 +52,25 @@ export class RawSocket {
 
   /** Of the close frame that the server sent last, if any. */
   get closeCode(): number | undefined {
-    const frame = this.received.lastIndexOf("\x88");
-    if (frame === -1) return undefined;
-    return (this.received.charCodeAt(frame + 2) << 8) | this.received.charCodeAt(frame + 3);
+    const frame = this.frames.findLast(({ opcode }) => opcode === 8);
+    return frame === undefined || frame.payload.length < 2 ? undefined : frame.payload.readUInt16BE(0);
+  }
+
+  /** All that has come whole since the handshake. Throws where it is not as RFC 6455 has it. */
+  get frames(): readonly ServerFrame[] {
+    const head = this.received.indexOf("HTTP/1.1 101 ");
+    const begin = head === -1 ? -1 : this.received.indexOf("\r\n\r\n", head);
+    return begin === -1 ? [] : serverFrames(Buffer.from(this.received.slice(begin + 4), "latin1"));
   }
 
   /** The texts of all messages that have come whole, deflated frames taken apart. */
   get messages(): readonly string[] {
-    const bytes = Buffer.from(this.received, "latin1");
     const texts: string[] = [];
-    for (let at = bytes.indexOf("\r\n\r\n") + 4; at + 10 <= bytes.length; ) {
-      const short = bytes.readUInt8(at + 1);
-      const [head, length] =
-        short < 126
-          ? [2, short]
-          : short === 126
-            ? [4, bytes.readUInt16BE(at + 2)]
-            : [10, Number(bytes.readBigUInt64BE(at + 2))];
-      const payload = bytes.subarray(at + head, at + head + length);
-      if (payload.length < length) break;
-      if (bytes.readUInt8(at) === 0x81) texts.push(payload.toString());
-      if (bytes.readUInt8(at) === 0x82) {
-        const list: unknown[] = JSON.parse(new TextDecoder().decode(Bun.inflateSync(payload)));
-        texts.push(...list.map((each) => JSON.stringify(each)));
-      }
-      at += head + length;
+    for (const { opcode, payload } of this.frames) {
+      if (opcode === 1) texts.push(payload.toString());
+      if (opcode !== 2) continue;
+      const list: unknown[] = JSON.parse(new TextDecoder().decode(Bun.inflateSync(payload)));
+      texts.push(...list.map((each) => JSON.stringify(each)));
     }
     return texts;
   }

@@ -1,5 +1,12 @@
-/** Why a handshake is refused: 429 for what this client does, 503 for what another instance, or a later time, can do better. */
+/**
+ * Why a handshake is refused: 4xx for what this client would have to do otherwise, 503 for what another instance, or a
+ * later time, can do better.
+ */
 const REFUSALS = {
+  host_invalid: { status: 400, message: "the `Host` of this request makes no address" },
+  upgrade_required: { status: 426, message: "connect to /ws with a WebSocket" },
+  handshake_invalid: { status: 400, message: "this is no handshake of a WebSocket: see RFC 6455, 4.1" },
+  subprotocol_unknown: { status: 400, message: "offer the subprotocol shardcast.v1, or none" },
   origin_forbidden: { status: 403, message: "pages of this origin may not connect here" },
   no_clients: {
     status: 503,
@@ -25,7 +32,8 @@ export function noRefusals(): Record<RefusalCode, number> {
 export function refusalResponse(code: RefusalCode, withinS: number, random = Math.random): Response {
   const { status, message } = REFUSALS[code];
   const body = { error: { code, message } };
-  if (status === 403) return Response.json(body, { status });
+  if (status === 426) return Response.json(body, { status, headers: { Upgrade: "websocket" } });
+  if (status !== 429 && status !== 503) return Response.json(body, { status });
   const retryAfter = Math.round(RETRY_AFTER_MIN_S + random() * (withinS - RETRY_AFTER_MIN_S));
   return Response.json(body, { status, headers: { "Retry-After": String(retryAfter) } });
 }

@@ -1,17 +1,20 @@
 import { CLOSE_CODES } from "@shardcast/protocol/closeCodes";
-import { SUBPROTOCOL } from "@shardcast/protocol/messages";
 import type { Server } from "bun";
 import { Access, type AccessControl } from "../auth/access.ts";
 import type { HealthReport } from "../health.ts";
 import { answerByMethod } from "../httpMethods.ts";
 import type { Broadcast } from "../hub/hub.ts";
+import type { RequestFailures } from "../requestFailures.ts";
+import { requestUrl } from "../requestUrl.ts";
 import type { Admission, GatewayLoad } from "./admission.ts";
+import { closeCodeOf } from "./closeCodeOf.ts";
 import { Connection } from "./connection.ts";
 import type { ConnectionContext, SharedContext } from "./connectionContext.ts";
 import { asksForDeflate, Deflate, type DeflateOptions } from "./deflate/deflate.ts";
 import { type DepartureOrder, Departures } from "./departures.ts";
 import { Entrance } from "./entrance.ts";
 import { EventGateway } from "./eventGateway.ts";
+import { chosenSubprotocol, handshakeFault } from "./handshake.ts";
 import { kernelShareOf, limitKernelBuffers } from "./kernelBuffers.ts";
 import { ReplayQueue } from "./replayQueue.ts";
 import { SilentClients } from "./silentClients.ts";
@@ -47,6 +50,7 @@ export interface GatewayOptions {
   readonly admission: Admission;
   readonly access: AccessControl;
   readonly health: () => HealthReport;
+  readonly failures: RequestFailures;
 }
 
 /**
@@ -162,6 +166,8 @@ export class Gateway {
       reusePort: true,
       // Bytes that come in do not put this off, so a request that is sent drop by drop ends as well.
       idleTimeout: Math.min(HTTP_IDLE_SECONDS_MAX, Math.ceil(handshakeTimeoutMs / 1000)),
+      development: false,
+      error: this.#options.failures.answer,
       fetch: (request, server) => this.#fetch(request, server),
       websocket: {
         maxPayloadLength: messageBytesMax,
@@ -198,8 +204,8 @@ export class Gateway {
           socket.data.silentLooks = 0;
           socket.data.drained();
         },
-        close: (socket, code) => {
-          this.#countClose(code);
+        close: (socket, code, reason) => {
+          this.#countClose(closeCodeOf(code, reason));
           clients.delete(socket.data);
           this.departures.left(socket.data);
           if (clients.size === 0) this.#former.delete(listener);
@@ -266,7 +272,8 @@ export class Gateway {
   }
 
   #fetch(request: Request, server: Server<Connection>): Response | Promise<Response> | undefined {
-    const url = new URL(request.url);
+    const url = requestUrl(request);
+    if (url === undefined) return this.#entrance.refuse("host_invalid");
     const { pathname } = url;
     if (pathname === "/ws") return this.#upgrade(request, url, server);
     if (pathname === "/sse") return this.events.answer(request, url, server);
@@ -298,18 +305,15 @@ export class Gateway {
   ): Response | undefined {
     if (!(admitted instanceof Access)) return admitted;
     if (this.#context === undefined) return Response.error();
-    const offered = request.headers.get("sec-websocket-protocol");
-    // A client that offers protocols fails its handshake unless one of them is chosen.
-    const headers = offered?.split(",").some((name) => name.trim() === SUBPROTOCOL)
-      ? { "Sec-WebSocket-Protocol": SUBPROTOCOL }
-      : undefined;
+    // Last, so that somebody who asks with a plain request why no WebSocket comes about is told that.
+    const fault = handshakeFault(request);
+    if (fault !== undefined) return this.#entrance.refuse(fault);
+    const headers = chosenSubprotocol(request.headers);
     const seat = asksForDeflate(url.searchParams) ? this.deflate?.seat() : undefined;
     const data = new Connection(this.#context, admitted, seat);
     if (server.upgrade(request, headers === undefined ? { data } : { data, headers })) return undefined;
-    return Response.json(
-      { error: { code: "upgrade_required", message: "connect to /ws with a WebSocket" } },
-      { status: 426, headers: { Upgrade: "websocket" } },
-    );
+    // Its key is none.
+    return this.#entrance.refuse("handshake_invalid");
   }
 }
 
