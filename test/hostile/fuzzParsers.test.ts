@@ -127,7 +127,8 @@ test("tokens, and files of API keys", async () => {
     },
     ...{ leewaySeconds: 0, everybody: [], now: Date.now },
   });
-  const token = await makeToken();
+  // The same at each run.
+  const token = await makeToken({ expires: 4_000_000_000 });
   expect(await verifier.verify(token)).toBeInstanceOf(Grant);
   const none = `${Buffer.from('{"alg":"none"}').toString("base64url")}.${token.split(".")[1]}.`;
   const [, body = ""] = token.split(".");
@@ -135,7 +136,7 @@ test("tokens, and files of API keys", async () => {
     fc.asyncProperty(textLike([token, none, "a.b.c"]), async (text) => {
       const found = await verifier.verify(text);
       // The last character of a signature holds bits that no byte takes.
-      if (found instanceof Grant) expect(text.slice(0, -1).trim()).toBe(token.slice(0, -1));
+      if (found instanceof Grant) expect(text.slice(0, -1)).toBe(token.slice(0, -1));
       else {
         expect(["token_invalid", "token_expired"]).toContain(found.code);
         expect(found.message).not.toContain(body);
@@ -177,14 +178,14 @@ test("settings by flags, variables and file", () => {
       const file = given.map(([name, text]) => `${name}: ${text}`).join("\n");
       problemsOf({ argv: ["--config", "c.yaml"], files: { "c.yaml": file } });
     },
-    RUNS / 2,
+    RUNS / 15,
   );
   check(
     fc.array(textLike(["--port", "3000", "--demo", "--", "--port=1", "-h"]), { maxLength: 5 }),
     (argv) => {
       problemsOf({ argv });
     },
-    RUNS / 2,
+    RUNS / 15,
   );
   const files = [
     "port: 3000\nhost: x\n",
@@ -197,7 +198,7 @@ test("settings by flags, variables and file", () => {
     (content) => {
       problemsOf({ argv: ["--config", "c.yaml"], files: { "c.yaml": content } });
     },
-    RUNS / 2,
+    RUNS / 15,
   );
 });
 
@@ -210,7 +211,7 @@ test("scenarios of load tests", () => {
   ];
   // The YAML library says by a ReferenceError that aliases multiply, or name nothing.
   const refusals = [ZodError, YAMLParseError, ReferenceError];
-  check(textLike(files), (text) => refusesWith(() => readScenario(text, {}), ...refusals), RUNS / 2);
+  check(textLike(files), (text) => refusesWith(() => readScenario(text, {}), ...refusals), RUNS / 5);
 });
 
 test("what a server says to the SDK", () => {

@@ -30,6 +30,9 @@ export interface TokenFault {
 /** Checks under way at once: beyond it somebody floods this shard, or the key set does not answer. */
 const CHECKS_MAX = 1024;
 const CHANNELS_MAX = 1000;
+/** Decoders pass over blanks and more, so that one token could be written in many ways. RFC 7515 knows one. */
+const COMPACT = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/;
+const NO_JWT = "it is no JWT, or its signature is wrong";
 
 export class TokenVerifier {
   readonly results = { accepted: 0, token_invalid: 0, token_expired: 0, auth_unavailable: 0 };
@@ -53,6 +56,7 @@ export class TokenVerifier {
   async #verify(token: string): Promise<Grant | TokenFault> {
     if (token.length > TOKEN_CHARACTERS_MAX)
       return invalid(`it is longer than ${TOKEN_CHARACTERS_MAX} characters`);
+    if (!COMPACT.test(token)) return invalid(NO_JWT);
     if (this.#running >= CHECKS_MAX) return UNAVAILABLE;
     this.#running += 1;
     try {
@@ -138,7 +142,7 @@ function faultOf(error: unknown): TokenFault {
   if (error instanceof errors.JOSEAlgNotAllowed)
     return invalid("its algorithm is not one that is set up here");
   if (error instanceof errors.JWKSNoMatchingKey) return invalid("no key is known for it");
-  if (error instanceof errors.JOSEError) return invalid("it is no JWT, or its signature is wrong");
+  if (error instanceof errors.JOSEError) return invalid(NO_JWT);
   // A key that does not fit its algorithm and the like: for the client it is the same, and the counter tells.
   return invalid("it can not be checked");
 }
