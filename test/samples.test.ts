@@ -6,7 +6,6 @@ import { dataProblems } from "./samples/data.ts";
 import { runPage, usesKafka } from "./samples/page.ts";
 import { typeErrors } from "./samples/script.ts";
 import { Stages } from "./samples/stages.ts";
-import { chromiumProgram } from "./services/chromiumPage.ts";
 import { kafkaAvailable } from "./services/kafka.ts";
 
 const PAGE_TIMEOUT_MS = 110_000;
@@ -15,7 +14,6 @@ const pages = pagePaths().map((page) => [page, blocksOf(page, readPage(page))] a
 const all = pages.flatMap(([, blocks]) => blocks);
 const isRun = (block: Block) => planOf(block).kind === "run";
 const stages = new Stages();
-const chromium = chromiumProgram();
 
 afterAll(() => stages.close());
 
@@ -56,9 +54,9 @@ describe("samples do what their pages say", () => {
   const [withKafka, without] = [true, false].map((kafka) =>
     run.filter(([, blocks]) => blocks.filter(isRun).some(usesKafka) === kafka),
   );
-  test.each(without ?? [])("%s", (_, blocks) => runPage(blocks, stages, chromium), PAGE_TIMEOUT_MS);
+  test.each(without ?? [])("%s", (_, blocks) => runPage(blocks, stages), PAGE_TIMEOUT_MS);
   describe.skipIf(!kafkaAvailable())("with Kafka", () => {
-    test.each(withKafka ?? [])("%s", (_, blocks) => runPage(blocks, stages, chromium), PAGE_TIMEOUT_MS);
+    test.each(withKafka ?? [])("%s", (_, blocks) => runPage(blocks, stages), PAGE_TIMEOUT_MS);
   });
 });
 
@@ -68,7 +66,7 @@ describe("a sample that is wrong is found", () => {
       const plan = planOf(block);
       return plan.kind === "wrong" ? [plan.problem] : plan.kind === "parse" ? dataProblems(block) : [];
     });
-  const runText = (text: string) => runPage(blocksOf("page.md", text), stages, chromium);
+  const runText = (text: string) => runPage(blocksOf("page.md", text), stages);
 
   test("one without a word on how it is run, or with one that means nothing", () => {
     expect(problemsOf("```sh\ntrue\n```\n")).toHaveLength(1);

@@ -1,3 +1,4 @@
+import { chromium } from "../page.fixture.ts";
 import { ROOT } from "../pages/pages.ts";
 import type { Addresses } from "./addresses.ts";
 import { type Block, planOf, type Sample } from "./blocks.ts";
@@ -7,11 +8,7 @@ import { type Left, runShell, startsServer } from "./shell.ts";
 import { ownAddresses, type Stages } from "./stages.ts";
 
 /** The samples of one page, from its top to its end, as a reader goes through it. */
-export async function runPage(
-  blocks: readonly Block[],
-  stages: Stages,
-  chromium: string | undefined,
-): Promise<void> {
+export async function runPage(blocks: readonly Block[], stages: Stages): Promise<void> {
   const own = await ownAddresses();
   const left: Left[] = [];
   try {
@@ -21,7 +18,7 @@ export async function runPage(
       const { stage } = plan.sample;
       const addresses = await stages.addresses(stage, own, usesKafka(block));
       if (startsServer(block.text)) await stopServers(left);
-      left.push(...(await told(block, () => runBlock(block, plan.sample, addresses, chromium))));
+      left.push(...(await told(block, () => runBlock(block, plan.sample, addresses))));
     }
     for (const { terminal, until } of left) {
       if (until === undefined || (await terminal.shows(until))) continue;
@@ -42,15 +39,10 @@ export function usesKafka({ text }: Block): boolean {
   return text.includes("localhost:9092");
 }
 
-async function runBlock(
-  block: Block,
-  sample: Sample,
-  addresses: Addresses,
-  chromium: string | undefined,
-): Promise<readonly Left[]> {
+async function runBlock(block: Block, sample: Sample, addresses: Addresses): Promise<readonly Left[]> {
   if (block.language === "sh") return await runShell(block.text, sample, addresses, ROOT);
   if (sample.browser === "none") await runScript(block, sample, addresses, ROOT);
-  else if (chromium !== undefined) await runInBrowser(block, sample, addresses, chromium);
+  else if (chromium !== undefined) await runInBrowser(block, sample, addresses);
   return [];
 }
 
