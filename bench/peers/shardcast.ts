@@ -1,3 +1,4 @@
+import { buildBundle } from "../../test/bundle.fixture.ts";
 import { startInstance } from "../../test/instance.fixture.ts";
 import type { Peer } from "./peer.ts";
 import { post } from "./serverProcess.ts";
@@ -16,9 +17,10 @@ export const shardcast: Peer = {
     const flags = ["--shards", "1", "--max-connections", room, "--max-accepts-per-second", room];
     flags.push("--log-level", "warn");
     const bus = redis === undefined ? [] : ["--bus", redis.url];
+    const bundle = await buildBundle();
     const started = await Promise.all(
       Array.from({ length: instances }, (_, at) =>
-        startInstance([...flags, ...bus, "--instance", `peer-${at}`]),
+        startInstance([...flags, ...bus, "--instance", `peer-${at}`], { bundle: bundle.directory }),
       ),
     );
     const shards = await Promise.all(started.map((instance) => instance.shardPids()));
@@ -29,7 +31,10 @@ export const shardcast: Peer = {
         const items = payloads.map((data) => `{"channel":"all","data":${data}}`);
         await post(`${started[0]?.admin}/api/publish`, `[${items.join(",")}]`);
       },
-      stop: async () => void (await Promise.all(started.map((instance) => instance.end()))),
+      async stop() {
+        await Promise.all(started.map((instance) => instance.end()));
+        bundle.remove();
+      },
     };
   },
 };
