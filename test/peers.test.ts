@@ -19,6 +19,28 @@ function isHere(name: string): boolean {
   return false;
 }
 
+test("a ping that comes in one frame with messages is answered, and the messages are counted", async () => {
+  const heard = Promise.withResolvers<string>();
+  const messages = [payload(0, nowUs()), "{}", payload(1, nowUs())].join("\n");
+  using server = Bun.serve({
+    port: 0,
+    fetch: (request, self) => (self.upgrade(request) ? undefined : new Response(null, { status: 400 })),
+    websocket: {
+      open: (socket) => void socket.send(messages),
+      message: (_, text) => heard.resolve(text.toString()),
+    },
+  });
+  const wire = PEERS.find(({ name }) => name === "Centrifugo")?.wire;
+  if (wire === undefined) throw new Error("there is no such peer");
+  const clients = new Clients({ ...wire, greet: [] }, [server.port ?? 0], 1);
+  try {
+    expect(await heard.promise).toBe("{}");
+    expect(clients.take()).toMatchObject({ deliveries: 2, late: 0, closed: 0 });
+  } finally {
+    clients.end();
+  }
+});
+
 for (const peer of PEERS) {
   describe.skipIf(!isHere(peer.name))(peer.name, () => {
     for (const instances of [1, 2]) {

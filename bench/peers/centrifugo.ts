@@ -35,6 +35,7 @@ export const centrifugo: Peer = {
     greet: ['{"id":1,"connect":{}}\n{"id":2,"subscribe":{"channel":"all"}}'],
     subscribed: '{"id":2,"subscribe"',
     answer: (text) => (text === "{}" ? "{}" : undefined),
+    among: "{}",
   },
   missing: () =>
     centrifugoProgram() === undefined

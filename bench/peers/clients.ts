@@ -16,6 +16,13 @@ export interface ClientCounts {
   readonly latency: SparseHistogram;
 }
 
+/** Without it a ping that comes together with messages stays unanswered, and the server sends its client away. */
+function hasLine(bytes: Uint8Array, start: number, end: number, line: string | undefined): boolean {
+  if (line === undefined) return false;
+  const frame = Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start);
+  return frame.includes(`\n${line}`) || frame.subarray(0, line.length).equals(Buffer.from(line));
+}
+
 /** Clients of one peer, which count what they get and read their messages' times. */
 export class Clients {
   readonly #latency = new Histogram();
@@ -43,7 +50,8 @@ export class Clients {
           this.#client = client;
           const found = readPayloads(bytes, start, end, this.#onMessage);
           if (found > 0) this.#frameBytes += end - start;
-          else this.#control(wire, client, Buffer.from(bytes.subarray(start, end)).toString(), send);
+          if (found === 0 || hasLine(bytes, start, end, wire.among))
+            this.#control(wire, client, Buffer.from(bytes.subarray(start, end)).toString(), send);
         },
       },
       sourcePorts: undefined,

@@ -31,6 +31,8 @@ export interface Step {
   /** Delivered once and in order, of what was due. */
   readonly complete: number;
   readonly late: number;
+  /** Clients that have lost their connection since the start: the server's doing, or the bench's that it did not like. */
+  readonly closed: number;
   readonly cpuUsPerDelivery: number;
   /** Of Redis, per message published. */
   readonly brokerUsPerMessage: number | undefined;
@@ -135,6 +137,7 @@ async function measureStep(
     deliveriesPerSecond: deliveries / seconds,
     complete: (deliveries - late) / (published * load.clients),
     late,
+    closed: sum((counts) => counts.closed),
     cpuUsPerDelivery: cpuUs / deliveries,
     brokerUsPerMessage:
       redis === undefined ? undefined : ((cpuMs([redis.pid]) - brokerBefore) * 1000) / published,

@@ -19,6 +19,8 @@ export interface Wire {
   readonly subscribed: string | undefined;
   /** What to answer to a control frame; undefined for nothing. */
   answer(text: string): string | undefined;
+  /** A control line that the server may put into one frame with messages: it is looked for in each of those. */
+  readonly among?: string;
 }
 
 export interface PeerOptions {

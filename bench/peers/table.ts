@@ -28,7 +28,7 @@ export function peersTable({ load, figures, missing, versions, loadAverages }: R
   return lines.join("\n");
 }
 
-function row({ peer, instances, equal, saturated, rssBytesPerClient }: Figures): string {
+function row({ peer, instances, equal, saturated, rssBytesPerClient, steps }: Figures): string {
   const cells = [
     peer,
     `${instances}`,
@@ -36,9 +36,9 @@ function row({ peer, instances, equal, saturated, rssBytesPerClient }: Figures):
     equal.p50Ms.toFixed(1),
     equal.p99Ms.toFixed(1),
     `${Math.floor(equal.complete * 10_000) / 100} %`,
-    saturated === undefined
+    (saturated === undefined
       ? "lags at the equal rate"
-      : Math.round(saturated.deliveriesPerSecond).toLocaleString("en"),
+      : Math.round(saturated.deliveriesPerSecond).toLocaleString("en")) + closedOf(steps),
     saturated?.cpuUsPerDelivery.toFixed(2) ?? "",
     Math.round(rssBytesPerClient).toLocaleString("en"),
     equal.frameBytes.toFixed(0),
@@ -46,6 +46,12 @@ function row({ peer, instances, equal, saturated, rssBytesPerClient }: Figures):
     equal.clientsUsPerDelivery.toFixed(2),
   ];
   return `| ${cells.join(" | ")} |`;
+}
+
+/** A client that is gone receives nothing, which else would read as a server that lags. */
+function closedOf(steps: Figures["steps"]): string {
+  const closed = steps.at(-1)?.closed ?? 0;
+  return closed === 0 ? "" : ` (${closed} clients were closed)`;
 }
 
 /** Puts a table between the markers of a page; throws where they are missing. */
