@@ -7,6 +7,7 @@ import { SETTINGS } from "@shardcast/server/config/settings";
 import { VERSION } from "@shardcast/server/version";
 import { shardcast } from "./cli.fixture.ts";
 import { COMMANDS } from "./commands.ts";
+import { failureText } from "./failureText.ts";
 import { commandHelp } from "./help.ts";
 import { paint, printable } from "./paint.ts";
 
@@ -175,6 +176,12 @@ test("a publish to where nobody listens fails with the next step", async () => {
   expect(exitCode).toBe(1);
   expect(stderr).toContain("http://127.0.0.1:1 does not answer");
   expect(stderr).toContain("Is `shardcast serve` running there?");
+});
+
+test("an error that no command has words for is told as a defect, with where it is", () => {
+  const text = failureText(new RangeError("no such thing"), paint(false));
+  expect(text).toStartWith("shardcast: this is a defect of its own: RangeError: no such thing\n    at ");
+  expect(text).toEndWith("\n  → Please report it, with the command line and this text.\n");
 });
 
 test("data from outside cannot steer the terminal", () => {

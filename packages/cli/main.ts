@@ -2,6 +2,7 @@ import { type Environment, readEnvironment } from "@shardcast/server/config/envi
 import { VERSION } from "@shardcast/server/version";
 import { type CommandContext, CommandFailure, EXIT } from "./command.ts";
 import { COMMANDS } from "./commands.ts";
+import { failureText } from "./failureText.ts";
 import { findCommand } from "./findCommand.ts";
 import { commandHelp, overview } from "./help.ts";
 import { Interrupted } from "./interrupted.ts";
@@ -33,8 +34,7 @@ async function main(environment: Environment): Promise<number> {
     if (error instanceof Interrupted) return error.exitCode;
     // Nobody reads any more, and so nobody waits for it.
     if (ending.signal.aborted && error === ending.signal.reason) return EXIT.ok;
-    if (error instanceof CommandFailure) return await report(error, context);
-    throw error;
+    return await report(error, context);
   }
 }
 
@@ -68,12 +68,8 @@ async function overviewFor(style: Paint): Promise<string> {
   return overview(await Promise.all(Object.values(COMMANDS).map((load) => load())), style);
 }
 
-async function report(
-  { message, advice, exitCode }: CommandFailure,
-  { stderr, paint: { stderr: style } }: CommandContext,
-): Promise<number> {
-  const next = advice === undefined ? "" : `  → ${advice}\n`;
+async function report(error: unknown, { stderr, paint: { stderr: style } }: CommandContext): Promise<number> {
   // Where it cannot be told, the exit code still tells.
-  await stderr.write(`${style.red("shardcast:")} ${message}\n${next}`).catch(() => undefined);
-  return exitCode;
+  await stderr.write(failureText(error, style)).catch(() => undefined);
+  return error instanceof CommandFailure ? error.exitCode : EXIT.failed;
 }

@@ -104,6 +104,9 @@ describe("words that cannot be meant are refused with what was meant", () => {
     [["health", "extra"], "extra belongs to no flag"],
     [["doctor", "--root", "/nowhere"], "there is no proc/sys in /nowhere"],
     [["tail", "a", "--url"], "--url: needs a value"],
+    [["loadtest", "--spike", "3"], 'got "3"'],
+    [["loadtest", "--scenario", "smoke"], "Did you mean loadtests/smoke.yaml?"],
+    [["plan", "--prices", "/nowhere.yaml"], "the prices in /nowhere.yaml cannot be read (ENOENT)"],
   ])(
     "%j",
     async (args, told) => {

@@ -27,7 +27,7 @@ export function readFlagsAlone<S extends SettingTable>(
 export function refuseWords(name: string, [word]: readonly string[]): void {
   if (word === undefined) return;
   const advice = `Remove it, or write the flag that it belongs to in front: shardcast ${name} --help lists them.`;
-  throw usageFailure(`${word} belongs to no flag`, advice);
+  throw usageFailure(`${word === "" ? "an empty word" : word} belongs to no flag`, advice);
 }
 
 /** All that is wrong with the settings, so that it can be mended in one go. */

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { startBadServer } from "../../loadtest/badServer.fixture.ts";
@@ -28,6 +28,27 @@ test("what cannot be meant is refused with exit code 2", async () => {
   expect(exitCode).toBe(2);
   expect(stderr).toContain("--kafka-brokers");
   expect((await shardcast(["loadtest", "compare", "/nowhere.json", "/nowhere.json"])).exitCode).toBe(2);
+});
+
+test("a scenario that cannot be used is told key by key, with what was meant", async () => {
+  const directory = mkdtempSync(join(tmpdir(), "loadtest-"));
+  const run = async (text: string) => {
+    const scenario = join(directory, "scenario.yaml");
+    writeFileSync(scenario, text);
+    const { exitCode, stderr } = await shardcast(["loadtest", "--scenario", scenario]);
+    expect(exitCode).toBe(2);
+    return stderr.replaceAll(scenario, "FILE");
+  };
+  expect(await run("channels: 7\nconections: 4\nthresholds: {lostMaxx: 1}\n")).toBe(
+    `shardcast: the scenario FILE cannot be used:
+  channels: expected array, received number
+  thresholds.lostMaxx: there is no such key. Did you mean lostMax?
+  conections: there is no such key. Did you mean connections?
+  → docs/load-testing.md lists what a scenario may hold.
+`,
+  );
+  expect(await run("channels: [a\nurls: {")).toContain("it is no YAML: ");
+  rmSync(directory, { recursive: true });
 });
 
 test("a report that could not be written is refused before the run", async () => {

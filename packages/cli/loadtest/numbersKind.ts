@@ -15,6 +15,8 @@ export function numbers<const Name extends string>(names: readonly Name[]): Kind
 }
 
 function pairsOf(text: string): unknown {
+  // What names nothing stays as it was written, so that it can be told.
+  if (!text.includes("=")) return text;
   return Object.fromEntries(
     text.split(",").map((pair) => {
       const [name = "", value = ""] = pair.split("=");

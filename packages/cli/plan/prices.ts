@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { parse } from "yaml";
 import { z } from "zod";
-import { CommandFailure, EXIT } from "../command.ts";
+import { usageFailure } from "../command.ts";
 import type { CapacityPlan } from "./capacityPlan.ts";
 
 const PRICES = z.strictObject({
@@ -34,9 +34,12 @@ const AGE_DAYS_MAX = 90;
 const DAY_MS = 86_400_000;
 
 export async function readPrices(path: string, nowMs: number): Promise<Prices> {
-  const advice = "docs/planning.md shows such a file.";
+  const advice = "deploy/prices.example.yaml is one to copy and fill in.";
+  const text = await readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
+    throw usageFailure(`the prices in ${path} cannot be read (${error.code ?? error.message})`, advice);
+  });
   try {
-    const prices = PRICES.parse(parse(await readFile(path, "utf8")));
+    const prices = PRICES.parse(parse(text));
     if (Date.parse(prices.asOf) > nowMs) throw new Error(`asOf ${prices.asOf} is in the future`);
     return prices;
   } catch (error) {
@@ -44,13 +47,9 @@ export async function readPrices(path: string, nowMs: number): Promise<Prices> {
       error instanceof z.ZodError
         ? z.prettifyError(error)
         : error instanceof Error
-          ? error.message
+          ? error.message.trim()
           : String(error);
-    throw new CommandFailure(`the prices in ${path} cannot be used: ${fault}`, {
-      advice,
-      cause: error,
-      exitCode: EXIT.usage,
-    });
+    throw usageFailure(`the prices in ${path} cannot be used:\n  ${fault.replaceAll("\n", "\n  ")}`, advice);
   }
 }
 

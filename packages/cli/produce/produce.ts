@@ -1,6 +1,7 @@
 import { constants, createReadStream } from "node:fs";
 import { access } from "node:fs/promises";
 import { addAbortSignal } from "node:stream";
+import { checkKafka } from "@shardcast/server/kafka/check";
 import { KafkaCluster } from "@shardcast/server/kafka/cluster";
 import { KafkaError } from "@shardcast/server/kafka/kafkaError";
 import { createProducer } from "@shardcast/server/kafka/producer";
@@ -53,6 +54,8 @@ export const produce: Command = {
       // A topic that was made for a file that is not there would only be in the way.
       if (options.file !== "-") await access(options.file, constants.R_OK);
       if (options.createTopic) await createMissingTopic(options, context);
+      // Who sends waits for brokers that are only on their way; here nobody has yet seen them.
+      else await checkKafka(options.connection, [options.topic]);
       const count = await playFile(options, context);
       await context.stderr.write(`${count} records written to ${options.topic}\n`);
       return EXIT.ok;
