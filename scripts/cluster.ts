@@ -86,7 +86,8 @@ const cluster = await startCluster({
   shards: whole("shards", 1, 64),
   bus: values.bus,
   topics: TOPICS.map((name) => ({ name, partitions: PARTITIONS })),
-  flags: ["--log-level", "error"],
+  // HAProxy passes TCP on, so that every client seems to have its address.
+  flags: ["--log-level", "error", "--hidden-addresses"],
   port: whole("port", 1, 65_535),
 });
 const producer = createProducer({ connection: { brokers: cluster.kafka.brokers, clientId: "cluster-feed" } });
