@@ -15,6 +15,16 @@ import { askToken } from "./token.ts";
 import { isOffline, onWake } from "./wake.ts";
 import type { WebSocketConstructor } from "./webSocket.ts";
 
+export type { DataMessage } from "@shardcast/protocol/messages";
+export type { Encoding } from "./encoding.ts";
+export type { ShardcastErrorCode } from "./errors.ts";
+export type { ClientEvents, CloseEvent, GapEvent, ReconnectEvent, Status } from "./events.ts";
+export type { ClientStats, ConnectOptions, TokenContext, TokenSource } from "./options.ts";
+export type { Ready } from "./recipient.ts";
+export type { Schema, StandardSchema } from "./schema.ts";
+export type { MessageHandler, SubscribeOptions, Subscription } from "./subscription.ts";
+export { ShardcastError };
+
 /**
  * Connects, and stays connected until `close`. Of several URLs, which must lead to the same log, such as those of several
  * regions, the first that works is kept, and another one tried when it fails. Returns at once: subscriptions made
