@@ -5,7 +5,7 @@ import { startChromium } from "./services/drivenChromium.ts";
 
 export interface WatchedPage {
   readonly page: Page;
-  /** Errors of scripts, refusals of the Content Security Policy and the like; answers with an error status are no such. */
+  /** Errors of scripts, refusals of the Content Security Policy and the like; answers with an error status, and an end, are no such. */
   readonly faults: readonly string[];
   close(): Promise<void>;
 }
@@ -33,9 +33,10 @@ async function openPage(browser: Browser, url: string, options: BrowserContextOp
   const faults: string[] = [];
   page.on("pageerror", (error) => faults.push(error.message));
   page.on("console", (message) => {
-    const isAnswer = /^Failed to load resource: the server responded|WebSocket connection/.test(
-      message.text(),
-    );
+    const isAnswer =
+      /^Failed to load resource: (the server responded|net::ERR_CONNECTION_REFUSED)|WebSocket connection/.test(
+        message.text(),
+      );
     if (message.type() === "error" && !isAnswer) faults.push(message.text());
   });
   await page.goto(url);

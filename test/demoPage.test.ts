@@ -30,6 +30,14 @@ const tradesBeyond = (page: Page, count: number) =>
     count,
   );
 
+/** Waits until the page has told of so many recoveries; says what it has told where that does not come. */
+async function backTimes(page: Page, times: number): Promise<void> {
+  const told = page.getByText("Back after").nth(times - 1);
+  await told.waitFor().catch(async (cause: unknown) => {
+    throw new Error(`not back: ${await page.locator("#events").textContent()}`, { cause });
+  });
+}
+
 test("the board knows every symbol of the demo feed", () => {
   const market = demoMarket(1);
   const symbols = new Set<string>();
@@ -62,10 +70,7 @@ test.skipIf(!hasChromium)(
       const before = await number(page, "trades");
       // The page waits until the shard that was killed before is back.
       await page.getByRole("button", { name: "Kill your shard" }).click();
-      await page
-        .getByText("Back after")
-        .nth(kill - 1)
-        .waitFor();
+      await backTimes(page, kill);
       await tradesBeyond(page, before + 200);
       expect(await number(page, "missing")).toBe(0);
       expect(await number(page, "repeated")).toBe(0);

@@ -63,7 +63,7 @@ const CHARTS: readonly ChartSpec[] = [
       { column: "gaps", name: "gaps" },
       { column: "repairs", name: "repairs" },
       { column: "refusals", name: "refusals" },
-      { column: "slowClients", name: "slow or broken" },
+      { column: "slowClients", name: "slow" },
     ],
     format: count,
     steps: "whole",

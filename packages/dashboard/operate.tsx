@@ -82,7 +82,8 @@ function OperationLine({
           <button type="button" class="danger" onClick={run}>
             {name}
           </button>
-          <button type="button" onClick={() => dialog.current?.close()}>
+          {/* Enter alone, pressed once too often, must do nothing. */}
+          <button type="button" autofocus onClick={() => dialog.current?.close()}>
             Cancel
           </button>
         </div>
@@ -91,15 +92,18 @@ function OperationLine({
   );
 }
 
+/** Fewer are no imbalance, and the server leaves them where they are. */
+const EXCESS_MIN = 3;
+
 function balanceInWords({ state, reason, mean, spreadPercent, excess }: Overview["balance"]): string {
   if (state === "shedding")
     return `Clients are being moved: ${count(excess)} beyond the mean of ${count(mean)}.`;
   if (state === "resting")
     return `It goes on in a moment: ${count(excess)} beyond the mean of ${count(mean)}.`;
   if (state === "held") return `It waits: ${HELD[reason ?? "alone"]}.`;
-  if (excess > 0)
+  if (excess >= EXCESS_MIN)
     return `${count(excess)} clients beyond the mean of ${count(mean)}; the greatest distance from it is ${count(spreadPercent)} %.`;
-  return "This instance holds no more than the mean.";
+  return `Nothing to move from here: the mean of its region is ${count(mean)} clients.`;
 }
 
 const HELD = {

@@ -123,5 +123,5 @@ function price(value: number): string {
 }
 
 function size(value: number): string {
-  return compact.format(value);
+  return value < 0.1 ? value.toPrecision(2) : compact.format(value);
 }
