@@ -1,5 +1,3 @@
-import type { ShardStats } from "./ipc.ts";
-
 interface Counts {
   readonly publications: number;
   readonly deliveries: number;
@@ -7,14 +5,17 @@ interface Counts {
 
 const NONE: Counts = { publications: 0, deliveries: 0 };
 
-/** Rates of an instance between two looks at its shards' counters. A shard that was started anew counts from nought. */
+/**
+ * Rates of an instance between two looks at its shards' counters. What a shard that was started anew has read back from
+ * the log by its first look is not counted: it is old.
+ */
 export class InstanceRates {
-  #last: readonly Counts[] = [];
+  #last: readonly (Counts | undefined)[] = [];
   #lastMs: number | undefined;
 
   /** Publications as one shard has them, for each has all of them; deliveries of all shards together. */
   since(
-    stats: readonly (ShardStats | undefined)[],
+    stats: readonly (Counts | undefined)[],
     nowMs: number,
   ): { publicationsPerSecond: number; deliveriesPerSecond: number } {
     const seconds = this.#lastMs === undefined ? 0 : (nowMs - this.#lastMs) / 1000;
@@ -26,7 +27,7 @@ export class InstanceRates {
         deliveries: Math.max(0, shard.deliveries - last.deliveries),
       };
     });
-    this.#last = stats.map((shard) => shard ?? NONE);
+    this.#last = stats;
     this.#lastMs = nowMs;
     if (seconds === 0) return { publicationsPerSecond: 0, deliveriesPerSecond: 0 };
     const publications = Math.max(0, ...grown.map((shard) => shard.publications));
