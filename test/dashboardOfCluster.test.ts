@@ -26,7 +26,7 @@ describe.skipIf(!isThere)("a cluster of two, of which the second has just come",
     ({ cluster, ledgers, numbers, stop } = await startNumberedCluster({
       ...{ instances: 1, spares: 1, shards: 2, bus: "redis", partitions: 4, clients: CLIENTS },
       flags: [
-        ...["--drain-wait-ms", "3000"],
+        ...["--drain-wait-ms", "10000"],
         ...["--rebalance-pause-seconds", "5", "--rebalance-round-percent", "50"],
       ],
     }));

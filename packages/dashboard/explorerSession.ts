@@ -1,4 +1,5 @@
 import { type Client, connect } from "@shardcast/client";
+import { ShardcastError } from "@shardcast/client/errors";
 import type { DataMessage } from "@shardcast/protocol/messages";
 
 export interface ExplorerMessage extends DataMessage {
@@ -90,8 +91,7 @@ export class ExplorerSession {
     const client = connect(this.#url, {
       ...(this.#token !== undefined && { token: this.#token }),
       onStatus: (status) => this.#client === client && this.#change({ status }),
-      onError: ({ code, message }) =>
-        this.#client === client && this.#change({ error: `${message} (${code})` }),
+      onError: (error) => this.#client === client && this.#change({ error: inWords(error) }),
       onGap: ({ channel, reason }) => this.#change({ error: `a gap in ${channel}: ${reason}` }),
     });
     this.#client = client;
@@ -106,11 +106,11 @@ export class ExplorerSession {
           this.#change({ error: undefined, ...(isResume && { resume: { replayed, recovered } }) });
         },
         // A disconnect before the answer is no error.
-        (error: Error) => this.#client === client && this.#change({ error: error.message }),
+        (error: unknown) => this.#client === client && this.#change({ error: inWords(error) }),
       );
     } catch (error) {
       this.#drop();
-      this.#change({ status: "closed", error: error instanceof Error ? error.message : String(error) });
+      this.#change({ status: "closed", error: inWords(error) });
     }
   }
 
@@ -137,3 +137,15 @@ export class ExplorerSession {
     }, TELL_MS);
   }
 }
+
+/** The SDK's errors have few words where their code says it all. */
+function inWords(error: unknown): string {
+  if (!(error instanceof ShardcastError)) return error instanceof Error ? error.message : String(error);
+  const { code, message } = error;
+  const text = message === code ? WORDS[code] : message;
+  return text === undefined ? code : `${text} (${code})`;
+}
+
+const WORDS: Readonly<Record<string, string>> = {
+  channel_invalid: "this is not a channel name or pattern: BTC.trade, BTC.*",
+};
