@@ -90,7 +90,10 @@ describe.skipIf(!isThere)("a cluster of two, of which the second has just come",
         await press(first.page, "Drain", "Drain");
         await first.page.locator("#operate").getByText("Begun: the balancer is to notice").waitFor();
         const heading = "All is well, and a part is being taken out";
-        await other.page.getByRole("heading", { name: heading }).waitFor();
+        const told = other.page.getByRole("heading", { name: heading }).waitFor({ timeout: 15_000 });
+        await told.catch(async (cause: unknown) => {
+          throw new Error(`told: ${await other.page.locator(".verdict").textContent()}`, { cause });
+        });
         await first.page
           .getByRole("heading", { name: "This instance has been taken out" })
           .waitFor({ timeout: 60_000 });

@@ -34,10 +34,17 @@ export function findingsOf(
     }
     if (status === "ok") continue;
     // What instances contradict each other in stands below, once.
-    const told = (vitals?.problems ?? []).filter(({ check }) => check !== "cluster" || problems.length === 0);
-    for (const { check, status: own, value, message } of told) {
+    const own = vitals?.problems ?? [];
+    const isDraining = own.some(({ check }) => check === "draining");
+    const told = own.filter(
+      ({ check, status: level }) =>
+        (check !== "cluster" || problems.length === 0) &&
+        // That it has handed its partitions over, and what follows from that, is part of it.
+        (!isDraining || check === "draining" || level === "unhealthy"),
+    );
+    for (const { check, status: judged, value, message } of told) {
       // It takes no clients, as somebody wanted; the cluster works as before.
-      const level = check === "draining" && own === "unhealthy" ? "degraded" : own;
+      const level = check === "draining" && judged === "unhealthy" ? "degraded" : judged;
       add(level, check, inWords(value, message), [id], `${level} ${check} ${message}`);
     }
     if (vitals === undefined) add(status, "unexplained", "does not tell why: see its /health", [id]);

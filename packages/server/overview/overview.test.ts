@@ -96,6 +96,17 @@ test("an instance that can not say why, and one that is silent, are found all th
   expect(findingsOf([seen({ ageMs: 6000 })], [], [])).toMatchObject([{ level: "degraded", code: "silent" }]);
 });
 
+test("an instance that is taken out is one finding, and no alarm", () => {
+  const { vitals } = seen({});
+  if (vitals === undefined) throw new Error("it tells nothing");
+  const problems = [
+    { check: "draining", status: "unhealthy" as const, value: "yes", message: "being taken out" },
+    { check: "source", status: "degraded" as const, value: "released", message: "reads nothing" },
+  ];
+  const draining = seen({ status: "unhealthy", vitals: { ...vitals, problems } });
+  expect(findingsOf([draining], [], [])).toMatchObject([{ level: "degraded", code: "draining" }]);
+});
+
 test("counters are told by their growth; a restart counts from nought", () => {
   const history = new ClusterHistory();
   const vitals = instanceVitals(REPORT, [STATS, undefined]);
