@@ -10,6 +10,7 @@ import { buildBundle, type TestBundle } from "./bundle.fixture.ts";
 import { startInstance, type TestInstance } from "./instance.fixture.ts";
 import { kafkaAvailable, startKafka, type TestKafka } from "./services/kafka.ts";
 import { KafkaFixture, until } from "./services/kafkaFixture.ts";
+import { redisAvailable, startRedis, type TestRedis } from "./services/redis.ts";
 
 const TEST_MS = 120_000;
 
@@ -47,82 +48,91 @@ test("what an instance says of itself is the same", () => {
   expect(version).toBe(run(new URL("../packages/cli/main.ts", import.meta.url).pathname));
 });
 
-describe.skipIf(!kafkaAvailable())("an instance from the bundle, with Kafka", () => {
-  let kafka: TestKafka;
-  let fixture: KafkaFixture;
-  let instance: TestInstance;
-  let topic: string;
+const isPossible = kafkaAvailable() && redisAvailable();
 
-  beforeAll(async () => {
-    kafka = await startKafka();
-    fixture = new KafkaFixture(kafka);
-    topic = await fixture.topic();
-    instance = await startInstance(
-      [
-        ...["--shards", "2", "--max-connections", "100", "--kafka-topics", topic],
-        ...["--kafka-brokers", kafka.brokers.join(","), "--channel-template", "{topic}"],
-      ],
-      { bundle: bundle.directory },
-    );
-  }, TEST_MS);
+describe.skipIf(!isPossible)(
+  "an instance from the bundle, with Kafka and a Redis that wants a password",
+  () => {
+    let kafka: TestKafka;
+    let redis: TestRedis;
+    let fixture: KafkaFixture;
+    let instance: TestInstance;
+    let topic: string;
 
-  afterAll(async () => {
-    await instance?.end();
-    await fixture?.close();
-    await kafka?.stop();
-  }, TEST_MS);
+    beforeAll(async () => {
+      kafka = await startKafka();
+      fixture = new KafkaFixture(kafka);
+      topic = await fixture.topic();
+      redis = await startRedis({ config: ["requirepass secret"] });
+      instance = await startInstance(
+        [
+          ...["--shards", "2", "--max-connections", "100", "--kafka-topics", topic],
+          ...["--kafka-brokers", kafka.brokers.join(","), "--channel-template", "{topic}"],
+          ...["--bus", redis.url.replace("//", "//:secret@")],
+        ],
+        { bundle: bundle.directory },
+      );
+    }, TEST_MS);
 
-  test("serves the pages that the sources have, made beforehand", async () => {
-    for (const page of [DASHBOARD_PAGE, DEMO_PAGE]) {
-      const { script, style } = textsOf(page);
-      const served = async (path: string) => await (await fetch(`${instance.admin}${path}`)).text();
-      expect(await served(page.path)).toContain("<html");
-      expect(await served(`/${page.name}.js`)).toBe(await script());
-      expect(await served(`/${page.name}.css`)).toBe(await style());
-    }
-  });
+    afterAll(async () => {
+      await instance?.end();
+      await fixture?.close();
+      await kafka?.stop();
+      await redis?.stop();
+    }, TEST_MS);
 
-  test(
-    "serves records, and starts a killed shard anew from the bundle",
-    async () => {
-      const seen: number[] = [];
-      const client = connect(instance.url, { backoff: { minMs: 20, maxMs: 200 } });
-      try {
-        await client.subscribe<number>(topic, ({ data }) => seen.push(data)).ready;
-        await fixture.produce(topic, numbers(0, 50));
-        await until(
-          () => seen.length === 50,
-          30_000,
-          () => seen,
-        );
-        const before = await instance.shardPids();
-        expect(before.map(programOf)).toEqual([
-          join(bundle.directory, "shardMain.js"),
-          join(bundle.directory, "shardMain.js"),
-        ]);
-        for (const pid of before) process.kill(pid, "SIGKILL");
-        await until(
-          async () => {
-            const now = await instance.shardPids();
-            return now.length === 2 && now.every((pid) => !before.includes(pid));
-          },
-          30_000,
-          () => instance.log,
-        );
-        await fixture.produce(topic, numbers(50, 100));
-        await until(
-          () => seen.length === 100,
-          30_000,
-          () => seen,
-        );
-        expect(seen).toEqual(numbers(0, 100).map(Number));
-      } finally {
-        await client.close();
+    test("serves the pages that the sources have, made beforehand", async () => {
+      for (const page of [DASHBOARD_PAGE, DEMO_PAGE]) {
+        const { script, style } = textsOf(page);
+        const served = async (path: string) => await (await fetch(`${instance.admin}${path}`)).text();
+        expect(await served(page.path)).toContain("<html");
+        expect(await served(`/${page.name}.js`)).toBe(await script());
+        expect(await served(`/${page.name}.css`)).toBe(await style());
       }
-    },
-    TEST_MS,
-  );
-});
+    });
+
+    test(
+      "serves records, and starts a killed shard anew from the bundle",
+      async () => {
+        const seen: number[] = [];
+        const client = connect(instance.url, { backoff: { minMs: 20, maxMs: 200 } });
+        try {
+          await client.subscribe<number>(topic, ({ data }) => seen.push(data)).ready;
+          await fixture.produce(topic, numbers(0, 50));
+          await until(
+            () => seen.length === 50,
+            30_000,
+            () => seen,
+          );
+          const before = await instance.shardPids();
+          expect(before.map(programOf)).toEqual([
+            join(bundle.directory, "shardMain.js"),
+            join(bundle.directory, "shardMain.js"),
+          ]);
+          for (const pid of before) process.kill(pid, "SIGKILL");
+          await until(
+            async () => {
+              const now = await instance.shardPids();
+              return now.length === 2 && now.every((pid) => !before.includes(pid));
+            },
+            30_000,
+            () => instance.log,
+          );
+          await fixture.produce(topic, numbers(50, 100));
+          await until(
+            () => seen.length === 100,
+            30_000,
+            () => seen,
+          );
+          expect(seen).toEqual(numbers(0, 100).map(Number));
+        } finally {
+          await client.close();
+        }
+      },
+      TEST_MS,
+    );
+  },
+);
 
 function numbers(from: number, to: number): string[] {
   return Array.from({ length: to - from }, (_, index) => `${from + index}`);

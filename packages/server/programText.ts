@@ -13,7 +13,7 @@ const LIBRARIES = ["libc.so.6", `libc.musl-${process.arch === "arm64" ? "aarch64
 /**
  * Lets go of the runtime's own program again and again, of which a start touches 40 MB that are hardly run again: parsers,
  * compilers, tables. They would count as this process's for good, once for each process. What it does need it maps
- * again from the kernel's cache when it runs into it: some hundred page faults, a millisecond, once a minute.
+ * again from the kernel's cache when it runs into it: some 500 page faults, once a minute.
  */
 export function keepProgramTextSmall(): void {
   setTimeout(() => {

@@ -8,6 +8,7 @@ import { DASHBOARD_PAGE } from "@shardcast/dashboard/page";
 import { DEMO_PAGE } from "@shardcast/demo/page";
 import { textsOf } from "@shardcast/server/admin/pages";
 import { kafkaParts } from "./kafkaParts.ts";
+import { redisParts } from "./redisParts.ts";
 
 const packages = resolve(import.meta.dir, "../..");
 const target = resolve(process.argv[2] ?? join(packages, "cli/dist"));
@@ -29,7 +30,7 @@ try {
     // Names are what a stack trace, a profile and a heap snapshot are read by.
     minify: { whitespace: true, syntax: true, identifiers: false },
     sourcemap: "linked",
-    plugins: [kafkaParts(packages)],
+    plugins: [kafkaParts(packages), redisParts],
   });
   for (const page of [DASHBOARD_PAGE, DEMO_PAGE]) {
     const texts = textsOf(page);
