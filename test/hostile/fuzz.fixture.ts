@@ -1,13 +1,15 @@
 import fc from "fast-check";
 
-/** The same inputs at each run, unless told otherwise: `SHARDCAST_FUZZ_SEED=random`, or the seed of a failure. */
-const given = process.env["SHARDCAST_FUZZ_SEED"] ?? "6455";
+/** The same inputs at each run, unless told otherwise: `SHARDCAST_TEST_FUZZ_SEED=random`, or the seed of a failure. */
+const given = process.env["SHARDCAST_TEST_FUZZ_SEED"] ?? "6455";
 const SEED = given === "random" ? Date.now() % 2 ** 31 : Number(given);
 /** How many times as many inputs: for a night. */
-const FACTOR = Number(process.env["SHARDCAST_FUZZ_FACTOR"] ?? "1");
+const FACTOR = Number(process.env["SHARDCAST_TEST_FUZZ_FACTOR"] ?? "1");
 if (!Number.isSafeInteger(SEED) || !(FACTOR > 0))
-  throw new Error("SHARDCAST_FUZZ_SEED is an integer or `random`, SHARDCAST_FUZZ_FACTOR a number above 0");
-console.log(`fuzzing with SHARDCAST_FUZZ_SEED=${SEED} SHARDCAST_FUZZ_FACTOR=${FACTOR}`);
+  throw new Error(
+    "SHARDCAST_TEST_FUZZ_SEED is an integer or `random`, SHARDCAST_TEST_FUZZ_FACTOR a number above 0",
+  );
+console.log(`fuzzing with SHARDCAST_TEST_FUZZ_SEED=${SEED} SHARDCAST_TEST_FUZZ_FACTOR=${FACTOR}`);
 
 /** For `fc.assert`. A failure prints the seed and the smallest input. */
 export function fuzzed(runs: number): fc.Parameters<unknown> {

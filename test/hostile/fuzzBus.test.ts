@@ -1,14 +1,17 @@
 // Somebody else publishes on the channels of a cluster's bus: what is no message of ours is counted, and costs nobody a record.
-import { expect, test } from "bun:test";
+import { afterAll, beforeAll, expect, test } from "bun:test";
 import { connect as connectNats } from "@nats-io/transport-node";
 import { createClient } from "redis";
 import { FrameError } from "../../packages/server/bus/frame.ts";
 import { decodeFrame } from "../../packages/server/bus/frameCodec.ts";
 import { decodeAnnouncement } from "../../packages/server/cluster/announcement.ts";
+import { KafkaCluster } from "../../packages/server/kafka/cluster.ts";
+import { createTopic } from "../../packages/server/kafka/topics.ts";
 import type { TestCluster } from "../cluster.fixture.ts";
 import { startNumberedCluster } from "../numberedCluster.fixture.ts";
+import { TOPIC } from "../numbers.fixture.ts";
 import { haproxyAvailable } from "../services/haproxy.ts";
-import { kafkaAvailable } from "../services/kafka.ts";
+import { kafkaAvailable, startKafka, type TestKafka } from "../services/kafka.ts";
 import { natsAvailable } from "../services/nats.ts";
 import { redisAvailable } from "../services/redis.ts";
 import { metricOf, serversUp, until } from "../status.fixture.ts";
@@ -19,7 +22,6 @@ import { ANNOUNCEMENT, FRAMES } from "./originals.fixture.ts";
 const TEST_MS = 120_000;
 const RUNS = 3000;
 const GROWTH_BYTES_MAX = 96 << 20;
-const PREFIX = "shardcast";
 /** Others' heartbeats travel beside frames, and a shard takes no notice of them. */
 const HEARTBEAT = 0xc6;
 
@@ -30,20 +32,34 @@ const BUSES = [
 ] as const;
 
 interface Foreigner {
-  publish(traffic: "frames" | "cluster", bytes: Uint8Array): Promise<unknown>;
+  publish(channel: string, bytes: Uint8Array): Promise<unknown>;
   close(): Promise<unknown>;
 }
+
+let kafka: TestKafka;
+
+beforeAll(async () => {
+  if (!BUSES.some(({ isThere }) => isThere)) return;
+  kafka = await startKafka();
+  const admin = new KafkaCluster({ brokers: kafka.brokers, clientId: "hostile" });
+  await createTopic(admin, { name: TOPIC, partitions: 2 });
+  await admin.close();
+}, TEST_MS);
+afterAll(() => kafka?.stop());
 
 for (const { bus, isThere } of BUSES) {
   test.skipIf(!isThere)(
     `on ${bus}, what others publish is counted, and every client has every record`,
     async () => {
       const { cluster, numbers, ledgers, stop } = await startNumberedCluster({
-        ...{ instances: 2, shards: 1, bus, partitions: 2, clients: 10 },
+        ...{ instances: 2, shards: 1, bus, partitions: 2, clients: 10, kafka },
+        // It names the consumer group too: both clusters read the same topic.
+        flags: ["--bus-prefix", prefixOf(bus)],
         settled: (started) => until("HAProxy sees all", async () => (await serversUp(started)) === 2),
       });
       try {
         const foreigner = await (bus === "redis" ? onRedis(cluster) : onNats(cluster));
+        const own = (traffic: string) => `${prefixOf(bus)}.${traffic}`;
         await numbers.send(20);
         await ledgers.expectAll(numbers.sent);
         const before = await rssBytes(cluster);
@@ -52,10 +68,10 @@ for (const { bus, isThere } of BUSES) {
           (bytes) => bytes.length > 0 && decodeAnnouncement(bytes) === undefined,
         );
         await numbers.sendDuring(5, async () => {
-          for (const bytes of frames) await foreigner.publish("frames", bytes);
-          for (const bytes of announcements) await foreigner.publish("cluster", bytes);
+          for (const bytes of frames) await foreigner.publish(own("frames"), bytes);
+          for (const bytes of announcements) await foreigner.publish(own("cluster"), bytes);
           // As large as NATS takes them.
-          for (let i = 0; i < 20; i++) await foreigner.publish("frames", Buffer.alloc(1_000_000, 0xc5));
+          for (let i = 0; i < 20; i++) await foreigner.publish(own("frames"), Buffer.alloc(1_000_000, 0xc5));
         });
         await ledgers.expectAll(numbers.sent);
         expect(ledgers.reconnects).toBe(0);
@@ -83,6 +99,10 @@ for (const { bus, isThere } of BUSES) {
 const MALFORMED_FRAMES = "shardcast_bus_frames_malformed_total";
 const MALFORMED_TOLD = "shardcast_cluster_announcements_malformed_total";
 
+function prefixOf(bus: string): string {
+  return `hostile-${bus}`;
+}
+
 function isMalformed(bytes: Uint8Array): boolean {
   if (bytes[0] === HEARTBEAT) return false;
   try {
@@ -97,7 +117,7 @@ async function onRedis({ redis }: TestCluster): Promise<Foreigner> {
   const client = createClient({ url: redis?.url ?? "" });
   await client.connect();
   return {
-    publish: (traffic, bytes) => client.publish(`${PREFIX}.${traffic}`, Buffer.from(bytes)),
+    publish: (channel, bytes) => client.publish(channel, Buffer.from(bytes)),
     close: () => client.close(),
   };
 }
@@ -105,8 +125,8 @@ async function onRedis({ redis }: TestCluster): Promise<Foreigner> {
 async function onNats({ nats }: TestCluster): Promise<Foreigner> {
   const client = await connectNats({ servers: nats?.url ?? "" });
   return {
-    publish: async (traffic, bytes) => {
-      client.publish(`${PREFIX}.${traffic}`, bytes);
+    publish: async (subject, bytes) => {
+      client.publish(subject, bytes);
       await client.flush();
     },
     close: () => client.close(),

@@ -14,14 +14,16 @@ import { MARK, REQUESTS } from "./originals.fixture.ts";
 
 const TEST_MS = 60_000;
 const GROWTH_BYTES_MAX = 64 << 20;
-/** Fewer than are refused at once for their rate. */
+/** Fewer than the refusals for which a client is sent away. */
 const REQUESTS_OF_EACH = 40;
 
 let server: HostileInstance;
 let bystander: RawSocket;
 
 beforeAll(async () => {
-  server = await startHostileInstance("plain", ["--max-accepts-per-second", "100000"]);
+  // The bystander asks after each step, and these are fast.
+  const rates = ["--max-accepts-per-second", "100000", "--max-requests-per-second", "100000"];
+  server = await startHostileInstance("plain", rates);
   bystander = await RawSocket.upgraded(server.port);
 }, TEST_MS);
 afterAll(async () => {
@@ -193,6 +195,27 @@ test("frames that are nearly right cost their own connection only", () => playFr
 test("handshakes that are nearly right find no defect", () => playHandshakes(3000), TEST_MS);
 test("event streams are refused with a code that says why", () => playEventStreams(1000), TEST_MS);
 test("the admin port answers everything with a code of its own", () => playAdminPort(4000), TEST_MS);
+
+test(
+  "a body that nobody asked for is not kept, whatever request it comes with",
+  async () => {
+    const mebibyte = Buffer.alloc(1 << 20, 0x61);
+    const before = await server.memory();
+    for (const line of ["GET /sse?channels=a HTTP/1.1", "POST /live HTTP/1.1", "GET /ws HTTP/1.1"]) {
+      const sockets = await Promise.all(Array.from({ length: 10 }, () => RawSocket.open(server.port)));
+      for (const socket of sockets) {
+        socket.write(handshake({ line, lines: [`Content-Length: ${100 << 20}`] }));
+        await socket.until("HTTP/1.1 ");
+        for (let i = 0; i < 20; i++) socket.write(mebibyte);
+      }
+      for (let i = 0; i < 20; i++) await bystanderIsServed();
+      expect((await server.memory()).rssBytes - before.rssBytes).toBeLessThan(GROWTH_BYTES_MAX);
+      for (const socket of sockets) socket.close();
+    }
+    await nobodyElseIsThere();
+  },
+  TEST_MS,
+);
 
 test(
   "all of it over and over takes no files and little memory, and has found no defect",

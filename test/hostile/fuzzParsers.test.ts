@@ -1,5 +1,5 @@
 // Every parser of what others write: whatever comes, it gives a value or its own refusal, soon.
-import { expect, test } from "bun:test";
+import { expect, spyOn, test } from "bun:test";
 import fc from "fast-check";
 import { YAMLParseError } from "yaml";
 import { ZodError } from "zod";
@@ -211,7 +211,9 @@ test("scenarios of load tests", () => {
   ];
   // The YAML library says by a ReferenceError that aliases multiply, or name nothing.
   const refusals = [ZodError, YAMLParseError, ReferenceError];
+  const warned = spyOn(process, "emitWarning").mockImplementation(() => undefined);
   check(textLike(files), (text) => refusesWith(() => readScenario(text, {}), ...refusals), RUNS / 5);
+  warned.mockRestore();
 });
 
 test("what a server says to the SDK", () => {
