@@ -41,6 +41,7 @@ function stage(remembered: StreamWatchOptions["remembered"] = [], more: readonly
     ...more.map((id) => ({ id, name: id, earliest: 10, next: 1000 })),
   );
   const unplaced: string[] = [];
+  const told: string[] = [];
   const room = { streams: 100 };
   const found: Array<readonly [string, number]> = [];
   const watch = new StreamWatch({
@@ -55,9 +56,9 @@ function stage(remembered: StreamWatchOptions["remembered"] = [], more: readonly
     },
     unplaced: ({ id }) => void unplaced.push(id),
     vanished: () => undefined,
-    onError: () => undefined,
+    onError: ({ message }) => void told.push(message),
   });
-  return { near, far, found, unplaced, room, watch };
+  return { near, far, found, unplaced, told, room, watch };
 }
 
 test("a start reads a recent stretch of every log that answers", async () => {
@@ -83,6 +84,21 @@ for (const answer of ["away", "hangs"] as const) {
     if (answer === "hangs") expect(far.asked).toBe(1);
   });
 }
+
+test("why no log tells its streams is said once, however often they are asked again", async () => {
+  const { near, far, told, watch } = stage();
+  near.answer = "away";
+  far.answer = "away";
+  const begun = watch.begin();
+  const deadline = Date.now() + 20_000;
+  while (far.asked < 3 && Date.now() < deadline) await Bun.sleep(5);
+  near.answer = "streams";
+  far.answer = "streams";
+  await begun;
+  expect(far.asked).toBeGreaterThanOrEqual(3);
+  expect(told).toHaveLength(1);
+  watch.close();
+});
 
 test("streams of a log that is away begin where this instance has read to", async () => {
   const { far, found, watch } = stage([

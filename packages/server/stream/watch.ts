@@ -18,6 +18,7 @@ export interface StreamWatchOptions {
   readonly unplaced: (stream: NamedStream) => void;
   /** A stream that could not be followed is not there any more. */
   readonly vanished: (streamId: string) => void;
+  /** Once for each reason in a row. */
   readonly onError: (error: LogError) => void;
 }
 
@@ -55,6 +56,7 @@ export class StreamWatch {
   /** Nothing was followed so far, so no client is there. */
   #isFirst = true;
   #failuresInRow = 0;
+  #told: string | undefined;
 
   constructor(options: StreamWatchOptions) {
     this.#options = options;
@@ -144,8 +146,9 @@ export class StreamWatch {
     if (listing.failure === undefined) this.#failuresInRow = 0;
     else {
       this.#failuresInRow++;
-      this.#options.onError(listing.failure);
+      if (listing.failure.message !== this.#told) this.#options.onError(listing.failure);
     }
+    this.#told = listing.failure?.message;
     return listing;
   }
 
