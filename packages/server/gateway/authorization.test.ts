@@ -400,4 +400,23 @@ describe("a key set", () => {
     expect(access.refused.auth_unavailable).toBe(1);
     expect(await subscribed(client, "a.b")).toEqual({ "a.b": "ok" });
   });
+
+  test("that is away does not tell everybody to come back in the same second", async () => {
+    const { state, jwks } = serve([]);
+    state.isAway = true;
+    await jwks.begin();
+    const { url } = start({ secret: undefined, jwks });
+    const token = await tokenFor({ algorithm: "ES256", id: "e" });
+    const seconds = new Set<number>();
+    for (let i = 0; i < 30; i++) {
+      const response = await fetch(url.replace("ws:", "http:"), {
+        headers: { ...UPGRADE, ...bearer(token) },
+      });
+      expect(response.status).toBe(503);
+      seconds.add(Number(response.headers.get("retry-after")));
+    }
+    expect(seconds.size).toBeGreaterThan(1);
+    expect(Math.min(...seconds)).toBeGreaterThanOrEqual(2);
+    expect(Math.max(...seconds)).toBeLessThanOrEqual(10);
+  });
 });

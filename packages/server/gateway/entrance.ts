@@ -1,7 +1,7 @@
 import type { Server } from "bun";
 import { Access, type AccessControl, type AccessRefusal } from "../auth/access.ts";
 import type { Admission, GatewayLoad } from "./admission.ts";
-import { type RefusalCode, refusalResponse } from "./refusals.ts";
+import { type RefusalCode, refusalResponse, retryAfter } from "./refusals.ts";
 
 export interface EntranceOptions {
   readonly admission: Admission;
@@ -32,9 +32,9 @@ export class Entrance {
     const refusal = admission.check(request, server.requestIP(request)?.address, load());
     if (refusal !== undefined) return this.#refused(refusal);
     const found = access.admit(request, url);
-    if (!(found instanceof Promise)) return found instanceof Access ? found : unauthorized(found);
+    if (!(found instanceof Promise)) return found instanceof Access ? found : this.#unauthorized(found);
     return found.then((late) => {
-      if (!(late instanceof Access)) return unauthorized(late);
+      if (!(late instanceof Access)) return this.#unauthorized(late);
       // Others came meanwhile.
       const lack = admission.checkAgain(load());
       return lack === undefined ? late : this.#refused(lack);
@@ -49,9 +49,11 @@ export class Entrance {
   #refused(code: RefusalCode): Response {
     return refusalResponse(code, this.#options.admission.comeBackWithinS);
   }
-}
 
-function unauthorized({ status, code, message }: AccessRefusal): Response {
-  const headers = status === 401 ? { "WWW-Authenticate": "Bearer" } : { "Retry-After": "2" };
-  return Response.json({ error: { code, message } }, { status, headers });
+  #unauthorized({ status, code, message }: AccessRefusal): Response {
+    // An issuer that is away has everybody refused, who would else come back as one.
+    const headers =
+      status === 401 ? { "WWW-Authenticate": "Bearer" } : retryAfter(this.#options.admission.comeBackWithinS);
+    return Response.json({ error: { code, message } }, { status, headers });
+  }
 }

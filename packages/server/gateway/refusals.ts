@@ -34,8 +34,11 @@ export function refusalResponse(code: RefusalCode, withinS: number, random = Mat
   const body = { error: { code, message } };
   if (status === 426) return Response.json(body, { status, headers: { Upgrade: "websocket" } });
   if (status !== 429 && status !== 503) return Response.json(body, { status });
-  const retryAfter = Math.round(RETRY_AFTER_MIN_S + random() * (withinS - RETRY_AFTER_MIN_S));
-  return Response.json(body, { status, headers: { "Retry-After": String(retryAfter) } });
+  return Response.json(body, { status, headers: retryAfter(withinS, random) });
+}
+
+export function retryAfter(withinS: number, random = Math.random): { readonly "Retry-After": string } {
+  return { "Retry-After": String(Math.round(RETRY_AFTER_MIN_S + random() * (withinS - RETRY_AFTER_MIN_S))) };
 }
 
 const RETRY_AFTER_MIN_S = 2;
