@@ -12,12 +12,18 @@ afterEach(async () => {
 const FIRST = jwkOf(PAIRS.ES256.publicKey, { kid: "first", alg: "ES256", use: "sig" });
 const SECOND = jwkOf(generateKeyPairSync("ec", { namedCurve: "P-256" }).publicKey, { kid: "second" });
 
-function start() {
-  const state = { keys: [FIRST] as unknown, answer: undefined as (() => Response) | undefined, asked: 0 };
+function start(path = "/keys") {
+  const state = {
+    keys: [FIRST] as unknown,
+    answer: undefined as (() => Response) | undefined,
+    asked: 0,
+    heldUntil: undefined as Promise<void> | undefined,
+  };
   const server = Bun.serve({
     port: 0,
-    fetch: () => {
+    fetch: async () => {
       state.asked += 1;
+      await state.heldUntil;
       return state.answer?.() ?? Response.json({ keys: state.keys });
     },
   });
@@ -25,7 +31,7 @@ function start() {
   const planned: Array<{ readonly delayMs: number; readonly fn: () => void }> = [];
   const failures: string[] = [];
   const jwks = new Jwks({
-    url: `http://localhost:${server.port}/keys`,
+    url: `http://localhost:${server.port}${path}`,
     cacheMs: 300_000,
     staleMs: 3_600_000,
     now: () => clock.nowMs,
@@ -120,6 +126,28 @@ test.each([
   await fetchPlanned();
   expect(jwks.counters).toMatchObject({ fetched: 1, failed: 1 });
   expect(await jwks.find("ES256", "first")).toMatchObject({ id: "first" });
+});
+
+test("why a fetch failed is told without the URL, which may hold a secret", async () => {
+  const { jwks, state, failures } = start("/keys?secret=hidden");
+  state.answer = () => Response.redirect("http://localhost:1/keys");
+  await jwks.begin();
+  expect(failures).toHaveLength(1);
+  expect(failures[0]).toStartWith("the key set was not answered (");
+  expect(failures[0]).not.toContain("hidden");
+});
+
+test("while the issuer hangs, a flood of unknown ids waits for it only up to a limit, and known keys are found at once", async () => {
+  const { jwks, state, clock } = start();
+  await jwks.begin();
+  clock.nowMs += 10_000;
+  const held = Promise.withResolvers<void>();
+  state.heldUntil = held.promise;
+  const finding = Array.from({ length: 1000 }, (_, i) => jwks.find("ES256", `invented-${i}`));
+  expect(new Set(await Promise.all(finding.slice(512)))).toEqual(new Set(["away"]));
+  expect(await jwks.find("ES256", "first")).toMatchObject({ id: "first" });
+  held.resolve();
+  expect(new Set(await Promise.all(finding.slice(0, 512)))).toEqual(new Set([undefined]));
 });
 
 test("a token without a key id is believed where one key alone can be meant, and keys for encryption never are", async () => {

@@ -20,6 +20,8 @@ const RETRY_MS = { min: 1000, max: 30_000 };
 const FETCH_MS_MAX = 5000;
 const BODY_BYTES_MAX = 256 * 1024;
 const KEYS_MAX = 100;
+/** Of those whose key is not known. An issuer that hangs must not let them take all checks from those whose key is. */
+const WAITING_MAX = 512;
 
 /** `away`: there are no keys (any more) that may be believed. */
 export type JwksState = "fresh" | "stale" | "away";
@@ -33,6 +35,7 @@ export class Jwks {
   #askedMs = Number.NEGATIVE_INFINITY;
   #failures = 0;
   #running: Promise<void> | undefined;
+  #waiting = 0;
   #cancel: () => void = () => {};
   #closed = false;
   readonly #abort = new AbortController();
@@ -55,7 +58,7 @@ export class Jwks {
     return this.#failures === 0 ? "fresh" : "stale";
   }
 
-  /** Undefined: no such key. `away`: nobody can say. */
+  /** Undefined: no such key. `away`: nobody can say, or too many are asking. */
   async find(
     algorithm: AsymmetricAlgorithm,
     id: string | undefined,
@@ -64,7 +67,13 @@ export class Jwks {
     if (known !== undefined) return known;
     this.counters.unknownKeys += 1;
     const isDue = this.#options.now() - this.#askedMs >= UNKNOWN_KEY_FETCH_MS;
-    if (isDue || this.#running !== undefined) await this.#fetch();
+    if (isDue || this.#running !== undefined) {
+      if (this.#waiting >= WAITING_MAX) return "away";
+      this.#waiting += 1;
+      await this.#fetch().finally(() => {
+        this.#waiting -= 1;
+      });
+    }
     return this.#lookUp(algorithm, id) ?? (this.state === "away" ? "away" : undefined);
   }
 
@@ -104,7 +113,7 @@ export class Jwks {
     } catch (error) {
       if (this.#closed) return;
       this.counters.failed += 1;
-      if (this.#failures++ === 0) this.#options.onFailure(error instanceof Error ? error.message : "unknown");
+      if (this.#failures++ === 0) this.#options.onFailure(whyOf(error));
       const ceilingMs = Math.min(RETRY_MS.max, RETRY_MS.min * 2 ** (this.#failures - 1));
       this.#plan(ceilingMs / 2 + (Math.random() * ceilingMs) / 2);
     }
@@ -118,20 +127,32 @@ export class Jwks {
     const signal = AbortSignal.any([this.#abort.signal, AbortSignal.timeout(FETCH_MS_MAX)]);
     // A redirect could lead to whoever can write one there.
     const response = await fetch(this.#options.url, { signal, redirect: "error" });
-    if (!response.ok) throw new Error(`the key set was answered with ${response.status}`);
+    if (!response.ok) throw new KeySetError(`the key set was answered with ${response.status}`);
     const text = await textOf(response);
     let set: unknown;
     try {
       set = JSON.parse(text);
     } catch {
-      throw new Error("the key set is not JSON");
+      throw new KeySetError("the key set is not JSON");
     }
     const list = typeof set === "object" && set !== null && "keys" in set ? set.keys : undefined;
-    if (!Array.isArray(list)) throw new Error("the key set has no `keys`");
+    if (!Array.isArray(list)) throw new KeySetError("the key set has no `keys`");
     const keys = list.slice(0, KEYS_MAX).flatMap((jwk) => (isObject(jwk) ? (publicKeyOfJwk(jwk) ?? []) : []));
-    if (keys.length === 0) throw new Error("the key set holds no key that can be used here");
+    if (keys.length === 0) throw new KeySetError("the key set holds no key that can be used here");
     return keys;
   }
+}
+
+/** What an issuer's answer lacks, in our own words. */
+class KeySetError extends Error {
+  override readonly name = "KeySetError";
+}
+
+/** The runtime's own words hold the whole URL where it was redirected, and a URL may hold a secret. */
+function whyOf(error: unknown): string {
+  if (error instanceof KeySetError) return error.message;
+  const { code, name }: { code?: unknown; name: string } = error instanceof Error ? error : new Error();
+  return `the key set was not answered (${typeof code === "string" ? code : name})`;
 }
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
@@ -144,7 +165,8 @@ async function textOf(response: Response): Promise<string> {
   let text = "";
   for await (const chunk of response.body ?? []) {
     text += decoder.decode(chunk, { stream: true });
-    if (text.length > BODY_BYTES_MAX) throw new Error(`the key set is larger than ${BODY_BYTES_MAX} bytes`);
+    if (text.length > BODY_BYTES_MAX)
+      throw new KeySetError(`the key set is larger than ${BODY_BYTES_MAX} bytes`);
   }
   return text;
 }
