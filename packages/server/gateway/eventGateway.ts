@@ -4,8 +4,8 @@ import { Access } from "../auth/access.ts";
 import { Connection } from "./connection.ts";
 import type { SharedContext } from "./connectionContext.ts";
 import type { Entrance } from "./entrance.ts";
-import { parseEventRequest } from "./eventRequest.ts";
-import { EventStream } from "./eventStream.ts";
+import { type EventRequest, parseEventRequest } from "./eventRequest.ts";
+import { EventStream, type EventStreamOptions } from "./eventStream.ts";
 import { EventStreams } from "./eventStreams.ts";
 import { eventText } from "./eventText.ts";
 
@@ -23,6 +23,11 @@ export interface EventGatewayOptions {
 const RETRY_MS = { min: 500, max: 5000 } as const;
 /** What is handed to the transport goes out within its next turns, and not after that it was told to stop. */
 const LAST_WORDS_MS = 100;
+/**
+ * A stream that has ended is no client any more, so what is left of it must not stay with one that takes nothing: its connection is
+ * closed when nothing has moved for this long, rounded up to the transport's steps of 4 s.
+ */
+const LEFT_SECONDS = 8;
 const PREFLIGHT_SECONDS = "7200";
 
 /** `/sse`: what a WebSocket would bring, as `text/event-stream`, for places that WebSockets do not reach. */
@@ -89,14 +94,15 @@ export class EventGateway {
     if (!(admitted instanceof Access)) return askedBack(request, admitted);
     // The transport ends a request that is silent for some seconds; this one is meant to last.
     server.timeout(request, 0);
-    const { body } = this.#begin(context, admitted, asked);
+    const onEnding = () => server.timeout(request, LEFT_SECONDS);
+    const { body } = this.#begin(context, admitted, { ...asked, onEnding });
     return new Response(body, { headers: STREAM_HEADERS });
   }
 
   #begin(
     context: SharedContext,
     access: Access,
-    { subscribe, since }: { readonly subscribe: string; readonly since: readonly string[] },
+    { subscribe, since, onEnding }: EventRequest & Pick<EventStreamOptions, "onEnding">,
   ): EventStream {
     const streams = this.#streams ?? new EventStreams(context.hub);
     const connection = new Connection(context, access);
@@ -106,6 +112,7 @@ export class EventGateway {
       since,
       retryMs: () => RETRY_MS.min + random() * (RETRY_MS.max - RETRY_MS.min),
       onDrained: () => connection.drained(),
+      onEnding,
       onClosed: (code) => {
         streams.closed(stream);
         this.#options.onClosed(code, connection);

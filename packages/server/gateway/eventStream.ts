@@ -11,6 +11,8 @@ export interface EventStreamOptions {
   readonly retryMs: () => number;
   /** All that was buffered has been taken. */
   readonly onDrained: () => void;
+  /** What is left is all that the client will be sent. */
+  readonly onEnding: () => void;
   /** The stream is over; once. */
   readonly onClosed: (code: number) => void;
 }
@@ -126,6 +128,7 @@ export class EventStream implements ClientSocket {
   }
 
   terminate(): void {
+    this.#options.onEnding();
     // With a reason, the transport would print it for each client that is cut off.
     this.#controller?.error();
     this.#end(GONE);
@@ -137,6 +140,7 @@ export class EventStream implements ClientSocket {
   }
 
   #close(code: number): void {
+    this.#options.onEnding();
     this.#controller?.close();
     this.#end(code);
   }

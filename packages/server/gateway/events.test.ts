@@ -2,6 +2,8 @@
 import { afterEach, expect, test } from "bun:test";
 import { EventSource } from "eventsource";
 import { gatewayFixture } from "./gateway.fixture.ts";
+import { RawSocket } from "./rawSocket.fixture.ts";
+import { kernelSendQueues } from "./sendQueue.fixture.ts";
 
 const open: Array<{ close(): unknown }> = [];
 afterEach(async () => {
@@ -303,6 +305,34 @@ test("a client that takes nothing is cut off at its budget, and comes back to wh
   await healthy.until(({ offsets }) => offsets.length === sent);
   expect(healthy.hasEnded).toBe(false);
 }, 30_000);
+
+for (const end of ["cut off", "closed"]) {
+  test.skipIf(process.platform !== "linux")(
+    `a client that takes nothing of a stream that was ${end} does not keep its connection`,
+    async () => {
+      const { gateway, publish } = fixtureOf();
+      const stalled = await RawSocket.open(gateway.port);
+      open.push(stalled);
+      stalled.write("GET /sse?channels=a HTTP/1.1\r\nHost: test\r\n\r\n");
+      await stalled.until("event: subscribed");
+      stalled.stopReading();
+      const text = "x".repeat(16 * 1024);
+      while (gateway.events.size > 0) {
+        publish("a", text);
+        await new Promise((resolve) => setImmediate(resolve));
+        for (const { socket } of gateway.events.connections()) {
+          const unsentBytes = socket?.getBufferedAmount() ?? 0;
+          if (end === "closed" && unsentBytes > 8 * text.length) socket?.close(4401, "");
+        }
+      }
+      expect(gateway.connections).toBe(0);
+      expect(kernelSendQueues(gateway.port)).toHaveLength(1);
+      while (kernelSendQueues(gateway.port).length > 0)
+        await new Promise((resolve) => setTimeout(resolve, 100));
+    },
+    60_000,
+  );
+}
 
 test("a stream that is asked to go elsewhere goes on until its slot, and ends then", async () => {
   const fixture = fixtureOf();
