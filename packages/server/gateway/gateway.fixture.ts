@@ -33,6 +33,7 @@ export interface GatewayFixtureOptions {
   readonly requestsPerSecond?: number;
   readonly rate?: Partial<AcceptRateOptions>;
   readonly addresses?: Partial<AddressOptions>;
+  readonly beforeOpening?: (gateway: Gateway) => void;
 }
 
 /** A real gateway on a port of its own, over a hub that a test feeds; the log is what the test has fed. */
@@ -120,6 +121,7 @@ export function gatewayFixture(options: GatewayFixtureOptions = {}) {
     replayedMessages: 0,
     replayedBytes: 0,
   };
+  options.beforeOpening?.(gateway);
   gateway.open({
     hub,
     log,

@@ -48,6 +48,16 @@ test("a new certificate is shown to new clients, and old ones stay and miss noth
   expect(gateway.connections).toBe(2);
 });
 
+test("a certificate that comes while a shard starts is the one that its port opens with", async () => {
+  const fixtures = [
+    gatewayFixture({ gateway: { tls: second } }),
+    gatewayFixture({ gateway: { tls: first }, beforeOpening: (gateway) => gateway.setTls(second) }),
+  ];
+  open.push(...fixtures);
+  const [expected, shown] = await Promise.all(fixtures.map(({ gateway }) => fingerprintAt(gateway.port)));
+  expect(shown).toBe(expected ?? "");
+});
+
 test("a certificate that can not be used leaves the port as it was", async () => {
   const { gateway, connect } = start();
   const before = await fingerprintAt(gateway.port);

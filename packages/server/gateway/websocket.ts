@@ -78,6 +78,7 @@ export class Gateway {
   readonly events: EventGateway;
   readonly #options: GatewayOptions;
   readonly #entrance: Entrance;
+  #tls: TlsIdentity | undefined;
   #current: Listener | undefined;
   /** Closed to new clients, kept while there are old ones. */
   readonly #former = new Set<Listener>();
@@ -90,6 +91,7 @@ export class Gateway {
 
   constructor(options: GatewayOptions) {
     this.#options = options;
+    this.#tls = options.tls;
     const { admission, access } = options;
     this.#entrance = new Entrance({ admission, access, load: () => this.#load });
     this.events = new EventGateway({
@@ -135,7 +137,7 @@ export class Gateway {
   /** Opens the port. `SO_REUSEPORT` lets the kernel spread connections over the shards that share it. */
   open(context: ConnectionContext): void {
     this.#context = { ...context, replays: this.replays, waits: this.waits, slow: this.slow };
-    this.#current = this.#listen(this.#options.port, this.#options.tls);
+    this.#current = this.#listen(this.#options.port, this.#tls);
     this.events.open(this.#context);
     this.slow.begin();
     this.silent.begin();
@@ -148,7 +150,11 @@ export class Gateway {
    */
   setTls(tls: TlsIdentity): void {
     const before = this.#current;
-    if (before === undefined) return;
+    if (before === undefined) {
+      // A shard that is still reading the log opens its port with this one.
+      this.#tls = tls;
+      return;
+    }
     this.#current = this.#listen(this.port, tls);
     if (before.clients.size > 0) this.#former.add(before);
     void before.server.stop(false);

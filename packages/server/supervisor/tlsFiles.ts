@@ -18,8 +18,13 @@ export class TlsFiles {
       return;
     }
     const certificate = attempt(() => new X509Certificate(cert.text));
+    const chain = cert.text.split(/(?=^-----BEGIN )/m).filter((block) => block.startsWith(CERTIFICATE_HEAD));
     const privateKey = attempt(() => createPrivateKey(key.text));
     if (certificate === undefined) this.fault = `--tls-cert: ${certPath} holds no certificate in PEM`;
+    else if (chain.some((block) => attempt(() => new X509Certificate(block)) === undefined))
+      // Such as one that is being written. The transport reads all of them, but each shard for itself, and a shard that starts
+      // with it would die of it.
+      this.fault = `--tls-cert: ${certPath} holds a certificate that is not whole, behind the first`;
     else if (privateKey === undefined)
       this.fault = `--tls-key: ${keyPath} holds no private key in PEM without a password`;
     else if (!certificate.checkPrivateKey(privateKey)) {
@@ -30,6 +35,8 @@ export class TlsFiles {
     }
   }
 }
+
+const CERTIFICATE_HEAD = "-----BEGIN CERTIFICATE-----";
 
 /** What the library says of broken PEM is of no use to anybody, and may quote it. */
 function attempt<T>(make: () => T): T | undefined {
