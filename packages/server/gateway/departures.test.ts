@@ -71,6 +71,19 @@ test("who goes by itself is not closed; who stays is, one after the other, and m
   expect(gateway.departures.waiting).toBe(0);
 });
 
+test("an instance that ends does not wait for the slots of a rebalancing: its clients are told nearer ones", async () => {
+  const { gateway, clients } = await start(3);
+  gateway.depart({ reason: "rebalancing", clients: 2, perSecond: 0.01 });
+  await Promise.all(clients.slice(0, 2).map(slotOf));
+  expect(gateway.depart({ reason: "draining", perSecond: 100 })).toBe(3);
+  const last = (client: RawClient) => client.received.findLast((message) => message.type === "reconnect");
+  await Promise.all(clients.map((client) => client.until(() => last(client)?.reason === "draining")));
+  for (const client of clients) expect(last(client)?.afterMs).toBeLessThanOrEqual(30);
+  expect(gateway.departures.waiting).toBe(3);
+  for (const client of clients) expect(await client.closed()).toBe(1012);
+  expect(gateway.departures.closed).toEqual({ draining: 3, rebalancing: 0 });
+});
+
 test("messages go on until a client has left", async () => {
   const { gateway, clients, publish } = await start(1);
   const [client] = clients;

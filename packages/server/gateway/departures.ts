@@ -48,7 +48,7 @@ export class Departures {
    * sent on. Returns how many will go.
    */
   begin(clients: Iterable<Connection>, { reason, clients: count, perSecond }: DepartureOrder): number {
-    const chosen = this.#choose(clients, count ?? Number.POSITIVE_INFINITY);
+    const chosen = this.#choose(clients, { reason, count: count ?? Number.POSITIVE_INFINITY });
     const beganMs = performance.now();
     const spacingMs = 1000 / perSecond;
     // The shards of an instance begin together, and their slots are not to coincide.
@@ -72,11 +72,16 @@ export class Departures {
     this.#going.clear();
   }
 
-  #choose(clients: Iterable<Connection>, count: number): Connection[] {
+  /** Nobody is told twice, but an instance that ends can not wait for the slots of a rebalancing, which may be minutes away. */
+  #choose(
+    clients: Iterable<Connection>,
+    { reason, count }: { readonly reason: DepartureReason; readonly count: number },
+  ): Connection[] {
     const chosen: Connection[] = [];
     for (const client of clients) {
       if (chosen.length >= count) break;
-      if (!this.#going.has(client)) chosen.push(client);
+      const told = this.#going.get(client)?.reason;
+      if (told === undefined || (told === "rebalancing" && reason === "draining")) chosen.push(client);
     }
     return chosen;
   }
@@ -104,6 +109,8 @@ export class Departures {
         if (client === undefined || slot === undefined) continue;
         if (performance.now() < slot.atMs + GRACE_MS) return;
         this.closed[slot.reason] += 1;
+        // Two rounds may have it.
+        this.#going.delete(client);
         client.socket?.close(CLOSE_CODES.serviceRestart.code, slot.reason);
       }
       clearInterval(timer);

@@ -72,6 +72,7 @@ export class EventStream implements ClientSocket {
       case "reconnect":
         // A browser can not be asked to go: its stream ends in its slot, and it comes back at once.
         this.#event(message.type, text);
+        clearTimeout(this.#leaving);
         this.#leaving = setTimeout(() => this.#leave(), message.afterMs);
         return;
       // A page that listens for `error` means the loss of its connection.
