@@ -92,6 +92,7 @@ describe("with API keys", () => {
     ["an unknown scope", `feed:write:${PUBLISHER}`],
     ["a short key", "feed:publish:short"],
     ["one name twice", `a:read:${READER}\na:read:${PUBLISHER}`],
+    ["one key twice", `a:read:${READER}\nb:admin:${READER}`],
   ])("a file with %s is refused, and what it holds not quoted", (_, text) => {
     const parsed = ApiKeys.parse(text);
     if (parsed instanceof ApiKeys) throw new Error("it was taken");

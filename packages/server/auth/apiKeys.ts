@@ -30,6 +30,10 @@ export class ApiKeys {
       if (typeof key === "string") return { fault: `line ${index + 1}: ${key}` };
       if (keys.some(({ name }) => name === key.name))
         return { fault: `line ${index + 1}: its name is there already` };
+      if (keys.some(({ hash }) => hash.equals(key.hash)))
+        return {
+          fault: `line ${index + 1}: its key is there already, and only one name's scopes could hold`,
+        };
       keys.push(key);
     }
     if (keys.length === 0) return { fault: "it holds no key" };
