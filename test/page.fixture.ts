@@ -2,18 +2,34 @@ import { chromiumProgram, openPage } from "./services/chromiumPage.ts";
 
 export const chromium = chromiumProgram();
 
-/** A page in Chromium of its own, and what it tells this test: a `POST` of JSON to a path. */
+/** A page, and what it tells this test: a `POST` of JSON to a path. */
 export interface TestPage {
+  readonly url: string;
   /** What the page posts to `/name` next, or has posted first. */
   told<T>(name: string): Promise<T>;
   close(): Promise<void>;
 }
 
+/** Opens what `servePage` serves in a Chromium of its own. */
+export async function openTestPage(module: string, query: Record<string, string>): Promise<TestPage> {
+  const site = await servePage(module);
+  const url = `${site.url}/?${new URLSearchParams(query)}`;
+  const browser = await openPage(chromium ?? "chromium", url);
+  return {
+    ...site,
+    url,
+    async close() {
+      await browser.close();
+      await site.close();
+    },
+  };
+}
+
 /**
- * Opens a page whose only content is this module; it may import the SDK. Its `location.search` holds the query, and
+ * A page whose only content is this module; it may import the SDK. Its `location.search` holds the query, and
  * `tell(name, value)` is there for it.
  */
-export async function openTestPage(module: string, query: Record<string, string>): Promise<TestPage> {
+export async function servePage(module: string): Promise<TestPage> {
   const script = await bundle(`${TELL}\n${module}`);
   const told = new Map<string, PromiseWithResolvers<unknown>>();
   const slot = (name: string) => {
@@ -28,21 +44,17 @@ export async function openTestPage(module: string, query: Record<string, string>
       const { pathname } = new URL(request.url);
       if (request.method === "POST") slot(pathname.slice(1)).resolve(await request.json());
       const headers = { "Content-Type": "text/html" };
-      return new Response(`<script type="module">${script}</script>`, { headers });
+      return new Response(`<link rel=icon href=data:,><script type="module">${script}</script>`, { headers });
     },
   });
-  const url = `http://127.0.0.1:${server.port}/?${new URLSearchParams(query)}`;
-  const browser = await openPage(chromium ?? "chromium", url);
   return {
+    url: `http://127.0.0.1:${server.port}`,
     async told<T>(name: string) {
       const value = await slot(name).promise;
       told.delete(name);
       return value as T;
     },
-    async close() {
-      await browser.close();
-      await server.stop(true);
-    },
+    close: () => server.stop(true),
   };
 }
 

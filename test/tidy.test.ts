@@ -54,6 +54,7 @@ const ENTRY_POINTS = [
   "packages/server/shardMain.ts",
   "packages/client/client.ts",
   "packages/client/deflate.ts",
+  "packages/client/examples/vanilla/main.ts",
   "packages/loadtest/generatorMain.ts",
   // Bundled for browsers when they are asked for.
   "packages/dashboard/main.tsx",
@@ -230,7 +231,9 @@ describe("imports", () => {
       return [...Object.keys(dependencies), ...Object.keys(devDependencies)];
     };
     const undeclared = PRODUCT_FILES.flatMap((file) => {
-      const declared = declaredBy(`packages/${packageOf(file)}/package.json`);
+      // Examples import their own package by its name, as its users do.
+      const own = `@shardcast/${packageOf(file)}`;
+      const declared = [own, ...declaredBy(`packages/${packageOf(file)}/package.json`)];
       return specifiersOf(file)
         .filter((name) => !/^(\.|node:|bun(:|$))/.test(name))
         .map((name) => name.split("/", name.startsWith("@") ? 2 : 1).join("/"))

@@ -86,7 +86,7 @@ export class Client {
     if (onStatus !== undefined) this.on("status", onStatus);
     if (onGap !== undefined) this.on("gap", onGap);
     if (onError !== undefined) this.on("error", onError);
-    signal?.addEventListener("abort", () => void this.close(), this.#life);
+    signal?.addEventListener("abort", () => void this.close(), { signal: this.#life.signal });
     onWake(() => this.#wake(), this.#life.signal);
     this.#open();
   }

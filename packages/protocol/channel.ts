@@ -3,7 +3,7 @@ export const CHANNEL_BYTES_MAX = 255;
 
 // Letters, digits and marks that need no escaping in JSON, URLs, NATS subjects or HTTP headers; segments are not
 // empty, so `a..b` and a leading or trailing dot are no names.
-const NAME = /^[A-Za-z0-9_:@$=+~-]+(?:\.[A-Za-z0-9_:@$=+~-]+)*$/;
+const NAME = /^[\w:@$=+~-]+(?:\.[\w:@$=+~-]+)*$/;
 
 export function isChannelName(name: string): boolean {
   return name.length <= CHANNEL_BYTES_MAX && NAME.test(name);
