@@ -24,11 +24,7 @@ export async function startHostileInstance(
   flags: readonly string[] = [],
 ): Promise<HostileInstance> {
   const directory = mkdtempSync(join(tmpdir(), "shardcast-hostile-"));
-  const [cert, key] = [join(directory, "cert.pem"), join(directory, "key.pem")];
-  const { server } = makeCertificates(directory);
-  writeFileSync(cert, server.cert);
-  writeFileSync(key, server.key);
-  const encrypted = transport === "tls" ? ["--tls-cert", cert, "--tls-key", key] : [];
+  const encrypted = transport === "tls" ? certificateIn(directory) : [];
   const limits = ["--shards", "1", "--max-message-bytes", `${MESSAGE_BYTES_MAX}`];
   const instance = await startInstance([...limits, ...encrypted, ...flags]);
   const adminPort = Number(new URL(instance.admin).port);
@@ -51,6 +47,15 @@ export async function startHostileInstance(
       rmSync(directory, { recursive: true, force: true });
     },
   };
+}
+
+/** The flags of a certificate that is made there. */
+function certificateIn(directory: string): readonly string[] {
+  const [cert, key] = [join(directory, "cert.pem"), join(directory, "key.pem")];
+  const { server } = makeCertificates(directory);
+  writeFileSync(cert, server.cert);
+  writeFileSync(key, server.key);
+  return ["--tls-cert", cert, "--tls-key", key];
 }
 
 export function rssBytesOf(pid: number): number {
