@@ -48,4 +48,15 @@ describe.skipIf(!hasChromium)("in Chromium", () => {
     expect(faults).toEqual([]);
     await close();
   }, 60_000);
+
+  test("the React example shows the channel that is chosen, and leaves the other one", async () => {
+    const { page, faults, close } = await open("react");
+    const shown = (channel: string) => page.locator(`output[title="${channel}"]`, { hasText: /\d/ });
+    expect(Number(await shown("BTC.trade").textContent())).toBeGreaterThan(0);
+    await page.getByRole("button", { name: "ETH.trade" }).click();
+    expect(Number(await shown("ETH.trade").textContent())).toBeGreaterThan(0);
+    expect(await page.locator("p").textContent()).toBe("connected");
+    expect(faults).toEqual([]);
+    await close();
+  }, 60_000);
 });

@@ -55,6 +55,7 @@ const ENTRY_POINTS = [
   "packages/client/client.ts",
   "packages/client/deflate.ts",
   "packages/client/examples/vanilla/main.ts",
+  "packages/client/examples/react/main.tsx",
   "packages/loadtest/generatorMain.ts",
   // Bundled for browsers when they are asked for.
   "packages/dashboard/main.tsx",
