@@ -70,8 +70,9 @@ function noteArrival(sentMs: number): void {
 
 /** The first message that was sent after the return: all that was missed has come before it. */
 function tellRecovery(sinceMs: number): void {
-  const seconds = ((connectedMs - sinceMs) / 1000).toFixed(1);
-  display.event(`Back after ${seconds} s: ${broughtBack} missed messages came first, in order`, "good");
+  const ms = connectedMs - sinceMs;
+  const time = ms < 1000 ? `${ms} ms` : `${(ms / 1000).toFixed(1)} s`;
+  display.event(`Back after ${time}: ${broughtBack} missed messages came first, in order`, "good");
   lostMs = undefined;
   broughtBack = 0;
 }
