@@ -49,9 +49,10 @@ export class Connection {
     });
     // Frames that came before may have to be decoded yet.
     this.#socket.addEventListener("close", ({ code, reason }) => read("", () => this.#end(code, reason)));
-    // A close event follows each error; without a listener `ws` would throw.
+    // A close event follows each error, but in Node 22 not that of a handshake. Without a listener `ws` would throw.
     this.#socket.addEventListener("error", ({ message }) => {
       if (typeof message === "string") this.#fault = message.trim();
+      setTimeout(() => read("", () => this.#end(ABNORMAL_CLOSE, "")));
     });
     this.#expectTraffic(options.connectTimeoutMs, "no welcome in time");
   }

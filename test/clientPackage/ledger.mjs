@@ -6,7 +6,8 @@ export async function keepLedger({ connect }, url, options, onReady) {
   const client = connect([url], {
     backoff: { minMs: 5, maxMs: 40 },
     pongTimeoutMs: 400,
-    connectTimeoutMs: 1000,
+    // Longer than the test: a handshake that breaks has to be noticed by itself.
+    connectTimeoutMs: 90_000,
     onGap: (gap) => problems.push(gap),
     onError: ({ code, message }) => code !== "connect_failed" && problems.push({ code, message }),
     ...options,
