@@ -3,6 +3,8 @@ import { describe, expect, test } from "bun:test";
 import { Ajv2020 } from "ajv/dist/2020";
 import { parse } from "yaml";
 import { DASHBOARDS, grafanaFile } from "../deploy/grafana/dashboards.ts";
+import { DEPARTURE_SETTINGS } from "../packages/server/config/departureSettings.ts";
+import { STOP_SECONDS } from "../scripts/compose/engine.ts";
 import { promtoolProgram } from "./services/promtool.ts";
 
 const ROOT = `${import.meta.dir}/..`;
@@ -17,6 +19,7 @@ interface ComposeService {
   readonly image: string;
   readonly ports?: readonly string[];
   readonly environment?: Readonly<Record<string, string>>;
+  readonly stop_grace_period?: string;
 }
 
 const composeFiles = ["docker-compose.multi.yml", "docker-compose.horizontal.yml"];
@@ -55,6 +58,20 @@ describe.each(composeFiles)("%s", (path) => {
     );
     expect(open.map((port) => port.split(":")[0])).toEqual(["${SHARDCAST_PORT"]);
   });
+});
+
+test("whoever takes a cluster down waits until its instances have sent their clients elsewhere", async () => {
+  const drainSeconds = DEPARTURE_SETTINGS.drainTimeoutMs.default / 1000;
+  const files = await Promise.all(composeFiles.map(composeFile));
+  const waits = [
+    ...files.map(({ services }) => Number.parseInt(services["shardcast"]?.stop_grace_period ?? "", 10)),
+    ...[...(await text("deploy/tasks/local.yml")).matchAll(/ down .*-t (\d+)/g)].map(([, wait]) =>
+      Number(wait),
+    ),
+    Number(STOP_SECONDS),
+  ];
+  expect(waits.length).toBe(5);
+  for (const wait of waits) expect(wait).toBeGreaterThan(drainSeconds);
 });
 
 test("instances behind HAProxy know that it hides addresses as long as it passes TCP on", async () => {

@@ -10,7 +10,8 @@ export interface EngineOptions {
 }
 
 const RUN_MS_MAX = 300_000;
-const STOP_SECONDS = "40";
+/** As the compose files say (`stop_grace_period`): an instance sends its clients elsewhere for up to a minute. */
+export const STOP_SECONDS = "75";
 /** A container on which another depends goes only after that one. */
 const REMOVE_TRIES_MAX = 5;
 
