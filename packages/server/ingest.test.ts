@@ -5,6 +5,7 @@ import { KafkaFixture, until } from "../../test/services/kafkaFixture.ts";
 import { loaded } from "./config/loadConfig.fixture.ts";
 import { IngestHalf } from "./ingest.ts";
 import { createProducer } from "./kafka/producer.ts";
+import { UNROUTABLE_REASONS } from "./source/route.ts";
 
 const NOWHERE = ["--kafka-brokers", "127.0.0.1:1", "--kafka-topics", "trades"];
 
@@ -41,6 +42,13 @@ test("what the publisher and the source count is told, failures too", () => {
     ]),
   );
   expect(new Set(names).size).toBe(names.length);
+});
+
+test("each reason for which a record can be left out is told from the start, at zero", () => {
+  const read = half(() => Promise.resolve()).figures.find(
+    ({ name }) => name === "shardcast_unroutable_total",
+  );
+  expect(read?.read()).toEqual(Object.fromEntries(UNROUTABLE_REASONS.map((reason) => [reason, 0])));
 });
 
 test("a start without Kafka resolves in time and goes on joining, until it is stopped", async () => {

@@ -8,7 +8,7 @@ import { createProducer, type KafkaProducer } from "./kafka/producer.ts";
 import type { SourceRecord } from "./publication.ts";
 import { KafkaSource } from "./source/kafka.ts";
 import { Publisher } from "./source/publisher.ts";
-import type { Router, Unroutable } from "./source/route.ts";
+import { type Router, UNROUTABLE_REASONS, type Unroutable } from "./source/route.ts";
 import type { StreamLag } from "./vitals/shardVitals.ts";
 
 export interface IngestOptions {
@@ -140,7 +140,11 @@ export class IngestHalf {
         help: "Records that no channel could be made for.",
         kind: "counter",
         label: "reason",
-        read: () => Object.fromEntries(counts().unroutable),
+        // Each from the start: a count that is first seen above zero is no increase, so that its alert would not hear of it.
+        read: () =>
+          Object.fromEntries(
+            UNROUTABLE_REASONS.map((reason) => [reason, counts().unroutable.get(reason) ?? 0]),
+          ),
       },
       counter("dead_letters", "Records sent to the dead-letter topic.", () => counts().deadLetters),
       counter(

@@ -4,18 +4,20 @@ import { buildEnvelope } from "./envelope.ts";
 import { needsJson, parseTemplate, type Template, type TemplatePart } from "./template.ts";
 
 /** Why a record has no channel. Stable: metrics and dead letters carry these. */
-export type UnroutableReason =
-  | "key_missing"
-  | "key_empty"
-  | "header_missing"
-  | "header_empty"
-  | "value_tombstone"
-  | "value_not_json"
-  | "field_missing"
-  | "field_empty"
-  | "field_type"
-  | "channel_invalid"
-  | "channel_too_long";
+export const UNROUTABLE_REASONS = [
+  "key_missing",
+  "key_empty",
+  "header_missing",
+  "header_empty",
+  "value_tombstone",
+  "value_not_json",
+  "field_missing",
+  "field_empty",
+  "field_type",
+  "channel_invalid",
+  "channel_too_long",
+] as const;
+export type UnroutableReason = (typeof UNROUTABLE_REASONS)[number];
 
 /** A record that no channel can be made for. Its names are never bent to fit: two keys could then share a channel. */
 export interface Unroutable {
