@@ -159,6 +159,8 @@ const HANDSHAKE_HEADERS: readonly HandshakeCase[] = [
   withHeaders("a Host with a blank", "9112 3.2", { Host: "a b" }, counted(400, "host_invalid")),
   withHeaders("a Host that ends early", "9112 3.2", { Host: "[::" }, counted(400, "host_invalid")),
   withHeaders("a Host with a user", "9112 3.2", { Host: "u@h" }, counted(400, "host_invalid")),
+  withHeaders("a Host with a quote", "9112 3.2", { Host: "x%22y" }, counted(400, "host_invalid")),
+  withHeaders("a Host with a semicolon", "9112 3.2", { Host: "x;y" }, counted(400, "host_invalid")),
   withHeaders("a Host with a path", "9112 3.2", { Host: "x/live?" }, counted(400, "host_invalid")),
   withHeaders("a Host that is a list", "9112 3.2", { Host: "x, y" }, counted(400, "host_invalid")),
   withLines("two Hosts", "9112 3.2", ["Host: y"], counted(400, "host_invalid")),

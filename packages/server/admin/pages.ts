@@ -72,7 +72,7 @@ export class Pages {
   async #answer(pathname: string, request: Request): Promise<Response> {
     const made = await this.#assetOf(pathname);
     const clients = this.#clientsAt(new URL(request.url).hostname);
-    // No name of a host holds what would need to be escaped.
+    // `requestUrl` lets no host pass that would need to be escaped.
     const { body, type, etag } =
       made.type === "text/html" ? asset(made.body.replaceAll("{clients}", clients), made.type) : made;
     const headers = {
