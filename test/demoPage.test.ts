@@ -81,6 +81,27 @@ test.skipIf(!hasChromium)(
   },
 );
 
+test.skipIf(!hasChromium)(
+  "what is no trade is told, and the board goes on, whatever anybody publishes",
+  async () => {
+    const { page, faults, close } = await open();
+    await tradesBeyond(page, 10);
+    const trade = { symbol: "BTC", price: 1, size: 1, side: "buy", trade: 1 };
+    for (const data of [null, "text", { ...trade, price: "<b>1</b>" }, { ...trade, trade: 1e15 }]) {
+      const body = JSON.stringify({ channel: "BTC.trade", data });
+      const { ok } = await fetch(`${instance.admin}/api/publish`, { method: "POST", body });
+      expect(ok).toBe(true);
+    }
+    // The last one is a trade by its shape: the page has to say that all between are missing, and not to count them.
+    await page.waitForFunction(() => (document.querySelector("#missing")?.textContent?.length ?? 0) > 15);
+    expect(await page.getByText("(payload_invalid)").count()).toBe(3);
+    const board = await page.locator("#board").textContent();
+    await page.waitForFunction((before) => document.querySelector("#board")?.textContent !== before, board);
+    expect(faults).toEqual([]);
+    await close();
+  },
+);
+
 test.skipIf(!hasChromium)("it fits a phone, and a dark one", async () => {
   const { page, close } = await open({ viewport: { width: 390, height: 800 }, colorScheme: "dark" });
   await tradesBeyond(page, 10);

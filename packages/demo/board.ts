@@ -4,7 +4,8 @@ import { BoardTable } from "./boardTable.ts";
 import { Display } from "./display.ts";
 import { offerKill } from "./killShard.ts";
 import { LatencyMeter } from "./latencyMeter.ts";
-import { type Quote, SYMBOLS, type Trade } from "./market.ts";
+import { SYMBOLS } from "./market.ts";
+import { asQuote, asTrade } from "./payloads.ts";
 import { TradeLedger } from "./tradeLedger.ts";
 
 const url = document.querySelector<HTMLMetaElement>("meta[name=shardcast-url]")?.content ?? "";
@@ -32,11 +33,15 @@ client.on("reconnect", ({ code, delayMs }) =>
   display.event(`The connection broke (${code}); trying again in ${Math.round(delayMs)} ms`),
 );
 
-/** The last value comes at once, so that no cell waits for its next message. */
-const SNAPSHOT = { snapshot: true };
+/**
+ * The last value comes at once, so that no cell waits for its next message. Whoever may publish may publish anything: what
+ * is no trade or no quote is told as an error, and the board never sees it.
+ */
+const TRADES = { snapshot: true, schema: asTrade };
+const QUOTES = { snapshot: true, schema: asQuote };
 
 const subscriptions = SYMBOLS.flatMap((symbol) => [
-  client.subscribe<Trade>(
+  client.subscribe(
     `${symbol}.trade`,
     (message) => {
       table.trade(message.data);
@@ -44,15 +49,15 @@ const subscriptions = SYMBOLS.flatMap((symbol) => [
       ledger.note(message.data.trade, message.cursor);
       noteArrival(message.ts);
     },
-    SNAPSHOT,
+    TRADES,
   ),
-  client.subscribe<Quote>(
+  client.subscribe(
     `${symbol}.quote`,
     (message) => {
       table.quote(message.data);
       if (message.snapshot !== true) noteArrival(message.ts);
     },
-    SNAPSHOT,
+    QUOTES,
   ),
 ]);
 // Until the server has taken all channels, some trades are not meant for this page.

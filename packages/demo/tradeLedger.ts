@@ -36,10 +36,11 @@ export class TradeLedger {
   }
 
   #miss(from: number, to: number): void {
-    for (let trade = from; trade < to; trade++) {
-      if (this.#missing.size < MISSING_MAX) this.#missing.add(trade);
-      else this.#lost += 1;
-    }
-    if (to > from) this.#inARow = 0;
+    // By arithmetic: between two trades there may be more than can be counted one by one.
+    const missed = to - from;
+    const kept = Math.min(missed, MISSING_MAX - this.#missing.size);
+    for (let trade = from; trade < from + kept; trade++) this.#missing.add(trade);
+    this.#lost += missed - kept;
+    if (missed > 0) this.#inARow = 0;
   }
 }
