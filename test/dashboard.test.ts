@@ -81,6 +81,23 @@ test.skipIf(!hasChromium)("the explorer shows messages and cursors, and resumes 
   await close();
 });
 
+test.skipIf(!hasChromium)(
+  "of a payload of a megabyte the explorer shows and keeps the beginning",
+  async () => {
+    const { page, faults, close } = await open();
+    const explorer = page.locator("#explorer");
+    await explorer.getByLabel("Channel or pattern").fill("large.one");
+    await explorer.getByRole("button", { name: "Subscribe" }).click();
+    await explorer.getByText("connected").waitFor();
+    await publish("large.one", "<b>".repeat(300_000));
+    const data = explorer.locator("td.data");
+    await data.getByText("… and 896K characters more").waitFor();
+    expect((await data.textContent())?.length).toBeLessThan(4100);
+    expect(faults).toEqual([]);
+    await close();
+  },
+);
+
 test.skipIf(!hasChromium)("a channel that is none is refused in words", async () => {
   const { page, close } = await open();
   const explorer = page.locator("#explorer");

@@ -39,7 +39,7 @@ export function ExplorerMessages({ status, messages, url }: Props) {
               </td>
               <td>{arrival(message)}</td>
               <td class="data">
-                <code>{JSON.stringify(message.data)}</code>
+                <code>{message.text}</code>
               </td>
             </tr>
           ))}

@@ -1,8 +1,11 @@
 import { type Client, connect } from "@shardcast/client";
 import { ShardcastError } from "@shardcast/client/errors";
 import type { DataMessage } from "@shardcast/protocol/messages";
+import { count } from "./format.ts";
 
-export interface ExplorerMessage extends DataMessage {
+export interface ExplorerMessage extends Omit<DataMessage, "data"> {
+  /** The payload as JSON, cut where it is long: a page that keeps hundreds of whole ones may come to hold hundreds of MB. */
+  readonly text: string;
   /** When it came, in ms since 1970. */
   readonly receivedMs: number;
   /** Brought by a resume: it was sent while this page was disconnected. */
@@ -30,6 +33,8 @@ export const IDLE: ExplorerState = {
 };
 
 const MESSAGES_MAX = 200;
+/** Of one payload. */
+const TEXT_CHARACTERS_MAX = 4000;
 /** A fast channel must not paint the page anew for each of its messages. */
 const TELL_MS = 100;
 
@@ -92,7 +97,8 @@ export class ExplorerSession {
       ...(this.#token !== undefined && { token: this.#token }),
       onStatus: (status) => this.#client === client && this.#change({ status }),
       onError: (error) => this.#client === client && this.#change({ error: inWords(error) }),
-      onGap: ({ channel, reason }) => this.#change({ error: `a gap in ${channel}: ${reason}` }),
+      onGap: ({ channel, reason }) =>
+        this.#client === client && this.#change({ error: `a gap in ${channel}: ${reason}` }),
     });
     this.#client = client;
     this.#change({ status: client.status, error: undefined });
@@ -114,11 +120,12 @@ export class ExplorerSession {
     }
   }
 
-  #receive(message: DataMessage): void {
+  #receive({ data, ...message }: DataMessage): void {
     const streamId = message.cursor.slice(0, message.cursor.indexOf(":"));
     this.#cursors.set(streamId, message.cursor);
     const received = this.#state.received + 1;
-    const shown = { ...message, receivedMs: Date.now(), isReplayed: this.#isResuming, number: received };
+    const [receivedMs, isReplayed] = [Date.now(), this.#isResuming];
+    const shown = { ...message, text: shortened(data), receivedMs, isReplayed, number: received };
     const messages = [shown, ...this.#state.messages.slice(0, MESSAGES_MAX - 1)];
     this.#change({ messages, received });
   }
@@ -136,6 +143,13 @@ export class ExplorerSession {
       this.#onState(this.#state);
     }, TELL_MS);
   }
+}
+
+function shortened(data: unknown): string {
+  const text = JSON.stringify(data);
+  if (text.length <= TEXT_CHARACTERS_MAX) return text;
+  const left = text.length - TEXT_CHARACTERS_MAX;
+  return `${text.slice(0, TEXT_CHARACTERS_MAX)} … and ${count(left)} characters more`;
 }
 
 /** The SDK's errors have few words where their code says it all. */
