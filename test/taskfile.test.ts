@@ -167,6 +167,41 @@ describe.skipIf(task === undefined)("Taskfile.yml", () => {
     },
   );
 
+  test.each([
+    [
+      "gcp:ssh",
+      ["MACHINE=m", "ZONE=z", "--", "docker", "ps", "--filter", "name=a b"],
+      "docker ps --filter 'name=a b'",
+    ],
+    [
+      "gcp:logs",
+      ["PROJECT=p", `FILTER=jsonPayload.message:"can't"`],
+      `resource.type="gce_instance" AND logName="projects/p/logs/cos_containers" AND (jsonPayload.message:"can't")`,
+    ],
+    ["loadtest:smoke", ["URLS=ws://host/ws?token=a&other=b"], "ws://host/ws?token=a&other=b"],
+  ])("%s hands on what it was told in one piece", async (name, args, told) => {
+    const telling = mkdtempSync(join(tmpdir(), "shardcast-task-"));
+    try {
+      for (const program of ["gcloud", "npm"])
+        writeFileSync(join(telling, program), '#!/bin/sh\nprintf "<%s>\\n" "$@"\n', { mode: 0o755 });
+      const { exitCode, output } = await run([name, ...args], `${telling}:${bin}:${process.env["PATH"]}`);
+      expect({ output, exitCode }).toMatchObject({ exitCode: 0 });
+      expect(output.split("\n")).toContain(`<${told}>`);
+    } finally {
+      rmSync(telling, { recursive: true, force: true });
+    }
+  });
+
+  test("the image is for the machines in the cloud, whatever the one is that builds it", async () => {
+    expect((await dry("gcp:image")).output).toContain(" build --platform linux/amd64 ");
+  });
+
+  test("a prepared project has what the next steps of the first deployment use before Pulumi runs", async () => {
+    const [steps = ""] = read("docs/operations/first-deployment.md").split("task gcp:deploy:base");
+    expect(steps).toContain("gcloud secrets create");
+    expect((await dry("gcp:setup")).output).toContain("secretmanager.googleapis.com");
+  });
+
   test("refuses what cannot be meant", async () => {
     const wrong = [
       ["local:horizontal:scale", "N=99"],
