@@ -13,6 +13,7 @@ import {
   type StackOutputs,
   sshCommand,
 } from "./gcp/loadtestPlan.ts";
+import { machinesThatStay } from "./gcp/machines.ts";
 import { scriptFlags } from "./scriptFlags.ts";
 
 const USAGE = `npm run gcp:loadtest -- --size 12k|50k|100k [--machines N] [--stack production] [--dry-run]
@@ -45,7 +46,6 @@ const SIZE = z.object({
   messagesPerSecond: z.number(),
   holdSeconds: z.number(),
 });
-const INSTANCES = z.array(z.object({ instance: z.string(), instanceStatus: z.string().optional() }));
 
 const MACHINES_MS_MAX = 900_000;
 const LOOK_MS = 10_000;
@@ -144,12 +144,7 @@ async function over(project: string, remote: RemoteCommand): Promise<number> {
 function machinesOf(project: string, region: string, group: string): Machine[] {
   const list = ["compute", "instance-groups", "managed", "list-instances", group];
   const json = ask("gcloud", ...list, "--region", region, "--project", project, "--format", "json");
-  return INSTANCES.parse(JSON.parse(json))
-    .filter(({ instanceStatus }) => instanceStatus === "RUNNING")
-    .map(({ instance }) => {
-      const [, zone = "", name = ""] = /\/zones\/([^/]+)\/instances\/([^/]+)$/.exec(instance) ?? [];
-      return { name, zone };
-    });
+  return machinesThatStay(json);
 }
 
 /** The image that the machines have: what the stack names. */
