@@ -285,3 +285,14 @@ describe("a connection that does not come about", () => {
     expect((await errors.next()).code).toBe("connect_failed");
   });
 });
+
+test("where the platform has no WebSocket, what to do is said at once", () => {
+  const { WebSocket } = globalThis;
+  Reflect.deleteProperty(globalThis, "WebSocket");
+  try {
+    expect(() => connect("ws://localhost/ws")).toThrow("give `connect` one as `WebSocket`");
+  } finally {
+    globalThis.WebSocket = WebSocket;
+  }
+  expect(() => connect([])).toThrow("no URL");
+});

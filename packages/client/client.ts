@@ -69,7 +69,9 @@ export class Client {
     const { backoff = {}, random = Math.random, encoding, signal, onStatus, onGap, onError } = options;
     signal?.throwIfAborted();
     const WebSocket: WebSocketConstructor | undefined = options.WebSocket ?? globalThis.WebSocket;
-    if (urls.length === 0 || WebSocket === undefined) throw new TypeError("no URL, or no WebSocket");
+    if (urls.length === 0) throw new TypeError("no URL");
+    // Such as Node 20: a package, `ws` for one, has it there.
+    if (WebSocket === undefined) throw new TypeError("no WebSocket here: give `connect` one as `WebSocket`");
     this.#WebSocket = WebSocket;
     this.#addresses = new Addresses(urls, options.returnAfterMs ?? 300_000);
     this.#options = options;
