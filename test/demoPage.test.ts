@@ -102,6 +102,19 @@ test.skipIf(!hasChromium)(
   },
 );
 
+test.skipIf(!hasChromium)(
+  "on a small screen, too, what came of a kill is read without scrolling",
+  async () => {
+    const { page, close } = await open({ viewport: { width: 1280, height: 720 } });
+    await tradesBeyond(page, 10);
+    await page.getByRole("button", { name: "Kill your shard" }).click();
+    await backTimes(page, 1);
+    const told = await page.getByText("Back after").boundingBox();
+    expect((told?.y ?? Number.NaN) + (told?.height ?? 0)).toBeLessThan(720);
+    await close();
+  },
+);
+
 test.skipIf(!hasChromium)("it fits a phone, and a dark one", async () => {
   const { page, close } = await open({ viewport: { width: 390, height: 800 }, colorScheme: "dark" });
   await tradesBeyond(page, 10);
