@@ -98,6 +98,23 @@ test.skipIf(!hasChromium)(
   },
 );
 
+test.skipIf(!hasChromium)(
+  "on a phone the explorer shows the data without pushing the page around",
+  async () => {
+    const { page, close } = await open(instance.admin, { viewport: { width: 375, height: 740 } });
+    const explorer = page.locator("#explorer");
+    await explorer.getByLabel("Channel or pattern").fill("phone.one");
+    await explorer.getByRole("button", { name: "Subscribe" }).click();
+    await explorer.getByText("connected").waitFor();
+    await publish("phone.one", { number: 1, text: "long ".repeat(100) });
+    const data = await explorer.locator("td.data code").boundingBox();
+    expect(data?.x).toBeLessThan(100);
+    expect((data?.x ?? Number.NaN) + (data?.width ?? 0)).toBeLessThanOrEqual(375);
+    expect(await isTooWide(page)).toBe(false);
+    await close();
+  },
+);
+
 test.skipIf(!hasChromium)("a channel that is none is refused in words", async () => {
   const { page, close } = await open();
   const explorer = page.locator("#explorer");
