@@ -2,6 +2,7 @@ import { flag } from "@shardcast/server/config/kinds";
 import type { Setting } from "@shardcast/server/config/setting";
 import { z } from "zod";
 import { type Command, CommandFailure, EXIT } from "./command.ts";
+import { ownAdminUrl } from "./ownAdminUrl.ts";
 import { readFlagsAlone } from "./readFlags.ts";
 import { unreachable } from "./unreachable.ts";
 import { adminUrl } from "./url.ts";
@@ -12,7 +13,7 @@ const FLAGS = {
     kind: adminUrl(),
     group: "command",
     doc: "The instance's admin port, or its public one.",
-    default: "http://127.0.0.1:3001",
+    derived: "http://127.0.0.1:3001, or where SHARDCAST_ADMIN_HOST and SHARDCAST_ADMIN_PORT say",
     where: "flag",
   },
   live: {
@@ -54,7 +55,7 @@ export const health: Command = {
   },
   async run(context) {
     const values = readFlagsAlone(health.name, FLAGS, context);
-    const url = new URL(values.live ? "/live" : "/health", values.url);
+    const url = new URL(values.live ? "/live" : "/health", values.url ?? ownAdminUrl(context));
     const { isGood, answer } = await ask(url, context.signal);
     if (values.json) await context.stdout.write(`${JSON.stringify(answer)}\n`);
     else {
