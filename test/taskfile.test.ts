@@ -192,6 +192,13 @@ describe.skipIf(task === undefined)("Taskfile.yml", () => {
     }
   });
 
+  test.each(["local:horizontal:loadtest", "local:horizontal:doctor"])(
+    "%s leaves the cluster that runs as it is, also where it was scaled or has another bus",
+    async (name) => {
+      expect((await dry(name)).output).toMatch(/ run --rm --no-deps /);
+    },
+  );
+
   test("the image is for the machines in the cloud, whatever the one is that builds it", async () => {
     expect((await dry("gcp:image")).output).toContain(" build --platform linux/amd64 ");
   });
