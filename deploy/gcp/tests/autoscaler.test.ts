@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { AUTOSCALE_SETTINGS } from "../../../packages/cli/plan/autoscaleSettings.ts";
 import { MACHINES } from "../../../packages/cli/plan/machines.ts";
 import { dayOptions } from "../../../packages/cli/plan/plan.fixture.ts";
 import { type Day, simulateDay } from "../../../packages/cli/plan/simulateDay.ts";
@@ -43,6 +44,10 @@ describe("a stack without a word about scaling", () => {
       });
     },
   );
+
+  test("starts machines no slower than `shardcast plan autoscale` reckons with", () => {
+    expect(AUTOSCALE_SETTINGS.warmUpSeconds.default).toBe(START_SECONDS);
+  });
 
   test("would flap with Google's ten minutes of stabilization, however slowly machines may go", () => {
     for (const scaleInSeconds of [600, 1800, 3600])

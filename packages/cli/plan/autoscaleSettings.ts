@@ -72,7 +72,7 @@ export const AUTOSCALE_SETTINGS = {
     name: "warm-up-seconds",
     kind: integer(0, 3600),
     doc: "Until a new instance takes clients.",
-    default: 90,
+    default: 180,
   },
   drainSeconds: {
     ...own,
