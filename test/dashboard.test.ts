@@ -107,7 +107,10 @@ test.skipIf(!hasChromium)(
     await explorer.getByRole("button", { name: "Subscribe" }).click();
     await explorer.getByText("connected").waitFor();
     await publish("phone.one", { number: 1, text: "long ".repeat(100) });
-    const data = await explorer.locator("td.data code").boundingBox();
+    const code = explorer.locator("td.data code");
+    const data = await code.boundingBox();
+    // Long lines are wrapped, and not cut off.
+    expect(await code.evaluate(({ scrollWidth, clientWidth }) => scrollWidth - clientWidth)).toBe(0);
     expect(data?.x).toBeLessThan(100);
     expect((data?.x ?? Number.NaN) + (data?.width ?? 0)).toBeLessThanOrEqual(375);
     expect(await isTooWide(page)).toBe(false);
