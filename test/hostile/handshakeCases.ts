@@ -86,8 +86,10 @@ const REQUEST_LINES: readonly HandshakeCase[] = [
   withLine("PUT", "4.1", "PUT /ws HTTP/1.1", NO_HANDSHAKE),
   withLine("HEAD", "4.1", "HEAD /ws HTTP/1.1", NO_HANDSHAKE),
   {
-    // What follows a CONNECT is no request any more, so that the last one would not be answered.
-    ...{ title: "CONNECT", section: "4.1", rfc: refuses(404) },
+    // What follows a CONNECT is no request any more, so that the last one would not be answered. Its target is another
+    // server's address, which is none of this one's.
+    ...{ title: "CONNECT", section: "4.1" },
+    rfc: { kind: "refuses", status: 400, ends: true, counted: "host_invalid" },
     sends: handshake({ line: "CONNECT x:80 HTTP/1.1", headers: { Connection: "close" } }),
   },
   withLine("a method with a forbidden character", "9112 3.1", "G@T /ws HTTP/1.1", BAD),
