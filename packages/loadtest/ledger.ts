@@ -1,3 +1,5 @@
+import { ChannelSlots } from "./channelSlots.ts";
+
 /** Holes that are remembered for a late arrival; beyond it a late one counts as repeated, and the hole as lost. */
 const HOLES_MAX = 100_000;
 /** Streams of which each client's offsets are followed; those beyond are told as unfollowed. */
@@ -42,11 +44,8 @@ export interface ClientLedger {
 
 /** What every client saw of each of its channels, in flat arrays: 4 bytes for a channel and 8 for a stream. */
 export class Ledger implements ClientLedger {
-  readonly #channelsOf: readonly (readonly number[])[];
-  readonly #width: number;
+  readonly #slots: ChannelSlots;
   readonly #next: Int32Array;
-  /** By client and channel, whether anything came since it is this client. */
-  readonly #heard: Uint8Array;
   #offsets: Float64Array;
   #streams = STREAMS_FIRST;
   readonly #holes = new Map<number, Set<number>>();
@@ -55,62 +54,54 @@ export class Ledger implements ClientLedger {
   disordered = 0;
   repeatedCursors = 0;
   unfollowed = 0;
-  strayed = 0;
 
   /** By client, the channels by number. */
   constructor(channelsOf: readonly (readonly number[])[]) {
-    this.#channelsOf = channelsOf;
-    this.#width = Math.max(1, ...channelsOf.map((own) => own.length));
-    this.#next = new Int32Array(channelsOf.length * this.#width).fill(UNKNOWN);
-    this.#heard = new Uint8Array(channelsOf.length * this.#width);
+    this.#slots = new ChannelSlots(channelsOf);
+    this.#next = new Int32Array(this.#slots.size).fill(UNKNOWN);
     this.#offsets = new Float64Array(channelsOf.length * this.#streams).fill(-1);
   }
 
   expectFrom(client: number, first: number): void {
-    for (let slot = 0; slot < this.#width; slot++) {
-      const at = client * this.#width + slot;
+    for (let slot = 0; slot < this.#slots.width; slot++) {
+      const at = client * this.#slots.width + slot;
       if (this.#next[at] === UNKNOWN) this.#next[at] = first;
     }
   }
 
+  get strayed(): number {
+    return this.#slots.strayed;
+  }
+
   hasHeardAll(client: number): boolean {
-    const own = this.#channelsOf[client] as readonly number[];
-    return own.every((_, slot) => this.#heard[client * this.#width + slot] === 1);
+    return this.#slots.hasHeardAll(client);
   }
 
   hasHeard(client: number): boolean {
-    const own = this.#channelsOf[client] as readonly number[];
-    return own.some((_, slot) => this.#heard[client * this.#width + slot] === 1);
+    return this.#slots.hasHeard(client);
   }
 
   /** What is missing of the first one's is lost for good. */
   leave(client: number): void {
-    for (let at = client * this.#width; at < (client + 1) * this.#width; at++) {
+    for (let at = client * this.#slots.width; at < (client + 1) * this.#slots.width; at++) {
       const holes = this.#holes.get(at)?.size ?? 0;
       this.#forgottenHoles += holes;
       this.#holeCount -= holes;
       this.#holes.delete(at);
-      this.#heard[at] = 0;
       this.#next[at] = UNKNOWN;
     }
+    this.#slots.leave(client);
     this.forgetOffsets(client);
   }
 
   hear(client: number, channel: number): number {
-    const slot = this.#slotOf(client, channel);
-    if (slot < 0) {
-      this.strayed += 1;
-      return -1;
-    }
-    const at = client * this.#width + slot;
-    this.#heard[at] = 1;
-    return at;
+    return this.#slots.hear(client, channel);
   }
 
   /** What was missing before that stays missing, and the other channels have nothing to do with it. */
   forget(client: number, channel: number): void {
-    const slot = this.#slotOf(client, channel);
-    if (slot >= 0) this.#next[client * this.#width + slot] = UNKNOWN;
+    const at = this.#slots.at(client, channel);
+    if (at >= 0) this.#next[at] = UNKNOWN;
   }
 
   forgetOffsets(client: number, stream?: number): void {
@@ -149,9 +140,9 @@ export class Ledger implements ClientLedger {
   lost(sent: readonly number[], failed: readonly (readonly number[])[]): number {
     let lost = this.#forgottenHoles;
     const unowed = failed.map((numbers) => new Set(numbers));
-    for (const [client, own] of this.#channelsOf.entries()) {
+    for (const [client, own] of this.#slots.channelsOf.entries()) {
       for (const [slot, channel] of own.entries()) {
-        const at = client * this.#width + slot;
+        const at = client * this.#slots.width + slot;
         for (const hole of this.#holes.get(at) ?? []) if (unowed[channel]?.has(hole) !== true) lost += 1;
         const next = this.#next[at] as number;
         if (next === UNKNOWN) continue;
@@ -164,18 +155,11 @@ export class Ledger implements ClientLedger {
 
   #forgottenHoles = 0;
 
-  /** −1 where the client did not ask for it. */
-  #slotOf(client: number, channel: number): number {
-    const own = this.#channelsOf[client] as readonly number[];
-    const likely = channel % own.length;
-    return own[likely] === channel ? likely : own.indexOf(channel);
-  }
-
   #growFor(stream: number): void {
     const before = this.#streams;
     while (this.#streams <= stream) this.#streams *= 2;
-    const offsets = new Float64Array(this.#channelsOf.length * this.#streams).fill(-1);
-    for (let client = 0; client < this.#channelsOf.length; client++)
+    const offsets = new Float64Array(this.#slots.channelsOf.length * this.#streams).fill(-1);
+    for (let client = 0; client < this.#slots.channelsOf.length; client++)
       offsets.set(this.#offsets.subarray(client * before, (client + 1) * before), client * this.#streams);
     this.#offsets = offsets;
   }

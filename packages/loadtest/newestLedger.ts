@@ -1,3 +1,4 @@
+import { ChannelSlots } from "./channelSlots.ts";
 import type { ClientLedger } from "./ledger.ts";
 
 /** Nothing has been seen. */
@@ -8,11 +9,8 @@ const NOTHING = -1;
  * for them. But the values of a channel never go back, and the last one comes in any case.
  */
 export class NewestLedger implements ClientLedger {
-  readonly #channelsOf: readonly (readonly number[])[];
-  readonly #width: number;
+  readonly #slots: ChannelSlots;
   readonly #last: Int32Array;
-  /** By client and channel, whether anything came since it is this client. */
-  readonly #heard: Uint8Array;
   /** By client, whether everything that is published is for it. */
   readonly #isDue: Uint8Array;
   /** One may come a second time after the client was behind: that is no fault. */
@@ -21,13 +19,10 @@ export class NewestLedger implements ClientLedger {
   /** Catching up goes by channels, so that offsets of a stream do not grow over several of them. */
   readonly repeatedCursors = 0;
   readonly unfollowed = 0;
-  strayed = 0;
 
   constructor(channelsOf: readonly (readonly number[])[]) {
-    this.#channelsOf = channelsOf;
-    this.#width = Math.max(1, ...channelsOf.map((own) => own.length));
-    this.#last = new Int32Array(channelsOf.length * this.#width).fill(NOTHING);
-    this.#heard = new Uint8Array(channelsOf.length * this.#width);
+    this.#slots = new ChannelSlots(channelsOf);
+    this.#last = new Int32Array(this.#slots.size).fill(NOTHING);
     this.#isDue = new Uint8Array(channelsOf.length);
   }
 
@@ -35,35 +30,32 @@ export class NewestLedger implements ClientLedger {
     this.#isDue[client] = 1;
   }
 
+  get strayed(): number {
+    return this.#slots.strayed;
+  }
+
   hasHeard(client: number): boolean {
-    return this.#heardOf(client).includes(1);
+    return this.#slots.hasHeard(client);
   }
 
   hasHeardAll(client: number): boolean {
-    return !this.#heardOf(client).includes(0);
+    return this.#slots.hasHeardAll(client);
   }
 
   leave(client: number): void {
-    this.#heardOf(client).fill(0);
-    this.#last.fill(NOTHING, client * this.#width, (client + 1) * this.#width);
+    this.#slots.leave(client);
+    this.#last.fill(NOTHING, client * this.#slots.width, (client + 1) * this.#slots.width);
     this.#isDue[client] = 0;
   }
 
   hear(client: number, channel: number): number {
-    const slot = (this.#channelsOf[client] ?? []).indexOf(channel);
-    if (slot < 0) {
-      this.strayed += 1;
-      return -1;
-    }
-    const at = client * this.#width + slot;
-    this.#heard[at] = 1;
-    return at;
+    return this.#slots.hear(client, channel);
   }
 
   /** The newest value may have stood in the gap, so that what comes next may be an older one. */
   forget(client: number, channel: number): void {
-    const slot = (this.#channelsOf[client] ?? []).indexOf(channel);
-    if (slot >= 0) this.#last[client * this.#width + slot] = NOTHING;
+    const at = this.#slots.at(client, channel);
+    if (at >= 0) this.#last[at] = NOTHING;
   }
 
   forgetOffsets(): void {
@@ -89,19 +81,14 @@ export class NewestLedger implements ClientLedger {
   lost(sent: readonly number[], failed: readonly (readonly number[])[]): number {
     const due = sent.map((count, channel) => lastTaken(count, failed[channel] ?? []));
     let lost = 0;
-    for (const [client, own] of this.#channelsOf.entries()) {
+    for (const [client, own] of this.#slots.channelsOf.entries()) {
       for (const [slot, channel] of own.entries()) {
-        const last = this.#last[client * this.#width + slot] as number;
+        const last = this.#last[client * this.#slots.width + slot] as number;
         const isOwed = this.#isDue[client] === 1 || last !== NOTHING;
         if (isOwed && last < (due[channel] ?? NOTHING)) lost += 1;
       }
     }
     return lost;
-  }
-
-  #heardOf(client: number): Uint8Array {
-    const at = client * this.#width;
-    return this.#heard.subarray(at, at + (this.#channelsOf[client]?.length ?? 0));
   }
 }
 

@@ -1,14 +1,12 @@
-import { dlopen, FFIType } from "bun:ffi";
+import { FFIType } from "bun:ffi";
 import { readFileSync, readlinkSync } from "node:fs";
+import { openLibc } from "./libc.ts";
 
 const MADV_DONTNEED = 4;
 /** A start is over by then. */
 const FIRST_MS = 10_000;
 /** What the compilers of hot code touch comes later, with load. */
 const INTERVAL_MS = 60_000;
-
-/** The C libraries of glibc's and musl's distributions. */
-const LIBRARIES = ["libc.so.6", `libc.musl-${process.arch === "arm64" ? "aarch64" : "x86_64"}.so.1`];
 
 /**
  * Lets go of the runtime's own program again and again, of which a start touches 40 MB that are hardly run again: parsers,
@@ -51,15 +49,8 @@ function cleanStretches(): Stretch[] {
 }
 
 function openAdvise(): ((start: bigint, length: bigint) => boolean) | undefined {
-  for (const library of LIBRARIES) {
-    try {
-      const { symbols } = dlopen(library, {
-        madvise: { args: [FFIType.u64, FFIType.u64, FFIType.i32], returns: FFIType.i32 },
-      });
-      return (start, length) => symbols.madvise(start, length, MADV_DONTNEED) === 0;
-    } catch {
-      // Another distribution's: the next one is tried.
-    }
-  }
-  return undefined;
+  const libc = openLibc({
+    madvise: { args: [FFIType.u64, FFIType.u64, FFIType.i32], returns: FFIType.i32 },
+  });
+  return libc && ((start, length) => libc.madvise(start, length, MADV_DONTNEED) === 0);
 }

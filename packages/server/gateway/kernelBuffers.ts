@@ -1,5 +1,6 @@
-import { dlopen, FFIType, ptr } from "bun:ffi";
+import { FFIType, ptr } from "bun:ffi";
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { openLibc } from "../libc.ts";
 
 /** What the kernel may hold unsent for one client, in bytes: enough for any line at one message's pace. */
 const KERNEL_BYTES = { min: 16 * 1024, max: 128 * 1024 } as const;
@@ -8,9 +9,6 @@ const KERNEL_BYTES = { min: 16 * 1024, max: 128 * 1024 } as const;
 const IPPROTO_TCP = 6;
 const TCP_NOTSENT_LOWAT = 25;
 const TCP_LISTEN = "0A";
-
-/** The C libraries of glibc's and musl's distributions. */
-const LIBRARIES = ["libc.so.6", `libc.musl-${process.arch === "arm64" ? "aarch64" : "x86_64"}.so.1`];
 
 /** The part of a client's byte budget that is spent in the kernel. */
 export function kernelShareOf(budgetBytes: number): number {
@@ -69,23 +67,17 @@ function targetOf(name: string): string {
 }
 
 function openSetOption(): ((descriptor: number, value: number) => boolean) | undefined {
-  for (const library of LIBRARIES) {
-    try {
-      const { symbols } = dlopen(library, {
-        setsockopt: {
-          args: [FFIType.i32, FFIType.i32, FFIType.i32, FFIType.ptr, FFIType.u32],
-          returns: FFIType.i32,
-        },
-      });
-      return (descriptor, value) => {
-        const bytes = new Int32Array([value]);
-        return (
-          symbols.setsockopt(descriptor, IPPROTO_TCP, TCP_NOTSENT_LOWAT, ptr(bytes), bytes.byteLength) === 0
-        );
-      };
-    } catch {
-      // Another distribution's: the next one is tried, and the caller is told when there is none.
-    }
-  }
-  return undefined;
+  const libc = openLibc({
+    setsockopt: {
+      args: [FFIType.i32, FFIType.i32, FFIType.i32, FFIType.ptr, FFIType.u32],
+      returns: FFIType.i32,
+    },
+  });
+  return (
+    libc &&
+    ((descriptor, value) => {
+      const bytes = new Int32Array([value]);
+      return libc.setsockopt(descriptor, IPPROTO_TCP, TCP_NOTSENT_LOWAT, ptr(bytes), bytes.byteLength) === 0;
+    })
+  );
 }
