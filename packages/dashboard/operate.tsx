@@ -103,7 +103,7 @@ function balanceInWords({ state, reason, mean, spreadPercent, excess }: Overview
   if (state === "held") return `It waits: ${HELD[reason ?? "alone"]}.`;
   if (excess >= EXCESS_MIN)
     return `${count(excess)} clients beyond the mean of ${count(mean)}; the greatest distance from it is ${count(spreadPercent)} %.`;
-  return `Nothing to move from here: the mean of its region is ${count(mean)} clients.`;
+  return `Nothing to move from here: the mean of its region is ${count(mean)} ${count(mean) === "1" ? "client" : "clients"}.`;
 }
 
 const HELD = {
