@@ -24,7 +24,10 @@ export function handshakeAccess({ token, tokenBy }: Access): {
 }
 
 /** What a request to an admin port is sent with. */
-export function adminAccess({ apiKey, tls }: Access): Pick<BunFetchRequestInit, "headers" | "tls"> {
+export function adminAccess({ apiKey, tls }: Access): {
+  readonly headers: Readonly<Record<string, string>>;
+  readonly tls: NonNullable<BunFetchRequestInit["tls"]>;
+} {
   return {
     headers: apiKey === undefined ? {} : { Authorization: `Bearer ${apiKey}` },
     tls: { rejectUnauthorized: !tls.isInsecure, ...(tls.ca !== undefined && { ca: tls.ca }) },

@@ -35,7 +35,7 @@ export const SCENARIO = z.strictObject({
     .array(text(/^wss?:\/\/\S+$/))
     .min(1)
     .default(["ws://127.0.0.1:3000/ws"]),
-  /** Each instance's admin port, for its metrics. */
+  /** Each instance's admin port, for its metrics; a name with several addresses stands for as many instances. */
   admins: z.array(text(/^https?:\/\/\S+$/)).default([]),
   /** Somebody said that the servers' own figures are not to be had. */
   withoutMetrics: z.boolean().default(false),

@@ -1,4 +1,5 @@
 import { type Access, adminAccess } from "./access.ts";
+import type { AdminPort } from "./adminPorts.ts";
 
 const ANSWER_MS_MAX = 5000;
 
@@ -19,9 +20,15 @@ export interface InstanceSample {
 }
 
 /** Reads an instance's metrics. Rejects where the page cannot be had, or is none of Shardcast's. */
-export async function scrapeInstance(admin: string, access: Access): Promise<InstanceSample> {
+export async function scrapeInstance(
+  { url: admin, host }: AdminPort,
+  access: Access,
+): Promise<InstanceSample> {
+  const { headers, tls } = adminAccess(access);
   const response = await fetch(new URL("/metrics", admin), {
-    ...adminAccess(access),
+    headers: { ...headers, ...(host !== undefined && { Host: host }) },
+    // The certificate is held against the name, and not against the address.
+    tls: { ...tls, ...(host !== undefined && { serverName: new URL(`http://${host}`).hostname }) },
     signal: AbortSignal.timeout(ANSWER_MS_MAX),
   });
   if (!response.ok) throw new Error(`${admin}/metrics answers ${response.status}`);

@@ -26,7 +26,7 @@ export const SCENARIO_SETTINGS = {
   admins: {
     ...{ name: "admins", ...own },
     kind: urls(["http", "https"], 64),
-    doc: "Each instance's admin port: for its metrics, and the first one for HTTP publishes.",
+    doc: "Each instance's admin port, or a name that stands for several: for their metrics, and the first one for HTTP publishes.",
   },
   withoutMetrics: {
     ...{ name: "without-metrics", ...own },
