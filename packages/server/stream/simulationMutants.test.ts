@@ -8,10 +8,25 @@ import { simulate } from "./simulation.ts";
 /** A defect as a change of the source's text: each must make the simulation fail, or the simulation proves nothing. */
 interface Mutant {
   readonly defect: string;
-  readonly file: "assemble.ts" | "heldFrames.ts" | "streamState.ts" | "unreadableStretch.ts";
+  readonly file: (typeof SOURCES)[number];
   readonly from: string;
   readonly to: string;
 }
+
+const SOURCES = [
+  "assemble.ts",
+  "discovery.ts",
+  "followedStreams.ts",
+  "handover.ts",
+  "heldFrames.ts",
+  "limits.ts",
+  "logAnswers.ts",
+  "logReader.ts",
+  "pauses.ts",
+  "stats.ts",
+  "streamState.ts",
+  "unreadableStretch.ts",
+] as const;
 
 const MUTANTS: readonly Mutant[] = [
   {
@@ -28,15 +43,15 @@ const MUTANTS: readonly Mutant[] = [
   },
   {
     defect: "a frame that begins before the position is not sliced",
-    file: "assemble.ts",
+    file: "handover.ts",
     from: "const fresh = beyond(publications, stream.delivered);",
     to: "const fresh = publications;",
   },
   {
     defect: "an answer of the log is delivered although the bus was faster",
-    file: "assemble.ts",
-    from: "if (through <= stream.delivered) return;\n    const after = stream.delivered;",
-    to: "stream.delivered = Math.min(stream.delivered, through - 1);\n    const after = stream.delivered;",
+    file: "logAnswers.ts",
+    from: "if (through <= stream.delivered) return;\n    const fresh",
+    to: "stream.delivered = Math.min(stream.delivered, through - 1);\n    const fresh",
   },
   {
     defect: "omitted offsets in calm are taken for empty ones",
@@ -70,19 +85,19 @@ const MUTANTS: readonly Mutant[] = [
   },
   {
     defect: "what is lost is taken for empty",
-    file: "assemble.ts",
-    from: "this.#gap(stream, lost, result.reason);",
-    to: "this.#deliver(stream, [], lost);",
+    file: "logAnswers.ts",
+    from: "this.#handover.gap(stream, lost, result.reason);",
+    to: "this.#handover.deliver(stream, [], lost, undefined);",
   },
   {
     defect: "a gap covers frames that are at hand",
-    file: "assemble.ts",
+    file: "logAnswers.ts",
     from: "Math.min(result.through, through, stream.held.first?.after ?? through)",
     to: "Math.max(result.through, stream.known)",
   },
   {
     defect: "a truncation is taken for the end of the log",
-    file: "assemble.ts",
+    file: "logAnswers.ts",
     from: "else this.#truncated(stream, result.next);",
     to: "else this.#nothing(stream, after, claimed);",
   },
@@ -94,19 +109,19 @@ const MUTANTS: readonly Mutant[] = [
   },
   {
     defect: "a new leader's log is taken to go on from what was delivered",
-    file: "assemble.ts",
+    file: "streamState.ts",
     from: "return epoch !== undefined && leaderEpoch !== undefined && epoch > leaderEpoch;",
     to: "return false;",
   },
   {
     defect: "reads of the log do not say what they go on from",
-    file: "assemble.ts",
+    file: "logReader.ts",
     from: "epoch: after === stream.delivered ? stream.leaderEpoch : undefined,",
     to: "",
   },
   {
     defect: "a leader is taken for that of offsets which nobody has seen",
-    file: "assemble.ts",
+    file: "handover.ts",
     from: "stream.leaderEpoch = undefined;",
     to: "",
   },
@@ -118,27 +133,27 @@ const MUTANTS: readonly Mutant[] = [
   },
   {
     defect: "an unreadable stretch is tried for ever",
-    file: "assemble.ts",
-    from: "stream.unreadableTries < this.#limits.unreadableTriesMax",
+    file: "logAnswers.ts",
+    from: "stream.unreadableTries < limits.unreadableTriesMax",
     to: "stream.unreadableTries >= 0",
   },
   {
     defect: "an unavailable log is taken for an unreadable one",
-    file: "assemble.ts",
+    file: "logAnswers.ts",
     from: 'if (error.code === "log_unavailable") {',
-    to: "if (this.#closed) {",
+    to: 'if (stream.mode === "gone") {',
   },
   {
     defect: "an unavailable log is not asked again",
-    file: "assemble.ts",
-    from: "this.#wait(stream, this.#retryMs(stream.unavailableTries), () => this.#enqueue(stream));",
+    file: "logAnswers.ts",
+    from: "pauses.beforeRetry(stream, stream.unavailableTries, () => readAgain(stream));",
     to: 'stream.job = "waiting";',
   },
   {
     defect: "a stream's end is not told",
-    file: "assemble.ts",
-    from: "this.#gone(stream, result.isEndUnknown, result.isComplete === true && stream.delivered === after);\n    }\n  }",
-    to: "}\n  }",
+    file: "logAnswers.ts",
+    from: "this.#options.gone(stream, result.isEndUnknown === true, isComplete);",
+    to: "",
   },
   {
     defect: "the limit of held bytes is not kept",
@@ -168,15 +183,6 @@ const MUTANTS: readonly Mutant[] = [
 
 /** Most defects show within a few seeds, a frame of an old epoch that comes late only after thousands. */
 const SEEDS_MAX = 20_000;
-const SOURCES = [
-  "assemble.ts",
-  "discovery.ts",
-  "heldFrames.ts",
-  "limits.ts",
-  "stats.ts",
-  "streamState.ts",
-  "unreadableStretch.ts",
-];
 let directory = "";
 
 beforeAll(async () => {

@@ -18,6 +18,11 @@ export type StreamJob = "idle" | "waiting" | "queued" | "reading";
 /** Below the head of an empty stream, which is −1. */
 export const NOTHING_HEARD = -2;
 
+/** What the log had at a time when it had this leader. */
+interface OfLeader {
+  readonly epoch?: number | undefined;
+}
+
 /** What the assembler knows of one stream. */
 export class StreamState {
   readonly id: string;
@@ -78,11 +83,27 @@ export class StreamState {
     this.held = held;
   }
 
+  /** There is nothing to warm up with beyond `through`. */
+  endWarm(through: number): void {
+    if (this.warm !== undefined) this.warm.through = Math.min(this.warm.through, through);
+  }
+
   /** The last offset of the first stretch that is missing; undefined where nothing is known to be missing. */
   get holeThrough(): number | undefined {
     const first = this.held.first;
     if (first !== undefined && first.after > this.delivered) return first.after;
     return this.known > this.delivered ? this.known : undefined;
+  }
+
+  /** Leader epochs only grow along a log, so what ends beyond what was delivered and has a lesser one is of another log. */
+  isOfOldLeader({ epoch }: OfLeader): boolean {
+    const { leaderEpoch } = this;
+    return epoch !== undefined && leaderEpoch !== undefined && epoch < leaderEpoch;
+  }
+
+  isOfNewLeader({ epoch }: OfLeader): boolean {
+    const { leaderEpoch } = this;
+    return epoch !== undefined && leaderEpoch !== undefined && epoch > leaderEpoch;
   }
 
   get polled(): boolean {
