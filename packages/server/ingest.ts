@@ -1,5 +1,5 @@
 import type { Logger } from "pino";
-import type { Figure } from "./admin/shardMetrics.ts";
+import { counter, type Figure, gauge } from "./admin/figure.ts";
 import type { BroadcastBus, ObservableBus } from "./bus/bus.ts";
 import { isSharedBus } from "./config/busSchemes.ts";
 import type { Config, KafkaConfig } from "./config/shape.ts";
@@ -98,12 +98,11 @@ export class IngestHalf {
         "Commits that failed; the next one commits more.",
         () => stats().commitFailures,
       ),
-      {
-        name: "shardcast_group_strangers",
-        help: "Members of the consumer group that publish to another bus; the group's leader tells.",
-        kind: "gauge",
-        read: () => stats().strangers,
-      },
+      gauge(
+        "group_strangers",
+        "Members of the consumer group that publish to another bus; the group's leader tells.",
+        () => stats().strangers,
+      ),
       counter("source_rebalances", "Rebalances of the consumer group.", () => stats().rebalances),
       counter("source_errors", "Errors of Kafka that were tried again.", () => stats().errors),
       counter(
@@ -116,13 +115,12 @@ export class IngestHalf {
         "Stretches skipped because they can not be decoded.",
         () => stats().unreadable,
       ),
-      {
-        name: "shardcast_source_lag",
-        help: "Records of a partition that are not read yet.",
-        kind: "gauge",
-        label: "stream",
-        read: () => Object.fromEntries(stats().partitions.map(({ name, lag }) => [name, lag])),
-      },
+      gauge(
+        "source_lag",
+        "Records of a partition that are not read yet.",
+        () => Object.fromEntries(stats().partitions.map(({ name, lag }) => [name, lag])),
+        "stream",
+      ),
       counter("published_frames", "Frames that the bus accepted.", () => counts().frames),
       counter("published_publications", "Publications in them.", () => counts().publications),
       counter(
@@ -135,17 +133,16 @@ export class IngestHalf {
         "Publications too large for a frame: shards read them from the log.",
         () => counts().omitted,
       ),
-      {
-        name: "shardcast_unroutable_total",
-        help: "Records that no channel could be made for.",
-        kind: "counter",
-        label: "reason",
+      counter(
+        "unroutable",
+        "Records that no channel could be made for.",
         // Each from the start: a count that is first seen above zero is no increase, so that its alert would not hear of it.
-        read: () =>
+        () =>
           Object.fromEntries(
             UNROUTABLE_REASONS.map((reason) => [reason, counts().unroutable.get(reason) ?? 0]),
           ),
-      },
+        "reason",
+      ),
       counter("dead_letters", "Records sent to the dead-letter topic.", () => counts().deadLetters),
       counter(
         "dead_letter_retries",
@@ -162,12 +159,11 @@ export class IngestHalf {
         "Heads that the bus refused, or that were left out because the ones before were still under way.",
         () => counts().headsMissed,
       ),
-      {
-        name: "shardcast_publish_in_flight_bytes",
-        help: "Bytes that the bus has not accepted yet.",
-        kind: "gauge",
-        read: () => counts().inFlightBytes,
-      },
+      gauge(
+        "publish_in_flight_bytes",
+        "Bytes that the bus has not accepted yet.",
+        () => counts().inFlightBytes,
+      ),
     ];
   }
 
@@ -288,8 +284,4 @@ function busName({ bus, instance }: Config, boot: string): string {
   if (!isSharedBus(bus.url)) return `local/${boot}`;
   const driver = bus.url.split(/[+:]/, 1)[0]?.replace(/^rediss$/, "redis");
   return `${driver}/${bus.prefix}/${bus.scope === "global" ? "global" : instance.region}`;
-}
-
-function counter(name: string, help: string, read: () => number): Figure {
-  return { name: `shardcast_${name}_total`, help, kind: "counter", read };
 }

@@ -1,5 +1,5 @@
 import { MARK_TOO_LONG } from "@shardcast/protocol/mark";
-import type { Figure } from "./admin/shardMetrics.ts";
+import { counter, type Figure, gauge } from "./admin/figure.ts";
 import type { Authentication } from "./auth/open.ts";
 import type { ProbedBus } from "./bus/probed.ts";
 import type { Admission } from "./gateway/admission.ts";
@@ -329,13 +329,4 @@ function tokenFigures({ access, verifier, jwks }: Authentication): Figure[] {
     );
   }
   return figures;
-}
-
-function counter(name: string, help: string, read: Figure["read"], label?: string): Figure {
-  const figure = { name: `shardcast_${name}_total`, help, kind: "counter", read } as const;
-  return label === undefined ? figure : { ...figure, label };
-}
-
-function gauge(name: string, help: string, read: () => number): Figure {
-  return { name: `shardcast_${name}`, help, kind: "gauge", read };
 }

@@ -2,6 +2,7 @@ import { rmSync } from "node:fs";
 import type { Logger } from "pino";
 import { startAdminServer } from "./admin/adminServer.ts";
 import { killDemoShard } from "./admin/demoShards.ts";
+import { counter, gauge } from "./admin/figure.ts";
 import { joinMetrics } from "./admin/joinMetrics.ts";
 import { type PageSource, Pages } from "./admin/pages.ts";
 import type { Published, PublishItem } from "./admin/publishRequest.ts";
@@ -140,30 +141,24 @@ class Supervisor {
       ...this.#cluster.figures,
       ...this.#secrets.figures,
       ...memoryFigures(this.#memory),
-      {
-        name: "shardcast_request_failures_total",
-        help: "HTTP requests that failed by a defect of this server.",
-        kind: "counter",
-        read: () => this.#failures.count,
-      },
-      {
-        name: "shardcast_shard_restarts_total",
-        help: "Shards started anew after they died.",
-        kind: "counter",
-        read: () => this.#shards.reduce((sum, shard) => sum + shard.health.restarts, 0),
-      },
-      {
-        name: "shardcast_shards_ready",
-        help: "Shards that take clients.",
-        kind: "gauge",
-        read: () => this.#shards.filter((shard) => shard.health.state === "ready").length,
-      },
-      {
-        name: "shardcast_metrics_missing_total",
-        help: "Times that this page lacked the figures of a shard, because it did not tell them in time or was not ready.",
-        kind: "counter",
-        read: () => this.#metricsMissing,
-      },
+      counter(
+        "request_failures",
+        "HTTP requests that failed by a defect of this server.",
+        () => this.#failures.count,
+      ),
+      counter("shard_restarts", "Shards started anew after they died.", () =>
+        this.#shards.reduce((sum, shard) => sum + shard.health.restarts, 0),
+      ),
+      gauge(
+        "shards_ready",
+        "Shards that take clients.",
+        () => this.#shards.filter((shard) => shard.health.state === "ready").length,
+      ),
+      counter(
+        "metrics_missing",
+        "Times that this page lacked the figures of a shard, because it did not tell them in time or was not ready.",
+        () => this.#metricsMissing,
+      ),
     ]);
   }
 

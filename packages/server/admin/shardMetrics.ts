@@ -1,16 +1,6 @@
 import { Counter, collectDefaultMetrics, Gauge, Registry } from "prom-client";
+import type { Figure } from "./figure.ts";
 import { openFiles } from "./openFiles.ts";
-
-/** One figure of a shard, read when it is asked for: counting costs the way of a message nothing this way. */
-export interface Figure {
-  readonly name: string;
-  readonly help: string;
-  readonly kind: "counter" | "gauge";
-  /** One value, or one for each value of `label`. */
-  readonly read: () => number | Readonly<Record<string, number>>;
-  /** The label's name where `read` gives several values. */
-  readonly label?: string;
-}
 
 /** A shard's metrics (or, without a number, the supervisor's) in Prometheus' text format; the process's own (CPU, memory, event-loop lag, files) are added. */
 export function shardMetrics(shard: number | undefined, figures: readonly Figure[]): Registry {

@@ -1,5 +1,5 @@
 import type { Logger } from "pino";
-import type { Figure } from "../admin/shardMetrics.ts";
+import { counter, type Figure, gauge } from "../admin/figure.ts";
 import type { ReconnectableBus } from "../bus/bus.ts";
 import { ProbedBus } from "../bus/probed.ts";
 import { type Announcement, decodeAnnouncement, encodeAnnouncement } from "./announcement.ts";
@@ -63,31 +63,27 @@ export class ClusterMember {
 
   get figures(): readonly Figure[] {
     return [
-      {
-        name: "shardcast_cluster_instances",
-        help: "Instances that announce themselves, this one included.",
-        kind: "gauge",
-        read: () => this.#view.instances(performance.now()).length,
-      },
-      {
-        name: "shardcast_cluster_problems",
-        help: "What instances contradict each other in, by kind.",
-        kind: "gauge",
-        label: "kind",
-        read: () => countByKind(this.problems),
-      },
-      {
-        name: "shardcast_cluster_announcements_malformed_total",
-        help: "Announcements that were none: somebody else publishes there, or a version that is not known.",
-        kind: "counter",
-        read: () => this.#malformed,
-      },
-      {
-        name: "shardcast_cluster_announcements_failed_total",
-        help: "Announcements of this instance that the bus did not take.",
-        kind: "counter",
-        read: () => this.#unannounced,
-      },
+      gauge(
+        "cluster_instances",
+        "Instances that announce themselves, this one included.",
+        () => this.#view.instances(performance.now()).length,
+      ),
+      gauge(
+        "cluster_problems",
+        "What instances contradict each other in, by kind.",
+        () => countByKind(this.problems),
+        "kind",
+      ),
+      counter(
+        "cluster_announcements_malformed",
+        "Announcements that were none: somebody else publishes there, or a version that is not known.",
+        () => this.#malformed,
+      ),
+      counter(
+        "cluster_announcements_failed",
+        "Announcements of this instance that the bus did not take.",
+        () => this.#unannounced,
+      ),
     ];
   }
 

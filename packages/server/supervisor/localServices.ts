@@ -1,8 +1,8 @@
 import { join } from "node:path";
 import { formatCursor } from "@shardcast/protocol/cursor";
 import type { Logger } from "pino";
+import { counter, type Figure, gauge } from "../admin/figure.ts";
 import { PublishError, type Published, type PublishItem } from "../admin/publishRequest.ts";
-import type { Figure } from "../admin/shardMetrics.ts";
 import { LocalBusServer } from "../bus/localServer.ts";
 import { openBus } from "../bus/open.ts";
 import { isSharedBus } from "../config/busSchemes.ts";
@@ -175,12 +175,4 @@ function append(source: EmbeddedSource, messages: readonly EmbeddedMessage[]): r
     const message = `nothing of the batch was accepted: ${error.message} (--embedded-log-bytes)`;
     throw new PublishError("payload_too_large", message, { cause: error });
   }
-}
-
-function gauge(name: string, help: string, read: () => number): Figure {
-  return { name: `shardcast_${name}`, help, kind: "gauge", read };
-}
-
-function counter(name: string, help: string, read: () => number): Figure {
-  return { name: `shardcast_${name}_total`, help, kind: "counter", read };
 }

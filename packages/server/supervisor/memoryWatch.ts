@@ -1,5 +1,5 @@
 import { totalmem } from "node:os";
-import type { Figure } from "../admin/shardMetrics.ts";
+import { type Figure, gauge } from "../admin/figure.ts";
 import type { HealthCheck } from "../health.ts";
 import { type CgroupMemory, type MemoryCgroup, readMemory } from "./cgroups.ts";
 
@@ -70,13 +70,16 @@ export class MemoryWatch {
 }
 
 export function memoryFigures(watch: MemoryWatch): Figure[] {
-  const gauge = (name: string, help: string, read: () => number): Figure => {
-    return { name: `shardcast_memory_${name}`, help, kind: "gauge", read };
-  };
   return [
-    gauge("used_bytes", "Memory used, of the limit nearest to being reached.", () => watch.use.usedBytes),
-    gauge("limit_bytes", "That limit.", () => watch.use.limitBytes),
-    gauge("pressed", "1 while new clients are refused for lack of memory.", () => (watch.isPressed ? 1 : 0)),
+    gauge(
+      "memory_used_bytes",
+      "Memory used, of the limit nearest to being reached.",
+      () => watch.use.usedBytes,
+    ),
+    gauge("memory_limit_bytes", "That limit.", () => watch.use.limitBytes),
+    gauge("memory_pressed", "1 while new clients are refused for lack of memory.", () =>
+      watch.isPressed ? 1 : 0,
+    ),
   ];
 }
 

@@ -1,5 +1,5 @@
 import type { Logger } from "pino";
-import type { Figure } from "../admin/shardMetrics.ts";
+import { counter, type Figure, gauge } from "../admin/figure.ts";
 import type { ReconnectableBus } from "../bus/bus.ts";
 import { type Frame, FrameError } from "../bus/frame.ts";
 import { decodeFrame } from "../bus/frameCodec.ts";
@@ -62,40 +62,23 @@ export class PeerExchange {
   get figures(): readonly Figure[] {
     const { peers } = this;
     return [
-      figure("peer_streams", "gauge", "Streams in the memories of other instances.", () => peers.size),
-      figure("peer_log_connected", "gauge", "1 while the bus for those streams delivers.", () =>
+      gauge("peer_streams", "Streams in the memories of other instances.", () => peers.size),
+      gauge("peer_log_connected", "1 while the bus for those streams delivers.", () =>
         this.#bus.state === "connected" ? 1 : 0,
       ),
-      figure("peer_questions_total", "counter", "Ranges asked for at other instances.", () => peers.asked),
-      figure(
-        "peer_questions_timed_out_total",
-        "counter",
-        "Of those, without an answer.",
-        () => peers.timedOut,
-      ),
-      figure("peer_answers_total", "counter", "Answers to other instances.", () => this.#answers.answered),
-      figure(
-        "peer_answers_refused_total",
-        "counter",
+      counter("peer_questions", "Ranges asked for at other instances.", () => peers.asked),
+      counter("peer_questions_timed_out", "Of those, without an answer.", () => peers.timedOut),
+      counter("peer_answers", "Answers to other instances.", () => this.#answers.answered),
+      counter(
+        "peer_answers_refused",
         "Questions left unanswered because there were too many.",
         () => this.#answers.unanswered,
       ),
-      figure(
-        "peer_streams_gone_total",
-        "counter",
-        "Streams that died with their instance.",
-        () => peers.gone,
-      ),
-      figure(
-        "peer_streams_refused_total",
-        "counter",
-        "Tellings of streams beyond what is remembered.",
-        () => peers.refused,
-      ),
-      figure("peer_messages_malformed_total", "counter", "Messages that were none.", () => this.#malformed),
-      figure(
-        "peer_messages_refused_total",
-        "counter",
+      counter("peer_streams_gone", "Streams that died with their instance.", () => peers.gone),
+      counter("peer_streams_refused", "Tellings of streams beyond what is remembered.", () => peers.refused),
+      counter("peer_messages_malformed", "Messages that were none.", () => this.#malformed),
+      counter(
+        "peer_messages_refused",
         "Messages of this instance that the bus did not take: others ask for what they miss.",
         () => this.#refused,
       ),
@@ -175,8 +158,4 @@ export class PeerExchange {
     for (const { streamId, through } of ends) this.peers.heardFrame(streamId, through);
     this.#options.forward(bytes);
   }
-}
-
-function figure(name: string, kind: "gauge" | "counter", help: string, read: () => number): Figure {
-  return { name: `shardcast_${name}`, help, kind, read };
 }

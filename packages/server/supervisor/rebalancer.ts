@@ -1,5 +1,5 @@
 import type { Logger } from "pino";
-import type { Figure } from "../admin/shardMetrics.ts";
+import { counter, type Figure, gauge } from "../admin/figure.ts";
 import { type Balance, balanceOf, type Hindrance, RebalanceRefused } from "../cluster/balance.ts";
 import type { SeenInstance } from "../cluster/clusterView.ts";
 import { type DepartureOrder, GRACE_MS } from "../gateway/departures.ts";
@@ -85,19 +85,20 @@ export class Rebalancer {
 
   get figures(): readonly Figure[] {
     return [
-      gauge("spread", "The greatest distance of an instance from the mean, as a share of it.", () =>
-        this.#balance.hindrance === "alone" ? Number.NaN : this.#balance.spread,
+      gauge(
+        "rebalance_spread",
+        "The greatest distance of an instance from the mean, as a share of it.",
+        () => (this.#balance.hindrance === "alone" ? Number.NaN : this.#balance.spread),
       ),
-      gauge("excess", "Clients of this instance above the mean.", () => this.#balance.excess),
-      {
-        name: "shardcast_rebalance_held",
-        help: "1 for what keeps clients from being moved.",
-        kind: "gauge",
-        label: "reason",
-        read: () => ({ alone: 0, unhealthy: 0, silent: 0, ...this.#held() }),
-      },
-      counter("rounds", "Rounds in which clients were sent away.", () => this.#counts.rounds),
-      counter("futile", "Rounds after which the clients were back.", () => this.#counts.futile),
+      gauge("rebalance_excess", "Clients of this instance above the mean.", () => this.#balance.excess),
+      gauge(
+        "rebalance_held",
+        "1 for what keeps clients from being moved.",
+        () => ({ alone: 0, unhealthy: 0, silent: 0, ...this.#held() }),
+        "reason",
+      ),
+      counter("rebalance_rounds", "Rounds in which clients were sent away.", () => this.#counts.rounds),
+      counter("rebalance_futile", "Rounds after which the clients were back.", () => this.#counts.futile),
     ];
   }
 
@@ -208,12 +209,4 @@ export class Rebalancer {
 
 function rounded(value: number): number {
   return Math.round(value * 100) / 100;
-}
-
-function gauge(name: string, help: string, read: () => number): Figure {
-  return { name: `shardcast_rebalance_${name}`, help, kind: "gauge", read };
-}
-
-function counter(name: string, help: string, read: () => number): Figure {
-  return { name: `shardcast_rebalance_${name}_total`, help, kind: "counter", read };
 }

@@ -1,5 +1,5 @@
 import type { Logger } from "pino";
-import type { Figure } from "../admin/shardMetrics.ts";
+import { counter, type Figure, gauge } from "../admin/figure.ts";
 import { AdminGuard } from "../auth/adminGuard.ts";
 import type { Config } from "../config/shape.ts";
 import type { TlsIdentity } from "../gateway/websocket.ts";
@@ -38,27 +38,24 @@ export class SecretFiles {
   }
 
   get figures(): Figure[] {
-    const reloads: Figure = {
-      name: "shardcast_reloads_total",
-      help: "Files that were read again on SIGHUP.",
-      kind: "counter",
-      label: "result",
-      read: () => this.#reloads,
-    };
-    const refusals: Figure = {
-      name: "shardcast_admin_refusals_total",
-      help: "Requests to the admin port that were refused.",
-      kind: "counter",
-      label: "reason",
-      read: () => this.guard.refused,
-    };
+    const reloads = counter(
+      "reloads",
+      "Files that were read again on SIGHUP.",
+      () => this.#reloads,
+      "result",
+    );
+    const refusals = counter(
+      "admin_refusals",
+      "Requests to the admin port that were refused.",
+      () => this.guard.refused,
+      "reason",
+    );
     if (this.#tls === undefined) return [reloads, refusals];
-    const end: Figure = {
-      name: "shardcast_tls_certificate_end_seconds",
-      help: "When the certificate of the public port ends, in seconds since 1970.",
-      kind: "gauge",
-      read: () => (this.#tls?.endsMs ?? 0) / 1000,
-    };
+    const end = gauge(
+      "tls_certificate_end_seconds",
+      "When the certificate of the public port ends, in seconds since 1970.",
+      () => (this.#tls?.endsMs ?? 0) / 1000,
+    );
     return [reloads, refusals, end];
   }
 
