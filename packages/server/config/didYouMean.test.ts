@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { didYouMean, editDistance } from "./didYouMean.ts";
 
-const NAMES = ["port", "admin-port", "host", "kafka-brokers", "shards"];
+const NAMES = ["port", "admin-port", "host", "kafka-brokers", "shards", "role", "url"];
 
 test.each([
   ["prot", "port"],
@@ -10,12 +10,17 @@ test.each([
   ["KAFKA_BROKER", "kafka-brokers"],
   ["shard", "shards"],
   ["hots", "host"],
+  ["shrad", "shards"],
+  ["ur", "url"],
 ])("%s is taken for %s", (written, meant) => {
   expect(didYouMean(written, NAMES)).toBe(meant);
 });
 
-test("what is like nothing gets no suggestion", () => {
-  expect(didYouMean("colour", NAMES)).toBeUndefined();
+test.each(["colour", "nope", "rt", ""])("'%s' is like nothing and gets no suggestion", (written) => {
+  expect(didYouMean(written, NAMES)).toBeUndefined();
+});
+
+test("what is far too long is compared with nothing", () => {
   expect(didYouMean("x".repeat(10_000), NAMES)).toBeUndefined();
 });
 

@@ -1,15 +1,21 @@
 /** Texts longer than this are no typing slips, and the comparison is quadratic. */
 const LENGTH_MAX = 64;
 
+/** Slips in a name, of its letters. With more it is another word: `nope` shares two letters of four with `role`. */
+const SLIPS_SHARE_MAX = 1 / 3;
+const SLIPS_MAX = 3;
+
 /** The known name that is most like what was written, if any is like it. Case, `_` and `-` do not count. */
 export function didYouMean(written: string, known: Iterable<string>): string | undefined {
   if (written.length > LENGTH_MAX) return undefined;
   const wanted = plain(written);
   let best: string | undefined;
-  let bestDistance = Math.min(3, Math.ceil(wanted.length / 3)) + 1;
+  let bestDistance = SLIPS_MAX + 1;
   for (const name of known) {
-    const distance = editDistance(wanted, plain(name));
-    if (distance < bestDistance) {
+    const candidate = plain(name);
+    const distance = editDistance(wanted, candidate);
+    const letters = Math.max(wanted.length, candidate.length);
+    if (distance < bestDistance && distance <= letters * SLIPS_SHARE_MAX) {
       best = name;
       bestDistance = distance;
     }
