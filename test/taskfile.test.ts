@@ -1,5 +1,5 @@
 // Runs every task of Taskfile.yml dry, with the real go-task, and holds what they call to what is there.
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
 import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -46,8 +46,8 @@ const VARIABLES = [
   ...["BEFORE=package.json", "AFTER=package.json"],
 ];
 
-/** What a task makes, so that it need not be there. */
-const MADE = "deploy/gcp/Pulumi.production.yaml";
+/** What tasks make, so that it need not be there. */
+const MADE = ["deploy/gcp/Pulumi.production.yaml", "deploy/gcp/.Pulumi.production.before.yaml"];
 
 /**
  * Programs that need not be on a machine on which tests run. Dry, no task's command is ever run: these answer only what
@@ -105,6 +105,18 @@ async function run(args: readonly string[], path = `${bin}:${process.env["PATH"]
     child.exited,
   ]);
   return { exitCode, output: stdout + stderr };
+}
+
+/** Runs for real, with these programs in place of those of the same name. */
+async function runWith(programs: Readonly<Record<string, string>>, args: readonly string[]): Promise<Ran> {
+  const own = mkdtempSync(join(tmpdir(), "shardcast-task-"));
+  try {
+    for (const [program, body] of Object.entries(programs))
+      writeFileSync(join(own, program), `#!/bin/sh\n${body}\n`, { mode: 0o755 });
+    return await run(args, `${own}:${bin}:${process.env["PATH"]}`);
+  } finally {
+    rmSync(own, { recursive: true, force: true });
+  }
 }
 
 const dry = (name: string) => run(["--dry", name, ...VARIABLES]);
@@ -176,14 +188,18 @@ describe.skipIf(task === undefined)("Taskfile.yml", () => {
     [
       "gcp:logs",
       ["PROJECT=p", `FILTER=jsonPayload.message:"can't"`],
-      `resource.type="gce_instance" AND logName="projects/p/logs/cos_containers" AND (jsonPayload.message:"can't")`,
+      `resource.type="gce_instance" AND logName="projects/p/logs/cos_containers" AND (jsonPayload.instance=~"^shardcast-([a-z]+-[a-z]+[0-9]+|loadtest)-") AND (jsonPayload.message:"can't")`,
     ],
     ["loadtest:smoke", ["URLS=ws://host/ws?token=a&other=b"], "ws://host/ws?token=a&other=b"],
   ])("%s hands on what it was told in one piece", async (name, args, told) => {
     const telling = mkdtempSync(join(tmpdir(), "shardcast-task-"));
     try {
       for (const program of ["gcloud", "npm"])
-        writeFileSync(join(telling, program), '#!/bin/sh\nprintf "<%s>\\n" "$@"\n', { mode: 0o755 });
+        writeFileSync(
+          join(telling, program),
+          '#!/bin/sh\ncase "$*" in *"instances list"*) exit 0 ;; esac\nprintf "<%s>\\n" "$@"\n',
+          { mode: 0o755 },
+        );
       const { exitCode, output } = await run([name, ...args], `${telling}:${bin}:${process.env["PATH"]}`);
       expect({ output, exitCode }).toMatchObject({ exitCode: 0 });
       expect(output.split("\n")).toContain(`<${told}>`);
@@ -198,6 +214,83 @@ describe.skipIf(task === undefined)("Taskfile.yml", () => {
       expect((await dry(name)).output).toMatch(/ run --rm --no-deps /);
     },
   );
+
+  test("logs are those of one stack: of its machines, and of those that are gone by what its lines say", async () => {
+    const asked = await runWith(
+      {
+        pulumi: 'case "$*" in *"get shardcast:name"*) echo odin ;; esac',
+        gcloud: `case "$*" in
+  *"instances list"*"labels.cluster=odin "*) printf '11\\n12\\n' ;;
+  *"logging read"*) printf '%s\\n' "$@" newest older ;;
+esac`,
+      },
+      ["gcp:logs", "PROJECT=p", "SINCE=1h"],
+    );
+    expect(asked.exitCode).toBe(0);
+    const [, filter = "", gone = ""] =
+      /AND \((.* OR )jsonPayload\.instance=~"(.*)"\)/.exec(asked.output) ?? [];
+    expect(filter).toBe('resource.labels.instance_id="11" OR resource.labels.instance_id="12" OR ');
+    const isOwn = (instance: string) => new RegExp(gone).test(instance);
+    expect(["odin-europe-west1-ab12-p1", "odin-loadtest-cd34-p1"].map(isOwn)).toEqual([true, true]);
+    expect(["odin-b-europe-west1-ab12-p1", "thor-europe-west1-ab12-p1"].map(isOwn)).toEqual([false, false]);
+    // gcloud heeds --freshness for the newest first alone; they are read in the order in which they came.
+    const lines = asked.output.split("\n");
+    expect(lines.slice(lines.indexOf("older"))).toContain("newest");
+    expect(lines[lines.indexOf("--order") - 1]).toBe("desc");
+  });
+
+  describe.each([
+    ["gcp:scale:up", ["REGION=europe-west1", "N=8", "MAX=24"]],
+    ["gcp:scale:down", ["REGION=europe-west1", "N=3"]],
+    ["gcp:deploy:horizontal", ["TAG=1.2.3"]],
+    ["gcp:rollout", ["TAG=1.2.3", "REGION=europe-west1", "PROJECT=p"]],
+  ])("%s", (name, variables) => {
+    // A stack of this run alone: what it writes is a file of this tree.
+    const stack = `test-${process.pid}`;
+    const file = join(ROOT, `deploy/gcp/Pulumi.${stack}.yaml`);
+    const before = "config:\n  shardcast:name: odin\n";
+    const pulumi = (refused: string) => `case "$*" in
+  *"config set"*) echo "$*" >> ${file} ;;
+  *" ${refused} "*) echo "refused: $*"; exit 1 ;;
+  *" up "*) echo deployed ;;
+esac`;
+    const change = (refused: string) => {
+      writeFileSync(file, before);
+      return runWith({ pulumi: pulumi(refused), gcloud: "exit 0" }, [
+        "--yes",
+        name,
+        `STACK=${stack}`,
+        ...variables,
+      ]);
+    };
+    afterEach(() => rmSync(file, { force: true }));
+
+    test("leaves the settings as they were where they are refused", async () => {
+      const { exitCode, output } = await change("preview");
+      expect(exitCode).not.toBe(0);
+      expect(output).toContain("refused: ");
+      expect(output).not.toContain("deployed");
+      expect(readFileSync(file, "utf8")).toBe(before);
+    });
+
+    test("writes each of them down, and keeps them where the deployment stops on its way", async () => {
+      const { exitCode } = await change("up");
+      expect(exitCode).not.toBe(0);
+      const written = readFileSync(file, "utf8");
+      expect(written).toStartWith(before);
+      const values = variables.flatMap((variable) => /^(?:N|MAX|TAG)=(.*)/.exec(variable)?.[1] ?? []);
+      for (const value of values) expect(written).toContain(` ${value} --stack ${stack}\n`);
+      expect((await change("nothing")).output).toContain("deployed");
+    });
+
+    test("leaves nothing beside them", async () => {
+      await change("nothing");
+      await change("preview");
+      expect([...new Glob(`deploy/gcp/{.,}*${stack}*`).scanSync({ cwd: ROOT, dot: true })]).toEqual([
+        `deploy/gcp/Pulumi.${stack}.yaml`,
+      ]);
+    });
+  });
 
   test("the image is for the machines in the cloud, whatever the one is that builds it", async () => {
     expect((await dry("gcp:image")).output).toContain(" build --platform linux/amd64 ");
@@ -247,7 +340,7 @@ function missing(line: string): string[] {
   for (const [, path = ""] of line.matchAll(
     /(?:^|\s|\/shardcast\/)((?:docker-compose|loadtests|deploy|scripts)[\w./-]*)/g,
   ))
-    if (!existsSync(join(ROOT, path)) && path !== MADE) faults.push(path);
+    if (!existsSync(join(ROOT, path)) && !MADE.includes(path)) faults.push(path);
   faults.push(...missingInStack(line));
   const compose = [...line.matchAll(/-f (docker-compose\.\w+\.yml)/g)].map(([, file = ""]) => file);
   for (const file of compose) faults.push(...missingInCompose(line, file));
