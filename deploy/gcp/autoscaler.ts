@@ -11,14 +11,7 @@ export const START_SECONDS = 180;
 
 /** Follows what asks for more: processors, or the clients that machines hold. */
 export function buildAutoscaler(stack: Stack, region: string, group: RegionInstanceGroupManager): void {
-  const {
-    regions,
-    clientsPerMachine,
-    scaleAtClientsShare,
-    stabilizationSeconds,
-    scaleInMachines,
-    scaleInSeconds,
-  } = stack.settings;
+  const { regions, stabilizationSeconds, scaleInMachines, scaleInSeconds } = stack.settings;
   const { machinesMin = 1, machinesMax = 1 } = regions[region] ?? {};
   new RegionAutoscaler(`autoscaler-${region}`, {
     name: named(stack, region),
@@ -37,7 +30,7 @@ export function buildAutoscaler(stack: Stack, region: string, group: RegionInsta
           name: `${METRIC_PREFIX}/shardcast_connections`,
           filter: 'resource.type = "gce_instance"',
           type: "GAUGE",
-          target: Math.floor(clientsPerMachine * scaleAtClientsShare),
+          target: clientsTargetOf(stack.settings),
         },
       ],
       // Google's own ten minutes are shorter than the ups and downs of many loads, and each machine that goes with one of
@@ -47,6 +40,11 @@ export function buildAutoscaler(stack: Stack, region: string, group: RegionInsta
       scaleInControl: { maxScaledInReplicas: { fixed: scaleInMachines }, timeWindowSec: scaleInSeconds },
     },
   });
+}
+
+/** The clients of a machine beyond which a further one is started. */
+export function clientsTargetOf({ clientsPerMachine, scaleAtClientsShare }: Settings): number {
+  return Math.floor(clientsPerMachine * scaleAtClientsShare);
 }
 
 /** The use of a machine's processors that is aimed at: what `shardcast plan` aims at, where the stack says nothing. */
