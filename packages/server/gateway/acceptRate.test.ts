@@ -75,4 +75,6 @@ test("addresses are forgotten once their time is over, and for room", () => {
   clock.ms = 1000;
   rate.take(PUBLIC);
   expect(rate.addresses).toBe(1);
+  clock.ms = 2000;
+  expect(rate.addresses).toBe(0);
 });

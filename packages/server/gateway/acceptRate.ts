@@ -45,6 +45,8 @@ export class AcceptRate {
   }
 
   get addresses(): number {
+    // Where nobody comes any more, nothing else forgets the last who came.
+    this.#forget();
     return this.#addresses.size;
   }
 
@@ -66,6 +68,10 @@ export class AcceptRate {
   #remember(key: string, state: number): void {
     this.#addresses.delete(key);
     this.#addresses.set(key, state);
+    this.#forget();
+  }
+
+  #forget(): void {
     const nowMs = this.#now();
     for (const [oldest, until] of this.#addresses) {
       // Those whose time is over are as good as never seen.
