@@ -1,13 +1,12 @@
 import { ABNORMAL_CLOSE } from "@shardcast/protocol/closeCodes";
 import type { Logger } from "pino";
+import { channelsOf } from "./admin/channels.ts";
 import { shardMetrics } from "./admin/shardMetrics.ts";
+import { AssemblyHalf } from "./assembly.ts";
 import { type Authentication, openAuthentication } from "./auth/open.ts";
 import type { BroadcastBus } from "./bus/bus.ts";
-import { FrameError } from "./bus/frame.ts";
-import { decodeFrame } from "./bus/frameCodec.ts";
 import { openBus } from "./bus/open.ts";
 import { ProbedBus } from "./bus/probed.ts";
-import { SYSTEM_TIMING } from "./bus/timing.ts";
 import { isSharedBus } from "./config/busSchemes.ts";
 import type { Config } from "./config/shape.ts";
 import { CpuShare } from "./cpuShare.ts";
@@ -24,31 +23,18 @@ import { IngestHalf } from "./ingest.ts";
 import type { CompositeLog } from "./log/composite.ts";
 import { openLog } from "./log/open.ts";
 import { RequestFailures } from "./requestFailures.ts";
-import { Seldom } from "./seldom.ts";
 import { shardFigures } from "./shardFigures.ts";
 import { createRouter, isUnroutable } from "./source/route.ts";
-import { Assembler } from "./stream/assemble.ts";
 import { BoundedReads } from "./stream/boundedReads.ts";
 import { NearbyReads } from "./stream/nearbyReads.ts";
-import { Turns } from "./stream/turns.ts";
-import { StreamWatch } from "./stream/watch.ts";
-import type { ChannelInfo, Question, ShardStart, ShardStats, StreamPositions } from "./supervisor/ipc.ts";
+import type { Question, ShardStart, ShardStats, StreamPositions } from "./supervisor/ipc.ts";
 import type { ShardPermits } from "./supervisor/shardPermits.ts";
 import { VitalsMeter } from "./vitals/shardVitals.ts";
 
-/** Whoever publishes malformed frames on the bus decides how many there are, but not how full the log gets. */
-const MALFORMED_SAID_MS = 10_000;
-/** Records per shard that a start reads back, so that history serves the clients that come back. */
-const WARM_RECORDS_MAX = 20_000;
 /** What history's last values may take beyond its segments, as a share of those. */
 const LAST_VALUE_SHARE = 0.25;
-/** Channels that one answer to `/api/channels` names. */
-const CHANNELS_TOLD_MAX = 10_000;
 /** A start waits for its consumer group this long, and goes on joining after that. */
 const JOIN_MS_MAX = 5000;
-/** A start whose reads of the log fail for this long opens without them. */
-const LOG_AWAY_MS_MAX = 5000;
-const LOOK_MS = 250;
 /** A shard that starts waits so long for its bus, in ms. */
 const BUS_AWAY_MS_MAX = 3000;
 /** A client that comes back having seen more than this shard waits for it this long, and joins without after that. */
@@ -78,9 +64,7 @@ export class Shard {
   readonly #instanceBus: BroadcastBus | undefined;
   readonly #cpu = new CpuShare();
   readonly #vitals = new VitalsMeter();
-  readonly #assembler: Assembler;
-  readonly #turns: Turns;
-  readonly #watch: StreamWatch;
+  readonly #assembly: AssemblyHalf;
   readonly #ingest: IngestHalf | undefined;
   readonly #counters: ConnectionCounters = {
     requests: 0,
@@ -91,8 +75,6 @@ export class Shard {
     replayedBytes: 0,
   };
   readonly #registry;
-  #malformedFrames = 0;
-  readonly #sayMalformed = new Seldom(MALFORMED_SAID_MS);
   readonly #failures: RequestFailures;
   #permitsNumber: number;
   #health: HealthReport;
@@ -167,69 +149,14 @@ export class Shard {
     if (isSharedBus(config.bus.url) && this.#servesClients) {
       this.#instanceBus = openBus({ url: "local:", prefix: config.bus.prefix }, start.busPath, "log");
     }
-    this.#watch = new StreamWatch({
+    this.#assembly = new AssemblyHalf({
       log: this.#log,
-      warmRecordsMax: WARM_RECORDS_MAX,
-      remembered: start.positions,
-      found: (stream, from) => {
-        if (!this.#assembler.hasRoom) {
-          // Said by marks too: they would have to name more streams than they can.
-          // Once for each listing is often enough.
-          if (this.#watch.unfollowed === 0) {
-            logger.error(
-              { stream: stream.name },
-              "too many streams: this one, and maybe more, are not followed",
-            );
-          }
-          this.#hub.unplaced(stream.id);
-          return undefined;
-        }
-        this.#hub.open(stream.id, from);
-        return this.#assembler.open(stream.id, from, stream.next);
-      },
-      unplaced: ({ id, name }) => {
-        logger.warn(
-          { streamId: id, stream: name },
-          "the stream has no leader; it is followed when it has one",
-        );
-        this.#hub.unplaced(id);
-      },
-      vanished: (streamId) => this.#hub.forget(streamId),
-      onError: (error) => logger.warn({ err: error }, "not every log tells its streams; it is asked again"),
-    });
-    this.#assembler = new Assembler({
-      log: this.#log,
-      deliver: (streamId, publications, through) => {
-        this.#hub.deliver(streamId, publications, through);
-        this.#vitals.delivered(publications);
-      },
-      gap: (streamId, after, through, reason, isEndUnknown) => {
-        logger.warn({ streamId, after, through, reason }, "gap: this stretch can not be had any more");
-        this.#hub.gap(streamId, after, through, reason, isEndUnknown);
-      },
-      ended: (streamId) => this.#hub.ended(streamId),
-      forget: (streamId) => {
-        this.#hub.forget(streamId);
-        this.#watch.forget(streamId);
-      },
-      discover: async (streamId) => {
-        const found = await this.#watch.find(streamId);
-        if (found !== undefined && this.#assembler.hasRoom) this.#hub.open(streamId, found.earliest);
-        return found;
-      },
-      schedule: (delayMs, fn) => {
-        const timer = setTimeout(fn, delayMs);
-        return () => clearTimeout(timer);
-      },
-      now: () => performance.now(),
-      random: Math.random,
-    });
-    this.#turns = new Turns({
-      waitMsMax: config.gateway.coalesceMsMax,
-      take: (bytes) => this.#onFrame(bytes),
-      now: () => performance.now(),
-      schedule: SYSTEM_TIMING.schedule,
-      afterTurn: setImmediate,
+      hub: this.#hub,
+      delivered: (publications) => this.#vitals.delivered(publications),
+      positions: start.positions,
+      hasKafka: config.kafka !== undefined,
+      coalesceMsMax: config.gateway.coalesceMsMax,
+      logger,
     });
     if (config.kafka !== undefined && config.kafka.topics.length > 0 && config.instance.role !== "gateway") {
       this.#ingest = new IngestHalf({
@@ -252,13 +179,10 @@ export class Shard {
         nearbyReads: this.#nearbyReads,
         bus: this.#bus,
         log: this.#log,
-        assembler: this.#assembler,
-        turns: this.#turns,
-        watch: this.#watch,
         counters: this.#counters,
-        malformedFrames: () => this.#malformedFrames,
         failures: this.#failures,
       }),
+      ...this.#assembly.figures,
       ...(this.#ingest?.figures ?? []),
     ]);
   }
@@ -268,7 +192,7 @@ export class Shard {
     if (this.#servesClients) await this.#follow();
     // The bus proves by what it brings that it delivers.
     else await this.#subscribed(this.#bus.subscribe(() => {}));
-    await this.#ingest?.start(this.#servesClients && this.#watch.incomplete ? 0 : JOIN_MS_MAX);
+    await this.#ingest?.start(this.#servesClients && this.#assembly.incomplete ? 0 : JOIN_MS_MAX);
     // Without its keys a shard still serves those who need none, says so, and goes on asking for them.
     await this.#authentication.jwks?.begin();
     this.#gateway.open(this.#context());
@@ -314,7 +238,7 @@ export class Shard {
   get stats(): ShardStats {
     const { publications, deliveries, gaps } = this.#hub.counters;
     const newestOnly = this.#hub.classes.counters.deliveries;
-    const { repairs, oldestHoldMs, streamsReadForward } = this.#assembler.stats;
+    const assembly = this.#assembly.stats;
     return {
       connections: this.#gateway.connections,
       subscriptions: this.#hub.room.count,
@@ -326,13 +250,10 @@ export class Shard {
       busState: this.#bus.state,
       busLagMs: this.#bus.probe.lagMs,
       gaps,
-      repairs,
-      oldestHoldMs,
-      streamsReadForward,
-      streamsUnfollowed: this.#watch.unfollowed,
+      ...assembly,
       // A log that has not told its streams yet is waited for as well.
       streamsWaitingForLog:
-        this.#waitingForLog + this.#watch.unplaced + (this.#servesClients && this.#watch.incomplete ? 1 : 0),
+        assembly.streamsWaitingForLog + (this.#servesClients && this.#assembly.incomplete ? 1 : 0),
       sourceState: this.#ingest?.state ?? "none",
       tokenKeys: this.#authentication.jwks?.state ?? "none",
       groupStrangers: this.#ingest?.strangers ?? 0,
@@ -351,19 +272,9 @@ export class Shard {
     return Object.values(handshakes).reduce((sum, count) => sum + count, this.#counters.refusals);
   }
 
-  /**
-   * Beside Kafka, what is in other instances' memories is away with the bus, for every instance at once: it must not make
-   * one look cut off from a Kafka that answers.
-   */
-  get #waitingForLog(): number {
-    const waiting = [...this.#assembler.waitingForLog()];
-    if (this.#start.config.kafka === undefined) return waiting.length;
-    return waiting.filter((streamId) => !this.#log.isOfPeer(streamId)).length;
-  }
-
   /** The offset that comes next in each stream that this shard follows. */
   get positions(): StreamPositions {
-    return [...this.#assembler.positions()];
+    return this.#assembly.positions;
   }
 
   async answer(question: Question): Promise<unknown> {
@@ -371,7 +282,7 @@ export class Shard {
       case "metrics":
         return await this.#registry.metrics();
       case "channels":
-        return this.#channels();
+        return channelsOf(this.#hub);
       case "connections":
         return this.#gateway.connections;
     }
@@ -385,9 +296,7 @@ export class Shard {
     this.#vitals.close();
     await this.#ingest?.stop();
     await this.#gateway.close();
-    this.#watch.close();
-    this.#turns.close();
-    this.#assembler.close();
+    this.#assembly.close();
     await this.#instanceBus?.close();
     await this.#bus.close();
     await this.#log.close();
@@ -395,13 +304,11 @@ export class Shard {
 
   /** Begins to assemble the log's streams. Resolves when what they brought last is there to be served. */
   async #follow(): Promise<void> {
-    const warm = this.#watch.begin();
-    await this.#watch.listed;
-    await this.#instanceBus?.subscribe((bytes) => this.#turns.add(bytes));
-    await this.#subscribed(this.#bus.subscribe((bytes) => this.#turns.add(bytes)));
     this.#expiry = setInterval(() => this.#hub.history.expire(), 1000);
-    // Without Kafka a shard serves what it has, says so, and catches up: neither may hold its clients hostage.
-    await this.#warmOrWithout(warm);
+    await this.#assembly.begin(async (onFrame) => {
+      await this.#instanceBus?.subscribe(onFrame);
+      await this.#subscribed(this.#bus.subscribe(onFrame));
+    });
   }
 
   /**
@@ -413,30 +320,6 @@ export class Shard {
     const patience = new Promise((resolve) => setTimeout(resolve, BUS_AWAY_MS_MAX, late).unref());
     if ((await Promise.race([subscribing, patience])) !== late) return;
     this.#logger.warn("started without the bus: messages come from the log alone until it is there");
-  }
-
-  /** Resolves when `warm` does, or when reads of the log have failed for a while. */
-  async #warmOrWithout(warm: Promise<void>): Promise<void> {
-    let isWarm = false;
-    const done = warm.then(() => {
-      isWarm = true;
-    });
-    for (let awayMs = 0; !isWarm && awayMs < LOG_AWAY_MS_MAX; ) {
-      await Promise.race([done, Bun.sleep(LOOK_MS)]);
-      awayMs = this.#assembler.stats.streamsWaitingForLog > 0 ? awayMs + LOOK_MS : 0;
-    }
-  }
-
-  #onFrame(bytes: Uint8Array): void {
-    try {
-      this.#assembler.onFrame(decodeFrame(bytes));
-    } catch (error) {
-      if (!(error instanceof FrameError)) throw error;
-      this.#malformedFrames += 1;
-      const unsaid = this.#sayMalformed.take();
-      if (unsaid === undefined) return;
-      this.#logger.warn({ err: error, unsaid }, "malformed frame on the bus: somebody else publishes there");
-    }
   }
 
   #context(): ConnectionContext {
@@ -462,19 +345,5 @@ export class Shard {
       counters: this.#counters,
       now: Date.now,
     };
-  }
-
-  #channels(): ChannelInfo[] {
-    const infos = new Map<string, ChannelInfo>();
-    for (const { name, count, end } of this.#hub.history.channels()) {
-      if (infos.size >= CHANNELS_TOLD_MAX) break;
-      infos.set(name, { channel: name, subscribers: 0, messages: count, total: end });
-    }
-    for (const { name, subscribers } of this.#hub.allTopics()) {
-      const known = infos.get(name) ?? { channel: name, subscribers: 0, messages: 0, total: 0 };
-      if (infos.size >= CHANNELS_TOLD_MAX && !infos.has(name)) continue;
-      infos.set(name, { ...known, subscribers: known.subscribers + subscribers });
-    }
-    return [...infos.values()];
   }
 }

@@ -9,11 +9,8 @@ import type { Gateway } from "./gateway/websocket.ts";
 import type { Hub } from "./hub/hub.ts";
 import type { CompositeLog } from "./log/composite.ts";
 import type { RequestFailures } from "./requestFailures.ts";
-import type { Assembler } from "./stream/assemble.ts";
 import type { BoundedReads } from "./stream/boundedReads.ts";
 import type { NearbyReads } from "./stream/nearbyReads.ts";
-import type { Turns } from "./stream/turns.ts";
-import type { StreamWatch } from "./stream/watch.ts";
 
 /** The parts of a shard that count something. */
 export interface CountingParts {
@@ -25,23 +22,17 @@ export interface CountingParts {
   readonly nearbyReads: NearbyReads;
   readonly bus: ProbedBus;
   readonly log: CompositeLog;
-  readonly assembler: Assembler;
-  readonly turns: Turns;
-  readonly watch: StreamWatch;
   readonly counters: ConnectionCounters;
-  readonly malformedFrames: () => number;
   readonly failures: RequestFailures;
 }
 
-/** What a shard tells at `/metrics`, of all its parts but the one that reads Kafka. */
+/** What a shard tells at `/metrics`, of all its parts but the two halves of the way, which tell themselves. */
 export function shardFigures(parts: CountingParts): Figure[] {
-  const { hub, gateway, admission, authentication, resumeReads, nearbyReads, bus, assembler, watch } = parts;
-  const { log, counters, malformedFrames } = parts;
-  const turns = parts.turns.stats;
+  const { hub, gateway, admission, authentication, resumeReads, nearbyReads, bus } = parts;
+  const { log, counters } = parts;
   const published = hub.counters;
   const classes = hub.classes.counters;
   const history = () => hub.history.stats();
-  const assembly = () => assembler.stats;
   return [
     gauge("connections", "Clients connected.", () => gateway.connections),
     gauge(
@@ -106,7 +97,6 @@ export function shardFigures(parts: CountingParts): Figure[] {
       "Values of a rate sent before their time because too much was waiting.",
       () => classes.early,
     ),
-    counter("gaps", "Stretches of a stream that were lost for good.", () => assembly().gaps, "reason"),
     counter("requests", "Requests of clients.", () => counters.requests),
     counter("request_refusals", "Requests answered with an error.", () => counters.refusals),
     counter(
@@ -214,53 +204,10 @@ export function shardFigures(parts: CountingParts): Figure[] {
       "Last values dropped for room.",
       () => history().droppedLastValues,
     ),
-    counter("turns", "Turns of the event loop that took frames of the bus.", () => turns.turns),
-    counter("turn_frames_held", "Frames that waited for the next turn.", () => turns.framesHeld),
-    counter(
-      "turns_cut_short",
-      "Turns that began early because too many bytes were waiting.",
-      () => turns.cutShort,
-    ),
-    gauge(
-      "turn_wait_seconds",
-      "How long frames wait after the last turn: as long as that took, within the bound.",
-      () => turns.waitMs / 1000,
-    ),
-    counter("bus_frames", "Range frames received.", () => assembly().frames),
-    counter("bus_frames_malformed", "Frames that were none.", () => assembly().malformed + malformedFrames()),
-    counter("bus_repeats", "Frames with nothing new.", () => assembly().repeats),
-    counter("holes", "Holes seen in streams.", () => assembly().holes),
-    counter("repairs", "Holes read from the log.", () => assembly().repairs),
-    counter("log_reads", "Reads of the log for repairs and warm starts.", () => assembly().logReads),
-    counter("log_unavailable", "Reads that found no log.", () => assembly().logUnavailable),
-    counter("held_dropped", "Held frames dropped for room: the log has them.", () => assembly().heldDropped),
-    gauge("held_bytes", "Frames held back behind holes.", () => assembly().heldBytes),
-    gauge("oldest_hold_seconds", "Age of the oldest hole.", () => assembly().oldestHoldMs / 1000),
-    gauge("streams", "Streams followed.", () => assembly().streams),
-    gauge(
-      "streams_unfollowed",
-      "Streams that are not followed because there are too many: nobody gets their messages.",
-      () => watch.unfollowed,
-    ),
-    gauge(
-      "streams_unplaced",
-      "Streams there since the start that nobody can follow: their partitions have no leader.",
-      () => watch.unplaced,
-    ),
     gauge(
       "streams_left_out",
       "Streams told over the bus whose id another log's stream has: a forgery, or a rare chance.",
       () => log.leftOut,
-    ),
-    gauge(
-      "streams_waiting_for_log",
-      "Streams whose reads of the log fail.",
-      () => assembly().streamsWaitingForLog,
-    ),
-    gauge(
-      "streams_read_forward",
-      "Streams read from the log because the bus does not serve them.",
-      () => assembly().streamsReadForward,
     ),
   ];
 }

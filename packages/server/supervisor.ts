@@ -1,6 +1,7 @@
 import { rmSync } from "node:fs";
 import type { Logger } from "pino";
 import { startAdminServer } from "./admin/adminServer.ts";
+import { joinChannels } from "./admin/channels.ts";
 import { killDemoShard } from "./admin/demoShards.ts";
 import { counter, gauge } from "./admin/figure.ts";
 import { joinMetrics } from "./admin/joinMetrics.ts";
@@ -398,23 +399,11 @@ class Supervisor {
     return joinMetrics([await this.#registry.metrics(), ...texts]);
   }
 
-  /** Subscribers over all shards; messages as the shard with the longest history has them. */
   async #channels(): Promise<{ channels: ChannelInfo[] }> {
     const answers = await Promise.all(this.#shards.map((shard) => shard.ask("channels")));
-    const joined = new Map<string, ChannelInfo>();
-    for (const answer of answers) {
-      if (!Array.isArray(answer)) continue;
-      for (const { channel, subscribers, messages, total } of answer as ChannelInfo[]) {
-        const known = joined.get(channel);
-        joined.set(channel, {
-          channel,
-          subscribers: subscribers + (known?.subscribers ?? 0),
-          messages: Math.max(messages, known?.messages ?? 0),
-          total: Math.max(total, known?.total ?? 0),
-        });
-      }
-    }
-    return { channels: [...joined.values()].sort((a, b) => (a.channel < b.channel ? -1 : 1)) };
+    return {
+      channels: joinChannels(answers.filter((answer): answer is ChannelInfo[] => Array.isArray(answer))),
+    };
   }
 
   #announcement(isLeaving: boolean): Announcement {
