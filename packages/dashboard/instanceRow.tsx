@@ -12,7 +12,19 @@ interface Props {
 
 export function InstanceRow({ instance, nowMs, width }: Props) {
   const [isOpen, setIsOpen] = useState(false);
-  const { id, region, role, status, isSelf, startedMs, vitals, connections, connectionsMax } = instance;
+  const {
+    id,
+    region,
+    role,
+    status,
+    ageMs,
+    isSelf,
+    isSilent,
+    startedMs,
+    vitals,
+    connections,
+    connectionsMax,
+  } = instance;
   const figures: ReadonlyArray<readonly [name: string, value: ComponentChildren]> = [
     ["Shards", <ShardSquares key="shards" instance={instance} />],
     ["Connections", <Share key="share" value={connections} max={connectionsMax} />],
@@ -42,7 +54,11 @@ export function InstanceRow({ instance, nowMs, width }: Props) {
             <span class="hidden">, {status}</span>
           </button>
           <small>
-            {[region, role, `up ${span(nowMs - startedMs)}`, isSelf ? "this one" : ""]
+            {[
+              ...[region, role],
+              isSilent ? `silent for ${span(ageMs)}, in no sum` : `up ${span(nowMs - startedMs)}`,
+              isSelf ? "this one" : "",
+            ]
               .filter(Boolean)
               .join(" · ")}
           </small>

@@ -19,6 +19,7 @@ export interface ClusterDescription {
   readonly problems: readonly ClusterProblem[];
   /** State of the bus between the instances; `none` where the instance is alone. */
   readonly bus: string;
+  /** Of those that are not silent. */
   readonly totals: {
     readonly instances: number;
     readonly shards: number;
@@ -104,14 +105,16 @@ export class ClusterMember {
 
   describe(): ClusterDescription {
     const { instances } = this;
+    // The clients of one that died are on others already.
+    const counted = instances.filter(({ isSilent }) => !isSilent);
     const sum = (of: (instance: SeenInstance) => number) =>
-      instances.reduce((total, instance) => total + of(instance), 0);
+      counted.reduce((total, instance) => total + of(instance), 0);
     return {
       instances,
       problems: this.problems,
       bus: this.busState,
       totals: {
-        instances: instances.length,
+        instances: counted.length,
         shards: sum(({ shards }) => shards),
         connections: sum(({ connections }) => connections),
         connectionsMax: sum(({ connectionsMax }) => connectionsMax),

@@ -36,10 +36,23 @@ test("it shows all that announce themselves, and which one is this one", () => {
   hear("a");
   nowMs = 500;
   expect(view.instances(nowMs)).toMatchObject([
-    { id: "a", isSelf: true, ageMs: 500 },
-    { id: "b", isSelf: false, ageMs: 500 },
+    { id: "a", isSelf: true, ageMs: 500, isSilent: false },
+    { id: "b", isSelf: false, ageMs: 500, isSilent: false },
   ]);
   expect(view.problems(nowMs)).toEqual([]);
+});
+
+test("one that has missed two announcements is silent, until it speaks again", () => {
+  const silent = () => view.instances(nowMs).flatMap(({ id, isSilent }) => (isSilent ? [id] : []));
+  hear("a");
+  hear("b");
+  nowMs = 5_000;
+  expect(silent()).toEqual([]);
+  nowMs = 5_100;
+  hear("a");
+  expect(silent()).toEqual(["b"]);
+  hear("b");
+  expect(silent()).toEqual([]);
 });
 
 test("one that says goodbye is gone at once, one that falls silent after ten seconds", () => {

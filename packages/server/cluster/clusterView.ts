@@ -4,6 +4,8 @@ import type { Announcement } from "./announcement.ts";
 export interface SeenInstance extends Announcement {
   /** Since its last announcement. */
   readonly ageMs: number;
+  /** It hangs, is dead, or the bus does not carry its word: what it last said of its clients is not so any more. */
+  readonly isSilent: boolean;
   readonly isSelf: boolean;
 }
 
@@ -16,6 +18,8 @@ export interface ClusterProblem {
   readonly message: string;
 }
 
+/** Announcements come every 2 s: two were missed. */
+export const SILENT_MS = 5000;
 /** An instance that was not heard of for this long is gone. */
 export const GONE_MS = 10_000;
 /** Instances that one view holds: far beyond what one bus can serve. */
@@ -81,6 +85,7 @@ export class ClusterView {
       .map(({ announcement, heardMs }) => ({
         ...announcement,
         ageMs: Math.round(nowMs - heardMs),
+        isSilent: nowMs - heardMs > SILENT_MS,
         isSelf: announcement.boot === this.#self,
       }))
       .sort((a, b) => (a.id < b.id || (a.id === b.id && a.boot < b.boot) ? -1 : 1));

@@ -2,9 +2,6 @@ import type { ClusterProblem, SeenInstance } from "../cluster/clusterView.ts";
 import type { HealthStatus } from "../health.ts";
 import type { Finding, LostInstance } from "./shape.ts";
 
-/** Two announcements were missed. */
-const SILENT_MS = 5000;
-
 /**
  * What is wrong in the cluster, the worst first. What many instances say in the same words is one finding: with fifty of
  * them it would otherwise be a list that nobody reads.
@@ -27,8 +24,8 @@ export function findingsOf(
     const instances = [...new Set([...(known?.instances ?? []), ...ids])];
     findings.set(key, { level, code, message: known?.message ?? message, instances });
   };
-  for (const { id, status, vitals, ageMs } of instances) {
-    if (ageMs > SILENT_MS) {
+  for (const { id, status, vitals, isSilent } of instances) {
+    if (isSilent) {
       const message = "has not been heard of for more than 5 s: it hangs, or the bus does not carry its word";
       add("degraded", "silent", message, [id]);
     }

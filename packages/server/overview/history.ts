@@ -1,6 +1,7 @@
 import type { SeenInstance } from "../cluster/clusterView.ts";
 import type { InstanceVitals } from "../vitals/instanceVitals.ts";
 import { COLUMNS, type HistoryColumn } from "./columns.ts";
+import { ConnectionsSum } from "./connectionsSum.ts";
 import type { Sample } from "./shape.ts";
 
 /** Between two samples, in ms: as often as instances announce themselves. */
@@ -16,17 +17,19 @@ export class ClusterHistory {
   readonly #samples: Sample[] = [];
   /** Counters as they were at the last sample, by boot: an instance that was started anew counts from nought. */
   #counters = new Map<string, Pick<InstanceVitals, Counted>>();
+  readonly #connections = new ConnectionsSum();
 
-  take(instances: readonly SeenInstance[], atMs: number): void {
+  take(all: readonly SeenInstance[], atMs: number): void {
+    const instances = all.filter(({ isSilent }) => !isSilent);
     const vitals = instances.flatMap((instance) => instance.vitals ?? []);
     const most = (of: (vitals: InstanceVitals) => number | null) => greatest(vitals.map(of));
     const sum = (of: (instance: SeenInstance) => number) =>
       instances.reduce((total, instance) => total + of(instance), 0);
-    const counted = this.#countedSinceLast(instances);
+    const counted = this.#countedSinceLast(all);
     const sample: Record<HistoryColumn, number | null> = {
       atMs,
       instances: instances.length,
-      connections: sum(({ connections }) => connections),
+      connections: this.#connections.take(instances, atMs),
       // Every instance that serves clients has all of them.
       publicationsPerSecond: Math.max(0, ...instances.map((instance) => instance.publicationsPerSecond)),
       deliveriesPerSecond: sum(({ deliveriesPerSecond }) => deliveriesPerSecond),

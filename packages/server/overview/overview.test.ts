@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { ANNOUNCEMENT_BYTES_MAX, decodeAnnouncement, encodeAnnouncement } from "../cluster/announcement.ts";
-import type { SeenInstance } from "../cluster/clusterView.ts";
+import { ClusterView, type SeenInstance } from "../cluster/clusterView.ts";
 import type { HealthReport } from "../health.ts";
 import type { ShardStats } from "../supervisor/ipc.ts";
 import { instanceVitals } from "../vitals/instanceVitals.ts";
@@ -43,7 +43,7 @@ function seen(other: Partial<SeenInstance>): SeenInstance {
     ...{ v: 1, boot: "boot-a", id: "a", region: "r", role: "all", version: "1", sentMs: 0, startedMs: 0 },
     ...{ status: "ok", isLeaving: false, shards: 2, shardsReady: 2, connections: 10, connectionsMax: 100 },
     ...{ publicationsPerSecond: 5, deliveriesPerSecond: 50, cpuShare: 0.5, rssBytes: 100, settings: {} },
-    ...{ ageMs: 0, isSelf: true, vitals: instanceVitals(REPORT, [STATS, undefined]) },
+    ...{ ageMs: 0, isSilent: false, isSelf: true, vitals: instanceVitals(REPORT, [STATS, undefined]) },
     ...other,
   };
 }
@@ -93,7 +93,9 @@ test("an instance that can not say why, and one that is silent, are found all th
   const { vitals, ...untold } = seen({ status: "unhealthy" });
   expect(vitals).toBeDefined();
   expect(findingsOf([untold], [], [])).toMatchObject([{ level: "unhealthy", code: "unexplained" }]);
-  expect(findingsOf([seen({ ageMs: 6000 })], [], [])).toMatchObject([{ level: "degraded", code: "silent" }]);
+  expect(findingsOf([seen({ ageMs: 6000, isSilent: true })], [], [])).toMatchObject([
+    { level: "degraded", code: "silent" },
+  ]);
 });
 
 test("an instance that is taken out is one finding, and no alarm", () => {
@@ -118,6 +120,58 @@ test("counters are told by their growth; a restart counts from nought", () => {
   take("two", 5, 4);
   const column = COLUMNS.indexOf("repairs");
   expect(history.samplesAfter(0).map((sample) => sample[column] ?? null)).toEqual([0, 4, 0, 2]);
+});
+
+/** What the charts show of a cluster of three instances whose announcements come as they do: every 2 s, each at a time of its own. */
+function chartOf(announced: (id: string, atMs: number) => number | undefined, untilMs: number): number[] {
+  const history = new ClusterHistory();
+  const view = new ClusterView("a");
+  const { ageMs: _, isSilent: __, isSelf: ___, ...base } = seen({});
+  for (let atMs = 0; atMs <= untilMs; atMs += 100) {
+    for (const [index, id] of ["a", "b", "c"].entries()) {
+      const connections = (atMs - index * 700) % 2000 === 0 ? announced(id, atMs) : undefined;
+      if (connections !== undefined) view.take({ ...base, id, boot: id, connections }, atMs, atMs);
+    }
+    if (atMs % SAMPLE_MS === 0) history.take(view.instances(atMs), atMs + 1);
+  }
+  const column = COLUMNS.indexOf("connections");
+  return history.samplesAfter(0).map((sample) => sample[column] ?? Number.NaN);
+}
+
+test.each(Array.from({ length: 20 }, (_, index) => 20_000 + index * 100))(
+  "clients of an instance that is killed at %d ms are in no sample twice, wherever they come back at once",
+  (killedMs) => {
+    // 300 ms later all of them are on a.
+    const chart = chartOf((id, atMs) => {
+      if (id === "c") return atMs < killedMs ? 1000 : undefined;
+      return id === "a" && atMs >= killedMs + 300 ? 2000 : 1000;
+    }, 40_000);
+    expect(Math.max(...chart)).toBe(3000);
+    expect(chart.at(-1)).toBe(3000);
+    expect(chart.slice(5).filter((connections) => connections !== 3000)).toEqual([]);
+  },
+);
+
+test("clients that nobody takes in again are gone from the sum once their instance is silent", () => {
+  const chart = chartOf((id, atMs) => (id === "c" && atMs > 20_000 ? undefined : 1000), 30_000);
+  expect(chart.at(9)).toBe(3000);
+  // Last heard of at 19.4 s; at 24 s it is not yet silent, and at 26 s it is.
+  expect(chart.slice(12, 14)).toEqual([3000, 2000]);
+  expect(chart.at(-1)).toBe(2000);
+});
+
+test("clients that come are shown once everybody has spoken, and those that go at once", () => {
+  const chart = chartOf((id, atMs) => (id === "b" && atMs >= 10_000 && atMs < 20_000 ? 5000 : 1000), 30_000);
+  expect(chart.indexOf(7000) * SAMPLE_MS).toBeLessThanOrEqual(14_000);
+  expect(chart.lastIndexOf(7000) * SAMPLE_MS).toBe(20_000);
+});
+
+test("an instance that is alone shows its clients at once", () => {
+  const history = new ClusterHistory();
+  for (const [index, connections] of [0, 5, 50, 7].entries())
+    history.take([seen({ connections, ageMs: 1900 })], 1 + index * SAMPLE_MS);
+  const column = COLUMNS.indexOf("connections");
+  expect(history.samplesAfter(0).map((sample) => sample[column] ?? null)).toEqual([0, 5, 50, 7]);
 });
 
 test("an instance that left in order is not lost; one that fell silent is, until it is back", () => {
@@ -148,8 +202,8 @@ test("vitals fit into an announcement however many shards and partitions an inst
   const shards = stats.map((_, shard) => ({ ...REPORT.shards[0], shard })) as HealthReport["shards"];
   const vitals = instanceVitals({ ...REPORT, shards }, stats);
   expect(vitals).toMatchObject({ streamsTotal: 128_000, kafkaLag: 2560 });
-  const { ageMs, isSelf, ...announcement } = seen({ vitals });
-  expect({ ageMs, isSelf }).toEqual({ ageMs: 0, isSelf: true });
+  const { ageMs, isSilent, isSelf, ...announcement } = seen({ vitals });
+  expect({ ageMs, isSilent, isSelf }).toEqual({ ageMs: 0, isSilent: false, isSelf: true });
   const bytes = encodeAnnouncement(announcement);
   expect(bytes.length).toBeLessThan(ANNOUNCEMENT_BYTES_MAX);
   expect(decodeAnnouncement(bytes)).toEqual(announcement);

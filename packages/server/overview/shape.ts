@@ -61,6 +61,8 @@ export interface OverviewInstance {
   readonly status: HealthStatus;
   readonly isSelf: boolean;
   readonly ageMs: number;
+  /** Not heard of for more than 5 s: it is in no sum. */
+  readonly isSilent: boolean;
   readonly startedMs: number;
   readonly shardsTotal: number;
   readonly shardsReady: number;
