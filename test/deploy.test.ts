@@ -3,7 +3,9 @@ import { describe, expect, test } from "bun:test";
 import { Ajv2020 } from "ajv/dist/2020";
 import { parse } from "yaml";
 import { DASHBOARDS, grafanaFile } from "../deploy/grafana/dashboards.ts";
+import { NO_REFUSALS_OF_TOKENS } from "../packages/server/auth/access.ts";
 import { DEPARTURE_SETTINGS } from "../packages/server/config/departureSettings.ts";
+import { noRefusals } from "../packages/server/gateway/refusals.ts";
 import { STOP_SECONDS } from "../scripts/compose/engine.ts";
 import { promtoolProgram } from "./services/promtool.ts";
 
@@ -102,6 +104,20 @@ test.skipIf(promtool === undefined)(
     }
   },
 );
+
+test("each reason that the alert of refusals leaves out is one that there is, and is tested to be left out", async () => {
+  const [rules, tests] = await Promise.all([
+    text("deploy/prometheus/rules/shardcast.yml"),
+    text("deploy/prometheus/rules.test.yml"),
+  ]);
+  const [, list = ""] = /handshake_refusals_total\{reason!~"([^"]*)"/.exec(rules) ?? [];
+  const known = Object.keys({ ...noRefusals(), ...NO_REFUSALS_OF_TOKENS });
+  const left = list.split("|");
+  expect(left).toContain("upgrade_required");
+  expect(left.filter((reason) => !known.includes(reason) || !tests.includes(`reason="${reason}"`))).toEqual(
+    [],
+  );
+});
 
 test("every alert is tested, and is explained where its annotation says so", async () => {
   const rules = parse(await text("deploy/prometheus/rules/shardcast.yml")) as {

@@ -21,14 +21,17 @@ export interface AccessRefusal {
   readonly message: string;
 }
 
+/** A count for each reason. */
+export const NO_REFUSALS_OF_TOKENS: Readonly<Record<AccessRefusal["code"], number>> = {
+  token_required: 0,
+  token_invalid: 0,
+  token_expired: 0,
+  auth_unavailable: 0,
+};
+
 /** Decides who a client of this shard is. */
 export class AccessControl {
-  readonly refused: Record<AccessRefusal["code"], number> = {
-    token_required: 0,
-    token_invalid: 0,
-    token_expired: 0,
-    auth_unavailable: 0,
-  };
+  readonly refused: Record<AccessRefusal["code"], number> = { ...NO_REFUSALS_OF_TOKENS };
   /** Clients whose time was up. */
   expired = 0;
   refreshed = 0;
