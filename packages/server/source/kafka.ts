@@ -6,10 +6,12 @@ import { KafkaError, PROTOCOL } from "../kafka/kafkaError.ts";
 import { EARLIEST, LATEST, listOffsets } from "../kafka/offsets.ts";
 import type { KafkaConnectionOptions } from "../kafka/options.ts";
 import { decodeRecords } from "../kafka/recordBatches.ts";
+import { KafkaCommits } from "./kafkaCommits.ts";
 import { KafkaFetcher } from "./kafkaFetcher.ts";
 import { PartitionReading } from "./kafkaPartition.ts";
 import { startPositions } from "./kafkaPositions.ts";
 import { KafkaSourceCounters, type KafkaSourceState, type KafkaSourceStats } from "./kafkaStats.ts";
+import { KafkaTopics } from "./kafkaTopics.ts";
 import type { Source, SourceSink } from "./source.ts";
 
 export type SourceLogger = (
@@ -47,7 +49,6 @@ const PENDING_SHARE_MIN_BYTES = 256 * 1024;
 /** What was handed over may be accepted within this time when a partition is given up; the rest is read again. */
 const REVOKE_WAIT_MS = 2_000;
 const RETRY_MS = { first: 100, most: 3_000 } as const;
-const LOOK_AGAIN_MS = 250;
 
 /** Reads Kafka topics as a member of a consumer group, and commits what the sink has accepted. */
 export class KafkaSource implements Source {
@@ -103,7 +104,9 @@ export class KafkaSource implements Source {
     const session = this.#open();
     this.#session = session;
     try {
-      await this.#look(session, true);
+      const topics = await session.topics.first(() => this.#session === session);
+      this.#began(topics);
+      if (!session.closed) this.#compare(session, topics);
       await session.member.start();
     } catch (error) {
       if (this.#session === session) await this.#leave("stopped");
@@ -133,6 +136,7 @@ export class KafkaSource implements Source {
   #open(): Session {
     const { connection, random, fetchBytesMax, sessionTimeoutMs, groupId, groupInstanceId, topics, busName } =
       this.#options;
+    const { commitIntervalMs, metadataIntervalMs } = this.#options;
     const cluster = new KafkaCluster(connection);
     const fetcher = new KafkaFetcher({
       cluster,
@@ -143,7 +147,7 @@ export class KafkaSource implements Source {
       fetched: (reading, fetched) => this.#fetched(session, reading, fetched),
       failed: (error) => {
         this.#failed(error);
-        this.#lookSoon(session);
+        session.topics.lookSoon();
       },
     });
     const member = new GroupMember(
@@ -170,10 +174,20 @@ export class KafkaSource implements Source {
       cluster,
       fetcher,
       member,
-      commitTimer: setInterval(() => void this.#commit(session), this.#options.commitIntervalMs),
-      lookTimer: setInterval(() => void this.#lookQuietly(session), this.#options.metadataIntervalMs),
-      committing: undefined,
-      lookingSoon: undefined,
+      commits: new KafkaCommits({
+        member,
+        readings: () => this.#readings.values(),
+        intervalMs: commitIntervalMs,
+        counters: this.#counters,
+        failed: (error) => this.#failed(error),
+      }),
+      topics: new KafkaTopics({
+        cluster,
+        topics,
+        intervalMs: metadataIntervalMs,
+        seen: (found) => this.#compare(session, found),
+        failed: (error, retryMs) => this.#failed(error, retryMs === undefined ? {} : { retryMs }),
+      }),
       closed: false,
     };
     return session;
@@ -189,11 +203,12 @@ export class KafkaSource implements Source {
   }
 
   async #endSession(session: Session): Promise<void> {
-    clearInterval(session.commitTimer);
-    clearInterval(session.lookTimer);
-    clearTimeout(session.lookingSoon);
+    session.commits.stopTimer();
+    session.topics.stopTimer();
     await session.member.leave();
     session.closed = true;
+    session.commits.close();
+    session.topics.close();
     await session.fetcher.close();
     this.#lost([...this.#owned.values()]);
     await session.cluster.close();
@@ -221,7 +236,7 @@ export class KafkaSource implements Source {
     const timeout = setTimeout(timer.resolve, REVOKE_WAIT_MS);
     await Promise.race([Promise.all(readings.map((reading) => reading.idle())), timer.promise]);
     clearTimeout(timeout);
-    await this.#commit(session, readings);
+    await session.commits.commit(readings);
     this.#lost(partitions);
   }
 
@@ -279,7 +294,7 @@ export class KafkaSource implements Source {
     }
     session.fetcher.wake();
     // At once, so that whoever reads these next begins here, and not at a latest that has moved on.
-    await this.#commit(session);
+    await session.commits.commit();
     return missing().length === 0;
   }
 
@@ -299,12 +314,12 @@ export class KafkaSource implements Source {
       this.#failed(
         new KafkaError("kafka_refused", `Could not fetch ${reading.name}: Kafka error ${fetched.errorCode}`),
       );
-      this.#lookSoon(session);
+      session.topics.lookSoon();
       return;
     }
+    const { name: stream, topic, partition, position } = reading;
     if (fetched.divergesAt !== undefined) {
       this.#counters.outOfRange++;
-      const { name: stream, position } = reading;
       const message = "the log has lost its end and grown again; going on where it parted";
       this.#options.logger("warn", message, { stream, position, next: fetched.divergesAt });
       reading.jump(Math.min(position, fetched.divergesAt));
@@ -312,8 +327,8 @@ export class KafkaSource implements Source {
     }
     if (this.#state === "failing") this.#state = "reading";
     reading.highWatermark = fetched.highWatermark;
-    const decoded = decodeRecords(fetched, { ...place(reading), offset: reading.position });
-    if (decoded.next > reading.position) {
+    const decoded = decodeRecords(fetched, { topic, partition, offset: position });
+    if (decoded.next > position) {
       this.#counters.batches++;
       this.#counters.records += decoded.records.length;
       this.#counters.bytes += decoded.bytes;
@@ -322,7 +337,7 @@ export class KafkaSource implements Source {
     if (decoded.unreadable !== undefined) {
       const { first, last, error } = decoded.unreadable;
       this.#counters.unreadable++;
-      const fields = { stream: reading.name, first, last, error: error.message };
+      const fields = { stream, first, last, error: error.message };
       this.#options.logger("error", "skipping records that can not be decoded", fields);
       // Where it ends is in the damaged bytes themselves; it is at most where the log ends.
       reading.jump(Math.max(reading.position + 1, Math.min(last + 1, fetched.lastStableOffset)));
@@ -353,30 +368,12 @@ export class KafkaSource implements Source {
     session.fetcher.wake();
   }
 
-  async #look(session: Session, first = false): Promise<void> {
-    const { topics: names, logger } = this.#options;
-    let topics: Map<string, TopicMetadata> | undefined;
-    for (
-      let delayMs: number = RETRY_MS.first;
-      topics === undefined;
-      delayMs = Math.min(delayMs * 2, RETRY_MS.most)
-    ) {
-      try {
-        topics = await session.cluster.topics(names);
-      } catch (error) {
-        if (!first || !(error instanceof KafkaError) || !error.transient || this.#session !== session)
-          throw error;
-        this.#failed(error, { retryMs: delayMs });
-        await Bun.sleep(delayMs);
-      }
-    }
-    if (first) {
-      for (const name of names)
-        if (!topics.has(name)) logger("warn", "the topic does not exist yet", { topic: name });
-      if (this.#topicsAtStart.size === 0)
-        for (const { name, id } of topics.values()) this.#topicsAtStart.set(name, id);
-    }
-    if (!session.closed) this.#compare(session, topics);
+  /** The topics that are there when the source starts, and comes back after it was released. */
+  #began(topics: ReadonlyMap<string, TopicMetadata>): void {
+    for (const topic of this.#options.topics)
+      if (!topics.has(topic)) this.#options.logger("warn", "the topic does not exist yet", { topic });
+    if (this.#topicsAtStart.size === 0)
+      for (const { name, id } of topics.values()) this.#topicsAtStart.set(name, id);
   }
 
   #compare(session: Session, topics: ReadonlyMap<string, TopicMetadata>): void {
@@ -398,57 +395,6 @@ export class KafkaSource implements Source {
     session.member.noticePartitions(partitions);
   }
 
-  async #lookQuietly(session: Session): Promise<void> {
-    try {
-      await this.#look(session);
-    } catch (error) {
-      if (!(error instanceof KafkaError)) throw error;
-      if (!session.closed) this.#failed(error);
-    }
-  }
-
-  #lookSoon(session: Session): void {
-    if (session.closed || session.lookingSoon !== undefined) return;
-    session.lookingSoon = setTimeout(() => {
-      session.lookingSoon = undefined;
-      void this.#lookQuietly(session);
-    }, LOOK_AGAIN_MS);
-  }
-
-  // What the sink has accepted.
-
-  async #commit(
-    session: Session,
-    readings: Iterable<PartitionReading> = this.#readings.values(),
-  ): Promise<void> {
-    const due = [...readings].filter((reading) => reading.accepted > reading.committed);
-    while (session.committing !== undefined) await session.committing;
-    if (due.length === 0 || session.closed) return;
-    session.committing = this.#commitNow(session, due).finally(() => {
-      session.committing = undefined;
-    });
-    await session.committing;
-  }
-
-  async #commitNow(session: Session, readings: readonly PartitionReading[]): Promise<void> {
-    const offsets = readings.map((reading) => ({
-      ...place(reading),
-      offset: reading.accepted,
-      metadata: reading.commitMetadata,
-    }));
-    try {
-      await session.member.commit(offsets);
-      this.#counters.commits++;
-      for (const [index, reading] of readings.entries())
-        reading.committed = offsets[index]?.offset ?? reading.committed;
-    } catch (error) {
-      if (!(error instanceof KafkaError)) throw error;
-      // It is tried again with the next commit. While the group forms anew that is nothing to speak of.
-      this.#counters.commitFailures++;
-      if (error.protocolCode !== PROTOCOL.rebalanceInProgress) this.#failed(error);
-    }
-  }
-
   #failed(error: KafkaError, fields: Readonly<Record<string, unknown>> = {}): void {
     this.#counters.errors++;
     this.#counters.lastError = error.message;
@@ -466,13 +412,7 @@ interface Session {
   readonly cluster: KafkaCluster;
   readonly fetcher: KafkaFetcher;
   readonly member: GroupMember;
-  readonly commitTimer: ReturnType<typeof setInterval>;
-  readonly lookTimer: ReturnType<typeof setInterval>;
-  committing: Promise<void> | undefined;
-  lookingSoon: ReturnType<typeof setTimeout> | undefined;
+  readonly commits: KafkaCommits;
+  readonly topics: KafkaTopics;
   closed: boolean;
-}
-
-function place({ topic, partition }: TopicPartition): TopicPartition {
-  return { topic, partition };
 }
