@@ -1,3 +1,4 @@
+import { KAFKA_CONNECTION_SETTINGS } from "@shardcast/server/config/kafkaSettings";
 import {
   choice,
   decimal,
@@ -9,7 +10,7 @@ import {
   text,
 } from "@shardcast/server/config/kinds";
 import type { Setting } from "@shardcast/server/config/setting";
-import { KAFKA_CONNECTION_SETTINGS, SETTINGS } from "@shardcast/server/config/settings";
+import { SETTINGS } from "@shardcast/server/config/settings";
 import { urls } from "../url.ts";
 import { numbers } from "./numbersKind.ts";
 import { THRESHOLD_SETTINGS } from "./thresholdSettings.ts";

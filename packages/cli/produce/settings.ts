@@ -1,6 +1,7 @@
+import { KAFKA_CONNECTION_SETTINGS } from "@shardcast/server/config/kafkaSettings";
 import { choice, decimal, flag, integer, list, path, text } from "@shardcast/server/config/kinds";
 import type { Setting } from "@shardcast/server/config/setting";
-import { KAFKA_CONNECTION_SETTINGS, SETTINGS } from "@shardcast/server/config/settings";
+import { SETTINGS } from "@shardcast/server/config/settings";
 import { FORMATS } from "./row.ts";
 
 const FIELD = /^[^\s,](?:[^,]*[^\s,])?$/;

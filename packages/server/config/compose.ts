@@ -1,7 +1,7 @@
 import type { KafkaConnectionOptions } from "../kafka/options.ts";
+import type { KAFKA_CONNECTION_SETTINGS } from "./kafkaSettings.ts";
 import type { ResolvedValues } from "./resolveValues.ts";
 import type { SettingValues } from "./setting.ts";
-import type { KAFKA_CONNECTION_SETTINGS } from "./settings.ts";
 import type { Config, KafkaConfig } from "./shape.ts";
 
 /** Puts the flat settings into the groups in which the parts of the server take them. */

@@ -1,6 +1,6 @@
+import type { KAFKA_CONNECTION_SETTINGS } from "./kafkaSettings.ts";
 import { isGiven, type Origin, type Problem, problemAt } from "./problem.ts";
 import type { SettingValues } from "./setting.ts";
-import type { KAFKA_CONNECTION_SETTINGS } from "./settings.ts";
 
 type ConnectionValues = SettingValues<typeof KAFKA_CONNECTION_SETTINGS>;
 
