@@ -9,7 +9,7 @@ import { type PageSource, Pages } from "./admin/pages.ts";
 import type { Published, PublishItem } from "./admin/publishRequest.ts";
 import { shardMetrics } from "./admin/shardMetrics.ts";
 import { openBus } from "./bus/open.ts";
-import { type Announcement, agreedSettings } from "./cluster/announcement.ts";
+import type { Announcement } from "./cluster/announcement.ts";
 import { RebalanceRefused } from "./cluster/balance.ts";
 import { ClusterMember } from "./cluster/clusterMember.ts";
 import { isEmbeddedDemo, logKind, logPromise } from "./config/logKind.ts";
@@ -20,12 +20,13 @@ import { createLogger } from "./logger.ts";
 import { OverviewKeeper } from "./overview/overview.ts";
 import { keepProgramTextSmall } from "./programText.ts";
 import { RequestFailures } from "./requestFailures.ts";
+import { announcementOf } from "./supervisor/announcementOf.ts";
 import { banner, instanceUrls } from "./supervisor/banner.ts";
 import { memoryCgroups } from "./supervisor/cgroups.ts";
 import { DRAIN_PROGRESS, Drain, type DrainAnswer } from "./supervisor/drain.ts";
 import { InstanceHealth } from "./supervisor/instanceHealth.ts";
 import { InstanceRates } from "./supervisor/instanceRates.ts";
-import type { ChannelInfo, ShardStart, ShardStats } from "./supervisor/ipc.ts";
+import type { ChannelInfo, ShardStart } from "./supervisor/ipc.ts";
 import { KnownPositions } from "./supervisor/knownPositions.ts";
 import { LocalServices } from "./supervisor/localServices.ts";
 import { MemoryWatch, memoryFigures } from "./supervisor/memoryWatch.ts";
@@ -33,16 +34,14 @@ import { Rebalancer, type RebalanceState } from "./supervisor/rebalancer.ts";
 import { SecretFiles } from "./supervisor/secretFiles.ts";
 import { ShardPermitBooks } from "./supervisor/shardPermits.ts";
 import { LOOK_MS, ShardProcess } from "./supervisor/shardProcess.ts";
+import { listenToSignals } from "./supervisor/signals.ts";
 import { makeSocketDirectory, sweepSocketDirectories } from "./supervisor/socketDirectory.ts";
 import { startProblem } from "./supervisor/startProblem.ts";
 import { TopicPublisher } from "./supervisor/topicPublisher.ts";
 import { VERSION } from "./version.ts";
-import { instanceVitals } from "./vitals/instanceVitals.ts";
 
 /** Health reaches the shards, and permits are shared out anew, this often. */
 const TICK_MS = LOOK_MS;
-/** One Ctrl-C comes several times: from the terminal to every process, and passed on by npm and the launcher. */
-const SAME_REQUEST_MS = 500;
 
 /**
  * Runs one instance until it is told to end. Resolves with the exit code. `command` runs `shardcast` as people do; `pages`
@@ -169,24 +168,19 @@ class Supervisor {
     });
     let exitCode = 1;
     let admin: Bun.Server<undefined> | undefined;
-    let askedMs = Number.NEGATIVE_INFINITY;
-    const onSignal = (signal: NodeJS.Signals) => {
-      if (performance.now() - askedMs < SAME_REQUEST_MS) return;
-      if (Number.isFinite(askedMs)) {
+    const stopListening = listenToSignals({
+      end: (signal) => {
+        // Somebody waits at a terminal.
+        if (signal === "SIGINT") this.#drain.hurry();
+        this.#beginDrain(signal);
+      },
+      endAtOnce: (signal) => {
         this.#logger.warn({ signal }, "ending at once: asked twice");
         for (const shard of this.#shards) shard.kill();
         this.#drain.hurry();
-        return;
-      }
-      askedMs = performance.now();
-      // Somebody waits at a terminal.
-      if (signal === "SIGINT") this.#drain.hurry();
-      this.#beginDrain(signal);
-    };
-    process.on("SIGTERM", onSignal).on("SIGINT", onSignal);
-    // Elsewhere it ends the process, as a terminal that is closed means it.
-    const onReload = () => this.#secrets.reload();
-    if (this.#secrets.areThere) process.on("SIGHUP", onReload);
+      },
+      reload: this.#secrets.areThere ? () => this.#secrets.reload() : undefined,
+    });
     const ticking = setInterval(() => this.#tick(), TICK_MS);
     try {
       this.#local.start();
@@ -205,7 +199,7 @@ class Supervisor {
     } finally {
       await this.#stop(admin);
       clearInterval(ticking);
-      process.off("SIGTERM", onSignal).off("SIGINT", onSignal).off("SIGHUP", onReload);
+      stopListening();
     }
     return exitCode;
   }
@@ -407,27 +401,11 @@ class Supervisor {
   }
 
   #announcement(isLeaving: boolean): Announcement {
-    const { instance, gateway } = this.#config;
     const stats = this.#shards.map((shard) => shard.stats);
-    const sum = (of: (shard: ShardStats) => number) =>
-      stats.reduce((total, shard) => total + (shard === undefined ? 0 : of(shard)), 0);
-    return {
-      ...{ v: 1, boot: this.#boot, id: instance.id, region: instance.region, role: instance.role },
-      ...{ version: VERSION, sentMs: Date.now(), startedMs: this.#startedMs, isLeaving },
-      status: this.#lastHealth?.status ?? "unhealthy",
-      ailing: Object.entries(this.#lastHealth?.checks ?? {}).flatMap(([name, { status }]) =>
-        status === "ok" ? [] : [name],
-      ),
-      shards: instance.shards,
-      shardsReady: stats.filter((shard) => shard !== undefined).length,
-      connections: sum(({ connections }) => connections),
-      connectionsMax: instance.role === "ingest" ? 0 : gateway.connectionsMax,
-      ...this.#rates.since(stats, performance.now()),
-      cpuShare: sum(({ cpuShare }) => cpuShare),
-      rssBytes: sum(({ rssBytes }) => rssBytes),
-      settings: agreedSettings(this.#config),
-      ...(this.#lastHealth !== undefined && { vitals: instanceVitals(this.#lastHealth, stats) }),
-    };
+    return announcementOf({
+      ...{ config: this.#config, boot: this.#boot, startedMs: this.#startedMs, isLeaving },
+      ...{ health: this.#lastHealth, stats, rates: this.#rates.since(stats, performance.now()) },
+    });
   }
 
   #instance(): unknown {
