@@ -19,7 +19,7 @@ import { RateLimit } from "./gateway/rateLimit.ts";
 import { Gateway, type TlsIdentity } from "./gateway/websocket.ts";
 import { type HealthReport, withoutClients } from "./health.ts";
 import { Hub } from "./hub/hub.ts";
-import { IngestHalf } from "./ingest.ts";
+import type { IngestHalf } from "./ingest.ts";
 import type { CompositeLog } from "./log/composite.ts";
 import { openLog } from "./log/open.ts";
 import { RequestFailures } from "./requestFailures.ts";
@@ -30,6 +30,9 @@ import { NearbyReads } from "./stream/nearbyReads.ts";
 import type { Question, ShardStart, ShardStats, StreamPositions } from "./supervisor/ipc.ts";
 import type { ShardPermits } from "./supervisor/shardPermits.ts";
 import { VitalsMeter } from "./vitals/shardVitals.ts";
+
+// Only where there is a Kafka: its library takes some 5 MB.
+const ingestHalf = () => require("./ingest.ts") as typeof import("./ingest.ts");
 
 /** What history's last values may take beyond its segments, as a share of those. */
 const LAST_VALUE_SHARE = 0.25;
@@ -159,7 +162,7 @@ export class Shard {
       logger,
     });
     if (config.kafka !== undefined && config.kafka.topics.length > 0 && config.instance.role !== "gateway") {
-      this.#ingest = new IngestHalf({
+      this.#ingest = new (ingestHalf().IngestHalf)({
         config,
         kafka: config.kafka,
         shard,

@@ -37,8 +37,12 @@ import { LOOK_MS, ShardProcess } from "./supervisor/shardProcess.ts";
 import { listenToSignals } from "./supervisor/signals.ts";
 import { makeSocketDirectory, sweepSocketDirectories } from "./supervisor/socketDirectory.ts";
 import { startProblem } from "./supervisor/startProblem.ts";
-import { TopicPublisher } from "./supervisor/topicPublisher.ts";
+import type { TopicPublisher } from "./supervisor/topicPublisher.ts";
 import { VERSION } from "./version.ts";
+
+// Only where HTTP publishes go to a topic: Kafka's library takes some 5 MB.
+const topicPublisher = () =>
+  require("./supervisor/topicPublisher.ts") as typeof import("./supervisor/topicPublisher.ts");
 
 /** Health reaches the shards, and permits are shared out anew, this often. */
 const TICK_MS = LOOK_MS;
@@ -112,8 +116,10 @@ class Supervisor {
     this.#directory = makeSocketDirectory();
     this.#local = new LocalServices(config, this.#directory, logger);
     const { kafka } = config;
-    if (kafka?.publishTopic !== undefined)
+    if (kafka?.publishTopic !== undefined) {
+      const { TopicPublisher } = topicPublisher();
       this.#topicPublisher = new TopicPublisher(kafka, kafka.publishTopic);
+    }
     for (let shard = 0; shard < config.instance.shards; shard++) this.#shards.push(this.#shardProcess(shard));
     this.#drain = new Drain({ ...config.drain, shards: this.#shards, logger });
     this.#cluster = new ClusterMember({

@@ -1,6 +1,7 @@
 // The parts of the Kafka library that are used, loaded one by one. Its index also loads consumers, producers and schema
 // registries with three parsers for those: some 30 MB more in every process, for nothing. Its `exports` name only the
 // index, so the parts are named by their files; the version is pinned, and `library.test.ts` holds each to the index.
+import { fileURLToPath } from "node:url";
 import type * as Kafka from "@platformatic/kafka";
 
 export type { API, Broker, ConnectionOptions, Reader } from "@platformatic/kafka";
@@ -9,19 +10,20 @@ type Library = typeof Kafka;
 
 const root = new URL(".", import.meta.resolve("@platformatic/kafka"));
 
-async function load(path: string): Promise<Partial<Library>> {
-  return (await import(new URL(path, root).href)) as Partial<Library>;
+/** At once, so that those who load this on demand need not wait in the middle of something. */
+function load(path: string): Partial<Library> {
+  return require(fileURLToPath(new URL(path, root))) as Partial<Library>;
 }
 
 const parts: Partial<Library> = {
-  ...(await load("apis/index.js")),
-  ...(await load("network/connection.js")),
-  ...(await load("clients/consumer/consumer-protocol.js")),
-  ...(await load("protocol/compression.js")),
-  ...(await load("protocol/crc32c.js")),
-  ...(await load("protocol/murmur2.js")),
-  ...(await load("protocol/writer.js")),
-  ...(await load("errors.js")),
+  ...load("apis/index.js"),
+  ...load("network/connection.js"),
+  ...load("clients/consumer/consumer-protocol.js"),
+  ...load("protocol/compression.js"),
+  ...load("protocol/crc32c.js"),
+  ...load("protocol/murmur2.js"),
+  ...load("protocol/writer.js"),
+  ...load("errors.js"),
 };
 
 function part<Name extends keyof Library>(name: Name): Library[Name] {

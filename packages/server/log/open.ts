@@ -2,9 +2,11 @@ import { isSharedBus } from "../config/busSchemes.ts";
 import type { Config } from "../config/shape.ts";
 import type { Publication, SourceRecord } from "../publication.ts";
 import { CompositeLog } from "./composite.ts";
-import { KafkaLog } from "./kafka.ts";
 import { LocalLogReader } from "./localReader.ts";
 import type { StreamLog } from "./log.ts";
+
+// A process that reads no Kafka does not load its library, which takes some 5 MB.
+const kafkaDriver = () => require("./kafka.ts") as typeof import("./kafka.ts");
 
 /**
  * Every log behind one: Kafka's topics, what was published at this instance and, with a shared bus, what was published
@@ -19,6 +21,7 @@ export function openLog(
   logs.push(new LocalLogReader({ path: paths.own }));
   if (isSharedBus(bus.url)) logs.push(new LocalLogReader({ path: paths.peers, isHearsay: true }));
   if (kafka !== undefined && kafka.topics.length > 0) {
+    const { KafkaLog } = kafkaDriver();
     logs.push(new KafkaLog({ connection: kafka.connection, topics: kafka.topics, route }));
   }
   return new CompositeLog(logs);

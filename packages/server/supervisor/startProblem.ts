@@ -1,7 +1,5 @@
 import type { Logger } from "pino";
 import type { Config } from "../config/shape.ts";
-import { checkKafka } from "../kafka/check.ts";
-import { KafkaError } from "../kafka/kafkaError.ts";
 import { ApiKeysFile } from "./apiKeysFile.ts";
 import { connectionsProblem, openFilesMax } from "./hostLimits.ts";
 import { probePort } from "./portProbe.ts";
@@ -24,6 +22,11 @@ export async function startProblem(config: Config, logger: Logger): Promise<stri
     (await probePort("--admin-port", admin.host, admin.port));
   if (taken !== undefined) return taken;
   if (kafka === undefined) return undefined;
+  // Its library takes some 5 MB: only where there is a Kafka.
+  const [{ checkKafka }, { KafkaError }] = await Promise.all([
+    import("../kafka/check.ts"),
+    import("../kafka/kafkaError.ts"),
+  ]);
   try {
     const { connection, topics, deadLetterTopic } = kafka;
     await checkKafka(connection, deadLetterTopic === undefined ? topics : [...topics, deadLetterTopic]);
