@@ -126,6 +126,12 @@ export function shardFigures(parts: CountingParts): Figure[] {
     ...(gateway.deflate === undefined ? [] : deflateFigures(gateway.deflate)),
     counter("resumes", "Resumes that recovered everything.", () => counters.resumed),
     counter("resumes_not_recovered", "Resumes that could not.", () => counters.notRecovered),
+    gauge("handshakes_waiting", "Handshakes that wait for their turn.", () => gateway.entrance.pace.waiting),
+    counter(
+      "handshakes_left",
+      "Handshakes whose clients had gone before their turn.",
+      () => gateway.entrance.left,
+    ),
     gauge("resumes_queued", "Resumes and last values that have a next step.", () => gateway.replays.waiting),
     gauge("resume_cursors", "Places in history that resumes hold.", () => gateway.replays.cursors),
     gauge(

@@ -48,10 +48,7 @@ export class Admission {
     // Last, because it counts: what is refused for another reason uses nothing up.
     const beyond = this.rate.take(this.addresses.of(socketAddress, request.headers));
     if (beyond === "address") return this.refuse("address_rate");
-    if (beyond === "instance") {
-      this.#crowd.refused();
-      return this.refuse("accept_rate");
-    }
+    if (beyond === "instance") return this.refuseCrowd();
     this.admitted += 1;
     return undefined;
   }
@@ -73,6 +70,12 @@ export class Admission {
   /** Seconds within which those who are refused now shall come back. */
   get comeBackWithinS(): number {
     return this.#crowd.withinS;
+  }
+
+  /** One of more than can be let in now: the others of them are to come back later by so much. */
+  refuseCrowd(): RefusalCode {
+    this.#crowd.refused();
+    return this.refuse("accept_rate");
   }
 
   /** Counts. */

@@ -1,20 +1,42 @@
 import type { Server } from "bun";
 import { Access, type AccessControl, type AccessRefusal } from "../auth/access.ts";
 import type { Admission, GatewayLoad } from "./admission.ts";
+import { HandshakePace, type HandshakePaceOptions } from "./handshakePace.ts";
 import { type RefusalCode, refusalResponse, retryAfter } from "./refusals.ts";
 
 export interface EntranceOptions {
   readonly admission: Admission;
   readonly access: AccessControl;
   readonly load: () => GatewayLoad;
+  readonly pace?: HandshakePaceOptions | undefined;
 }
 
 /** What every client goes through before it becomes a connection, by whatever transport it comes. */
 export class Entrance {
+  readonly pace: HandshakePace;
+  /** Handshakes whose clients had gone before their turn. */
+  left = 0;
   readonly #options: EntranceOptions;
 
   constructor(options: EntranceOptions) {
     this.#options = options;
+    this.pace = new HandshakePace(options.pace);
+  }
+
+  /** The answer to a handshake, whose turn comes among all of them; undefined where there is none. */
+  inTurn(
+    request: Request,
+    server: Pick<Server<unknown>, "requestIP">,
+    handshake: () => Answer | Promise<Answer>,
+  ): Response | Promise<Response> | undefined {
+    if (this.pace.isFull) return this.#refused(this.#options.admission.refuseCrowd());
+    const answer = this.pace.take((isLate) => {
+      if (!isLate || server.requestIP(request) !== null) return handshake();
+      this.left += 1;
+      return undefined;
+    });
+    // After an upgrade the transport looks at no answer, but its type wants one of a promise.
+    return answer instanceof Promise ? answer.then((found) => found ?? new Response(null)) : answer;
   }
 
   allowsOrigin(origin: string): boolean {
@@ -57,3 +79,6 @@ export class Entrance {
     return Response.json({ error: { code, message } }, { status, headers });
   }
 }
+
+/** After an upgrade there is none. */
+type Answer = Response | undefined;

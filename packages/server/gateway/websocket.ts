@@ -15,6 +15,7 @@ import { type DepartureOrder, Departures } from "./departures.ts";
 import { Entrance } from "./entrance.ts";
 import { EventGateway } from "./eventGateway.ts";
 import { chosenSubprotocol, handshakeFault } from "./handshake.ts";
+import type { HandshakePaceOptions } from "./handshakePace.ts";
 import { kernelShareOf, limitKernelBuffers } from "./kernelBuffers.ts";
 import { ReplayQueue } from "./replayQueue.ts";
 import { SilentClients } from "./silentClients.ts";
@@ -47,6 +48,7 @@ export interface GatewayOptions {
   readonly pingIntervalMs: number;
   /** Absent: nobody gets deflated frames. */
   readonly deflate?: DeflateOptions | undefined;
+  readonly pace?: HandshakePaceOptions | undefined;
   readonly admission: Admission;
   readonly access: AccessControl;
   readonly health: () => HealthReport;
@@ -77,7 +79,7 @@ export class Gateway {
   readonly departures = new Departures();
   readonly events: EventGateway;
   readonly #options: GatewayOptions;
-  readonly #entrance: Entrance;
+  readonly entrance: Entrance;
   #tls: TlsIdentity | undefined;
   #current: Listener | undefined;
   /** Closed to new clients, kept while there are old ones. */
@@ -93,9 +95,9 @@ export class Gateway {
     this.#options = options;
     this.#tls = options.tls;
     const { admission, access } = options;
-    this.#entrance = new Entrance({ admission, access, load: () => this.#load });
+    this.entrance = new Entrance({ admission, access, load: () => this.#load, pace: options.pace });
     this.events = new EventGateway({
-      entrance: this.#entrance,
+      entrance: this.entrance,
       welcome: () => this.#welcome(false),
       pingIntervalMs: options.pingIntervalMs,
       onClosed: (code, connection) => {
@@ -279,10 +281,12 @@ export class Gateway {
 
   #fetch(request: Request, server: Server<Connection>): Response | Promise<Response> | undefined {
     const url = requestUrl(request);
-    if (url === undefined) return this.#entrance.refuse("host_invalid");
+    if (url === undefined) return this.entrance.refuse("host_invalid");
     const { pathname } = url;
-    if (pathname === "/ws") return this.#upgrade(request, url, server);
-    if (pathname === "/sse") return this.events.answer(request, url, server);
+    if (pathname === "/ws")
+      return this.entrance.inTurn(request, server, () => this.#upgrade(request, url, server));
+    if (pathname === "/sse")
+      return this.entrance.inTurn(request, server, () => this.events.answer(request, url, server));
     if (pathname === "/health") return answerByMethod({ GET: () => this.#health() }, request);
     if (pathname === "/live") return answerByMethod({ GET: () => Response.json({ status: "ok" }) }, request);
     return Response.json(
@@ -296,11 +300,14 @@ export class Gateway {
     return Response.json(report, { status: report.status === "unhealthy" ? 503 : 200 });
   }
 
-  #upgrade(request: Request, url: URL, server: Server<Connection>): Response | undefined | Promise<Response> {
-    const admitted = this.#entrance.admit(request, url, server);
+  #upgrade(
+    request: Request,
+    url: URL,
+    server: Server<Connection>,
+  ): Response | undefined | Promise<Response | undefined> {
+    const admitted = this.entrance.admit(request, url, server);
     if (!(admitted instanceof Promise)) return this.#open(request, url, server, admitted);
-    // After an upgrade the transport looks at no answer, but its type wants one of a promise.
-    return admitted.then((found) => this.#open(request, url, server, found) ?? new Response(null));
+    return admitted.then((found) => this.#open(request, url, server, found));
   }
 
   #open(
@@ -313,13 +320,13 @@ export class Gateway {
     if (this.#context === undefined) return Response.error();
     // Last, so that somebody who asks with a plain request why no WebSocket comes about is told that.
     const fault = handshakeFault(request);
-    if (fault !== undefined) return this.#entrance.refuse(fault);
+    if (fault !== undefined) return this.entrance.refuse(fault);
     const headers = chosenSubprotocol(request.headers);
     const seat = asksForDeflate(url.searchParams) ? this.deflate?.seat() : undefined;
     const data = new Connection(this.#context, admitted, seat);
     if (server.upgrade(request, headers === undefined ? { data } : { data, headers })) return undefined;
     // Its key is none.
-    return this.#entrance.refuse("handshake_invalid");
+    return this.entrance.refuse("handshake_invalid");
   }
 }
 

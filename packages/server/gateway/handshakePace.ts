@@ -1,0 +1,63 @@
+/** Of each turn of the event loop, in ms: what live messages may have to wait for. */
+const TURN_MS = 5;
+/** Each holds its connection and a request. So many take a second or two. */
+const WAITING_MAX = 10_000;
+
+export interface HandshakePaceOptions {
+  readonly now?: () => number;
+  readonly waitingMax?: number;
+}
+
+/**
+ * Shares the event loop out between those who come and those who are there. The transport accepts connections until none
+ * waits, and hands each of them over on the way: while a crowd comes as fast as that goes, nothing else would have its
+ * turn. So handshakes get a few milliseconds of each turn, and the others wait for later ones, in the order in which they
+ * came.
+ */
+export class HandshakePace {
+  readonly #waiting: Array<() => void> = [];
+  readonly #now: () => number;
+  readonly #waitingMax: number;
+  /** Of this turn; undefined where it has had no handshake yet. */
+  #until: number | undefined;
+
+  constructor({ now = () => performance.now(), waitingMax = WAITING_MAX }: HandshakePaceOptions = {}) {
+    this.#now = now;
+    this.#waitingMax = waitingMax;
+  }
+
+  /** Handshakes that wait for their turn. */
+  get waiting(): number {
+    return this.#waiting.length;
+  }
+
+  /** Whether one more would be too many. */
+  get isFull(): boolean {
+    return this.#waiting.length >= this.#waitingMax;
+  }
+
+  /** Answers at once while this turn has time for it, and later otherwise: then `isLate` holds. */
+  take<T>(handshake: (isLate: boolean) => T | Promise<T>): T | Promise<T> {
+    if (this.#waiting.length === 0 && this.#hasTime()) return handshake(false);
+    return new Promise((resolve) => {
+      this.#waiting.push(() => resolve(new Promise((answer) => answer(handshake(true)))));
+    });
+  }
+
+  #hasTime(): boolean {
+    const nowMs = this.#now();
+    if (this.#until === undefined) {
+      this.#until = nowMs + TURN_MS;
+      // Not a microtask: what has come in from the bus and from clients has its turn in between.
+      setImmediate(() => this.#turn());
+    }
+    return nowMs < this.#until;
+  }
+
+  #turn(): void {
+    this.#until = undefined;
+    let done = 0;
+    while (done < this.#waiting.length && this.#hasTime()) this.#waiting[done++]?.();
+    this.#waiting.splice(0, done);
+  }
+}
