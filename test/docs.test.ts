@@ -4,7 +4,7 @@ import { Glob } from "bun";
 import { COMMANDS } from "../packages/cli/commands.ts";
 import { UNROUTABLE_REASONS } from "../packages/server/source/route.ts";
 import { flagsNamed, knownFlags } from "./pages/flags.ts";
-import { brokenLinks } from "./pages/links.ts";
+import { brokenLinks, malformedLinks } from "./pages/links.ts";
 import { pagePaths, ROOT, readPage as read } from "./pages/pages.ts";
 
 const PAGES = pagePaths();
@@ -29,6 +29,28 @@ test("a link to a page or a heading that is not there is found", () => {
     "docs/README.md → #b-page",
     "docs/README.md → no.svg",
   ]);
+});
+
+test("every link to another site is one that can be followed", () => {
+  expect(PAGES.flatMap((page) => malformedLinks(page, read(page)))).toEqual([]);
+  const all = PAGES.flatMap((page) => read(page).match(/\]\(https:/g) ?? []);
+  expect(all.length).toBeGreaterThan(5);
+});
+
+test.each([
+  "[a](http://example.com/x)",
+  "[a](https://example.com/x y)",
+  "[a](https://example.com/x.)",
+  "[a](https://example)",
+  "[a](https:/example.com)",
+  "[a](htps://example.com/x)",
+  "[a](https://user@example.com/x)",
+  "[a](https://example.com/x and no end",
+  "<http://example.com>",
+])("of a page with %s that is told", (link) => {
+  const sound = "[a](https://example.com/x?y#z) <http://localhost:3001> `[a](http://…)` [a](page.md)";
+  expect(malformedLinks("page.md", sound)).toEqual([]);
+  expect(malformedLinks("page.md", `${sound}\nsome words, ${link}\nmore`)).toHaveLength(1);
 });
 
 test("the index of the docs names every page, and the README leads to the index", () => {
