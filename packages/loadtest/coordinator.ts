@@ -2,6 +2,7 @@ import type { KafkaConnectionOptions } from "@shardcast/server/kafka/options";
 import type { Access } from "./access.ts";
 import { type Found, makeReport } from "./findings.ts";
 import { Generators } from "./generators.ts";
+import { heardSinceMs } from "./heardSince.ts";
 import { Publisher } from "./publisher.ts";
 import type { Report, Sample } from "./report.ts";
 import { Sampler } from "./sampler.ts";
@@ -73,6 +74,7 @@ async function toEnd({ scenario, generators, sampler, publisher, ends }: Parts):
   const before = { deliveries: generators.total("deliveries"), cpuUs: generators.total("cpuUs") };
   const serverBefore = sampler.serverCpuSeconds;
   const heldFromMs = performance.now();
+  const beganAtMs = Date.now();
   sampler.phase = "holding";
   generators.tell({ type: "disturb" });
   if (!ends.aborted && !nobodyCame()) publisher?.start();
@@ -95,7 +97,7 @@ async function toEnd({ scenario, generators, sampler, publisher, ends }: Parts):
   const audit = {
     sent: publisher?.sent ?? [],
     failed: publisher?.failedNumbers ?? [],
-    heardSinceMs: stoppedAtMs - heardWithinMs(scenario),
+    heardSinceMs: heardSinceMs(scenario, beganAtMs, stoppedAtMs),
   };
   await settle({ generators, connections: scenario.connections, audit, isCutShort }, waitMs);
   const isAudited = await generators.audit(audit, waitMs);
@@ -111,12 +113,6 @@ async function toEnd({ scenario, generators, sampler, publisher, ends }: Parts):
       server: perDelivery((sampler.serverCpuSeconds - serverBefore) * 1e6),
     },
   };
-}
-
-/** In this time a client that came anew must have got something: its channels' turn comes twice. */
-function heardWithinMs({ channels, messagesPerSecond, publish, holdSeconds }: Scenario): number {
-  if (publish === "none") return holdSeconds * 1000;
-  return 2000 + (2 * 1000 * channels.length) / messagesPerSecond;
 }
 
 async function waitFor(holds: () => boolean, ms: number): Promise<void> {
