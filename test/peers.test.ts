@@ -4,12 +4,16 @@ import { centrifugoProgram } from "../bench/peers/centrifugo.ts";
 import { Clients } from "../bench/peers/clients.ts";
 import { PEERS } from "../bench/peers/list.ts";
 import { nowUs, PAYLOAD_BYTES, payload, readPayloads } from "../bench/peers/payload.ts";
+import type { Wire } from "../bench/peers/peer.ts";
 import { peersTable, withTable } from "../bench/peers/table.ts";
+import { loopbackAddresses } from "../packages/loadtest/sourcePorts.ts";
 import { until } from "./services/kafkaFixture.ts";
 import { redisAvailable, startRedis } from "./services/redis.ts";
 
 const CLIENTS = 6;
 const BATCHES = [1, 4, 5];
+/** Of their own, as in the bench. */
+const ADDRESSES = process.platform === "linux" ? loopbackAddresses(Math.random)(0) : [];
 
 function isHere(name: string): boolean {
   // It comes from no package of Debian, so that no run of tests may ask for it.
@@ -32,7 +36,7 @@ test("a ping that comes in one frame with messages is answered, and the messages
   });
   const wire = PEERS.find(({ name }) => name === "Centrifugo")?.wire;
   if (wire === undefined) throw new Error("there is no such peer");
-  const clients = new Clients({ ...wire, greet: [] }, [server.port ?? 0], 1);
+  const clients = new Clients({ ...wire, greet: [] }, [server.port ?? 0], 1, []);
   try {
     expect(await heard.promise).toBe("{}");
     expect(clients.take()).toMatchObject({ deliveries: 2, late: 0, closed: 0 });
@@ -40,6 +44,31 @@ test("a ping that comes in one frame with messages is answered, and the messages
     clients.end();
   }
 });
+
+test.skipIf(process.platform !== "linux")(
+  "clients connect from addresses of their own, whose ports they choose, and leave none to the kernel",
+  async () => {
+    const from = new Set<string>();
+    using server = Bun.serve({
+      port: 0,
+      hostname: "127.0.0.1",
+      fetch: (request, self) => {
+        from.add(self.requestIP(request)?.address ?? "");
+        return self.upgrade(request) ? undefined : new Response(null, { status: 400 });
+      },
+      websocket: { message: () => undefined },
+    });
+    const wire: Wire = { path: "/", greet: [], subscribed: undefined, answer: () => undefined };
+    const clients = new Clients(wire, [server.port ?? 0], 8, ADDRESSES);
+    try {
+      await clients.ready;
+      expect(from.size).toBeGreaterThan(1);
+      expect([...from].filter((address) => !ADDRESSES.includes(address))).toEqual([]);
+    } finally {
+      clients.end();
+    }
+  },
+);
 
 for (const peer of PEERS) {
   describe.skipIf(!isHere(peer.name))(peer.name, () => {
@@ -49,7 +78,7 @@ for (const peer of PEERS) {
         async () => {
           const redis = instances > 1 ? await startRedis() : undefined;
           const running = await peer.start({ instances, redis, clients: CLIENTS });
-          const clients = new Clients(peer.wire, running.ports, CLIENTS);
+          const clients = new Clients(peer.wire, running.ports, CLIENTS, ADDRESSES);
           try {
             await clients.ready;
             // A handshake is answered before a subscription has reached Redis, so the first may be missed.

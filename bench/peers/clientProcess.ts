@@ -12,12 +12,13 @@ export class ClientProcess {
   #answer: (counts: ProcessCounts) => void = () => {};
   #fail: (error: Error) => void = () => {};
 
-  constructor(peer: string, ports: readonly number[], count: number) {
+  constructor(peer: string, ports: readonly number[], count: number, sourceAddresses: readonly string[]) {
     const script = new URL("./clientsMain.ts", import.meta.url).pathname;
     const ready = Promise.withResolvers<void>();
     this.ready = ready.promise;
     this.#fail = ready.reject;
-    this.#child = Bun.spawn([process.execPath, script, peer, JSON.stringify(ports), `${count}`], {
+    const args = [peer, JSON.stringify(ports), `${count}`, JSON.stringify(sourceAddresses)];
+    this.#child = Bun.spawn([process.execPath, script, ...args], {
       stdio: ["ignore", "inherit", "inherit"],
       ipc: (message: { ready?: boolean } & ProcessCounts) =>
         message.ready === true ? ready.resolve() : this.#answer(message),

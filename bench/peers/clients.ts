@@ -1,5 +1,6 @@
 import { Histogram, type SparseHistogram } from "../../packages/loadtest/histogram.ts";
 import { SocketPool } from "../../packages/loadtest/socketPool.ts";
+import { SourcePorts } from "../../packages/loadtest/sourcePorts.ts";
 import { readPayloads } from "./payload.ts";
 import type { Wire } from "./peer.ts";
 
@@ -38,7 +39,8 @@ export class Clients {
   #frameBytes = 0;
   #closed = 0;
 
-  constructor(wire: Wire, ports: readonly number[], count: number) {
+  /** `sourceAddresses` are used by nobody else; where there are none the kernel chooses addresses and ports. */
+  constructor(wire: Wire, ports: readonly number[], count: number, sourceAddresses: readonly string[]) {
     this.#count = count;
     this.#last = new Int32Array(count).fill(-1);
     this.#pool = new SocketPool({
@@ -54,7 +56,7 @@ export class Clients {
             this.#control(wire, client, Buffer.from(bytes.subarray(start, end)).toString(), send);
         },
       },
-      sourcePorts: undefined,
+      sourcePorts: new SourcePorts(sourceAddresses, Math.random),
       handshakesMax: AT_ONCE,
       handshakeTimeoutMs: HANDSHAKE_MS_MAX,
       onOpen: (client) => {

@@ -2,10 +2,10 @@
 import { Clients } from "./clients.ts";
 import { PEERS } from "./list.ts";
 
-const [name = "", ports = "[]", count = "0"] = process.argv.slice(2);
+const [name = "", ports = "[]", count = "0", sourceAddresses = "[]"] = process.argv.slice(2);
 const peer = PEERS.find((candidate) => candidate.name === name);
 if (peer === undefined) throw new Error(`no such peer: ${name}`);
-const clients = new Clients(peer.wire, JSON.parse(ports), Number(count));
+const clients = new Clients(peer.wire, JSON.parse(ports), Number(count), JSON.parse(sourceAddresses));
 process.once("disconnect", () => process.exit(0));
 process.on("message", () => {
   const { user, system } = process.cpuUsage();
