@@ -8,6 +8,7 @@ import { type Figures, measure } from "./peers/measure.ts";
 import { peersTable, withTable } from "./peers/table.ts";
 import { versions } from "./peers/versions.ts";
 import { writeResults } from "./results.ts";
+import { runOf } from "./runOf.ts";
 import { BENCH_USAGE } from "./usage.ts";
 
 const PAGE = new URL("../docs/benchmarks.md", import.meta.url).pathname;
@@ -31,6 +32,8 @@ const load = {
 };
 
 buildCentrifugo();
+// What is measured, whatever changes in the meantime.
+const run = runOf();
 const [loadBefore = 0] = loadavg();
 const figures: Figures[] = [];
 const missing: Array<readonly [string, string]> = [];
@@ -57,6 +60,7 @@ const results = {
   figures,
   missing,
   versions: versions(),
+  run,
   loadAverages: [loadBefore, loadAfter] as const,
 };
 const table = peersTable(results);

@@ -130,9 +130,11 @@ test("a table replaces what was between the markers, and names what was not meas
     figures: [],
     missing: [["Nchan", "no nginx"]],
     versions: ["Bun 1"],
+    run: { date: "2026-01-02", commit: "abc1234" },
     loadAverages: [0, 0],
   });
   expect(table).toContain("| Nchan | | not measured: no nginx |");
+  expect(table).toStartWith("Run of 2026-01-02, commit abc1234: ");
   const changed = withTable(page, table);
   expect(withTable(changed, table)).toBe(changed);
   expect(() => withTable("# A page", table)).toThrow("the page has no lines");

@@ -1,3 +1,4 @@
+import { type RunName, runText } from "../runOf.ts";
 import type { Figures, Load } from "./measure.ts";
 
 const BEGIN = "<!-- peers: written by `npm run bench -- peers --write-docs` -->";
@@ -9,14 +10,15 @@ export interface Results {
   /** Each with why it was not measured. */
   readonly missing: ReadonlyArray<readonly [peer: string, reason: string]>;
   readonly versions: readonly string[];
+  readonly run: RunName;
   /** Of the machine in the last minute, before and after: by what else ran, and by the bench itself. */
   readonly loadAverages: readonly [before: number, after: number];
 }
 
 /** The section of docs/benchmarks.md, without its markers. */
-export function peersTable({ load, figures, missing, versions, loadAverages }: Results): string {
+export function peersTable({ load, figures, missing, versions, run, loadAverages }: Results): string {
   const lines = [
-    `${load.clients} clients of one channel; equal rate ${load.rate} messages/s, ${load.batch} at once, for ${3 * load.seconds} s, then steps of ${load.seconds} s; ` +
+    `Run of ${runText(run)}: ${load.clients} clients of one channel; equal rate ${load.rate} messages/s, ${load.batch} at once, for ${3 * load.seconds} s, then steps of ${load.seconds} s; ` +
       `${navigator.hardwareConcurrency} cores for servers, Redis, publisher and clients. Load average of the last minute ${loadAverages[0].toFixed(1)} before and ${loadAverages[1].toFixed(1)} after. ` +
       `${versions.join(", ")}.`,
     "",
