@@ -239,6 +239,13 @@ esac`,
     expect(lines[lines.indexOf("--order") - 1]).toBe("desc");
   });
 
+  test("groups are those of one stack, by a pattern in quotes: gcloud takes parentheses outside of them for its own", async () => {
+    const [, pattern = ""] = /--filter 'name ~ "([^"]*)"'/.exec((await dry("gcp:status")).output) ?? [];
+    const isOwn = (group: string) => new RegExp(pattern).test(group);
+    expect(["shardcast-europe-west1", "shardcast-loadtest"].map(isOwn)).toEqual([true, true]);
+    expect(["shardcast-b-europe-west1", "b-shardcast-loadtest"].map(isOwn)).toEqual([false, false]);
+  });
+
   describe.each([
     ["gcp:scale:up", ["REGION=europe-west1", "N=8", "MAX=24"]],
     ["gcp:scale:down", ["REGION=europe-west1", "N=3"]],
