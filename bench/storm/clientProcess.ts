@@ -1,5 +1,5 @@
 // A process of lean clients that keep a ledger: raw sockets, and of each message only its channel, number and time are read.
-import { Backoff } from "@shardcast/client/backoff";
+import { backoffMs } from "@shardcast/client/backoff";
 import type { Dialect } from "@shardcast/loadtest/dialect";
 import { Histogram } from "@shardcast/loadtest/histogram";
 import { SocketPool } from "@shardcast/loadtest/socketPool";
@@ -29,7 +29,7 @@ const marks = new Array<string>(clients).fill("");
 /** 1 for those that have left. */
 const away = new Uint8Array(clients);
 const openedMs = new Float64Array(clients);
-const backoffs = new Map<number, Backoff>();
+const attempts = new Map<number, number>();
 let command: StormCommand = "connect";
 let commandMs = performance.now();
 let done = 0;
@@ -131,9 +131,9 @@ const pool = new SocketPool({
   // As the SDK does, which can not see why.
   onRefused: (client, reason) => {
     counts.refused[reason] = (counts.refused[reason] ?? 0) + 1;
-    const backoff = backoffs.get(client) ?? new Backoff({}, Math.random);
-    backoffs.set(client, backoff);
-    setTimeout(() => pool.open(client), backoff.nextDelayMs());
+    const attempt = attempts.get(client) ?? 0;
+    attempts.set(client, attempt + 1);
+    setTimeout(() => pool.open(client), backoffMs(attempt, {}, Math.random()));
   },
   onClose: (client, code) => {
     if (away[client] === 1) return countDone();

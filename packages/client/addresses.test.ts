@@ -1,12 +1,14 @@
 import { expect, test } from "bun:test";
-import { Addresses, type Ending } from "./addresses.ts";
+import { Addresses } from "./addresses.ts";
+
+type Ending = "failed" | "doubtful" | "good";
 
 /** What is tried after each of these endings, and where it is tried at once; each is `stepMs` after the one before. */
 function walk(urls: string, endings: readonly Ending[], stepMs = 1, returnAfterMs = 1000): string[] {
   const addresses = new Addresses([...urls], returnAfterMs);
   return endings.map((ending, index) => {
-    const isAtOnce = addresses.next(ending, 10_000 + index * stepMs);
-    return isAtOnce ? `${addresses.url} at once` : addresses.url;
+    const isAtOnce = addresses.next(ending !== "failed", false, ending === "good", 10_000 + index * stepMs);
+    return isAtOnce ? `${addresses.url} at once` : `${addresses.url}`;
   });
 }
 

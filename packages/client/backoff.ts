@@ -6,35 +6,15 @@ export interface BackoffOptions {
 }
 
 /**
- * Exponential backoff with full jitter: each delay is drawn evenly from zero to a bound that doubles, so that clients
- * cut off together do not come back together.
+ * The delay before attempt `attempt`, the first being 0. Exponential backoff with full jitter: each delay is drawn evenly
+ * from zero to a bound that doubles, so that clients cut off together do not come back together.
+ * `random` is from 0 (inclusive) to 1 (exclusive).
  * Source: "Exponential Backoff And Jitter", AWS Architecture Blog, 2015.
  */
-export class Backoff {
-  readonly #minMs: number;
-  readonly #maxMs: number;
-  readonly #random: () => number;
-  /** How many delays have been drawn since the last reset. */
-  attempt = 0;
-
-  /** `random` returns numbers from 0 (inclusive) to 1 (exclusive). */
-  constructor(options: BackoffOptions, random: () => number) {
-    this.#minMs = options.minMs ?? 500;
-    this.#maxMs = options.maxMs ?? 30_000;
-    this.#random = random;
-  }
-
-  nextDelayMs(): number {
-    const boundMs = Math.min(this.#maxMs, this.#minMs * 2 ** this.attempt++);
-    return this.#random() * boundMs;
-  }
-
-  /** For what happens to many clients at once and is no failure: drawn as the first delay is. */
-  soonMs(): number {
-    return this.#random() * this.#minMs;
-  }
-
-  reset(): void {
-    this.attempt = 0;
-  }
+export function backoffMs(
+  attempt: number,
+  { minMs = 500, maxMs = 30_000 }: BackoffOptions,
+  random: number,
+): number {
+  return random * Math.min(maxMs, minMs * 2 ** attempt);
 }

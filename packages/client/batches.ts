@@ -1,5 +1,3 @@
-import type { SubscribeItem } from "@shardcast/protocol/messages";
-
 /** Channels in one request. Servers take at least as many. */
 export const BATCH_CHANNELS_MAX = 500;
 
@@ -10,27 +8,27 @@ export const BATCH_BYTES_MAX = 60_000;
 const ENVELOPE_BYTES = 100;
 
 /**
- * Cuts channels into requests. Names and positions are ASCII, so characters are bytes. A `since` so long that nothing
- * fits beside it still gets one channel per request: the server decides then.
+ * Cuts what is asked for into requests; `toItem` says how one of it is written. Names and positions are ASCII, so
+ * characters are bytes. A `since` so long that nothing fits beside it still gets one channel per request: the server
+ * decides then.
  */
-export function splitIntoBatches<Item extends SubscribeItem>(
-  items: readonly Item[],
+export function splitIntoBatches<T>(
+  all: readonly T[],
+  toItem: (one: T) => unknown,
   since: readonly string[] = [],
-): Item[][] {
-  const room = BATCH_BYTES_MAX - ENVELOPE_BYTES - JSON.stringify(since).length;
-  const batches: Item[][] = [];
-  let batch: Item[] = [];
-  let bytes = 0;
-  for (const item of items) {
-    const itemBytes = JSON.stringify(item).length + 1;
-    if (batch.length > 0 && (batch.length >= BATCH_CHANNELS_MAX || bytes + itemBytes > room)) {
-      batches.push(batch);
+): T[][] {
+  const batches: T[][] = [];
+  let batch: T[] = [];
+  let room = 0;
+  for (const one of all) {
+    const bytes = JSON.stringify(toItem(one)).length + 1;
+    room -= bytes;
+    if (room < 0 || batch.length === BATCH_CHANNELS_MAX) {
       batch = [];
-      bytes = 0;
+      batches.push(batch);
+      room = BATCH_BYTES_MAX - ENVELOPE_BYTES - JSON.stringify(since).length - bytes;
     }
-    batch.push(item);
-    bytes += itemBytes;
+    batch.push(one);
   }
-  if (batch.length > 0) batches.push(batch);
   return batches;
 }

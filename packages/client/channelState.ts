@@ -1,94 +1,43 @@
 import type { SubscriptionPolicy } from "@shardcast/protocol/policies";
-import type { Recipient } from "./recipient.ts";
+import { type Recipient, WANTED } from "./recipient.ts";
 import type { ReplayGuard } from "./replayGuard.ts";
 
-/**
- * From where a channel has to be resumed: a list of marks and cursors of its own, or `shared`, the position of the
- * whole client; undefined where it begins with what comes next, because the server has not yet answered.
- */
-export type Anchor = readonly string[] | "shared" | undefined;
-
 /** One subscribed channel or pattern and everyone who listens to it. */
-export class ChannelState {
-  readonly name: string;
-  readonly policy: SubscriptionPolicy;
-  readonly recipients = new Set<Recipient>();
-  anchor: Anchor;
-  /** On the present connection: `idle` is not requested yet, `live` is answered. */
-  phase: "idle" | "asked" | "live" = "idle";
-  /** Exists while this channel has messages that its anchor does not cover. */
+export interface ChannelState {
+  readonly channelName: string;
+  readonly deliveryPolicy: SubscriptionPolicy;
+  readonly recipients: Set<Recipient>;
+  /**
+   * From where it has to be resumed: `SHARED`, or a list of marks and cursors of its own, as JSON; undefined where it begins
+   * with what comes next, because the server has not yet answered, and empty where that is so because the server did not
+   * understand its position.
+   */
+  resumeFrom: string | undefined;
+  /** Answered on the present connection. */
+  isLive: boolean;
+  /** The request on the present connection that is not answered yet; 0: none. One that is live may be asked for once more. */
+  askedWith: number;
+  /** Exists while this channel has messages that `resumeFrom` does not cover. */
   guard: ReplayGuard | undefined;
-  /** The server did not understand the position, and the channel began anew. */
-  positionRefused = false;
-  /** Whether a last value is everybody's: it stands for what all have missed when a resume fails. */
-  #snapshotForAll = false;
-  readonly #snapshotFor = new Set<Recipient>();
+}
 
-  constructor(name: string, anchor: Anchor, policy: SubscriptionPolicy = "lossless") {
-    this.name = name;
-    this.policy = policy;
-    this.anchor = anchor;
-  }
+/** The position of the whole client. */
+export const SHARED = "shared";
 
-  get isPattern(): boolean {
-    return this.name.endsWith(".*");
-  }
+export function isPattern({ channelName }: ChannelState): boolean {
+  return channelName.endsWith(".*");
+}
 
-  /** A live channel is asked for once more where somebody who came later wants its last value. */
-  get needsRequest(): boolean {
-    return this.phase === "idle" || (this.phase === "live" && this.wantsSnapshot);
-  }
+/** Whether what came since its position has not all arrived. */
+export function isBehind({ resumeFrom, isLive }: ChannelState): boolean {
+  return !isLive && Boolean(resumeFrom);
+}
 
-  get wantsSnapshot(): boolean {
-    for (const recipient of this.recipients) if (recipient.snapshot === "wanted") return true;
-    return false;
-  }
+/** A live channel is asked for once more where somebody who came later wants its last value. */
+export function needsRequest(state: ChannelState): boolean {
+  return state.isLive ? wantsLastValue(state) : state.askedWith === 0;
+}
 
-  /** Who is to get a last value that has arrived: the server sends it to all who listen, not all have asked. */
-  takeSnapshotRecipients(): readonly Recipient[] {
-    if (this.#snapshotForAll) return [...this.recipients];
-    const recipients = [...this.#snapshotFor];
-    // A pattern has a last value for each of its channels.
-    if (!this.isPattern) this.#snapshotFor.clear();
-    return recipients;
-  }
-
-  /** Returns whether the recipient was one. */
-  leave(recipient: Recipient): boolean {
-    this.#snapshotFor.delete(recipient);
-    return this.recipients.delete(recipient);
-  }
-
-  requested(): void {
-    if (this.phase === "idle") {
-      this.phase = "asked";
-      this.#snapshotForAll = this.anchor !== undefined || this.positionRefused;
-      this.#snapshotFor.clear();
-    }
-    for (const recipient of this.recipients) {
-      if (recipient.snapshot !== "wanted") continue;
-      recipient.snapshot = "asked";
-      this.#snapshotFor.add(recipient);
-    }
-  }
-
-  answered(position: readonly string[], recovered: boolean): void {
-    // Of other policies the last value is all that a resume brings.
-    if (recovered && this.policy === "lossless") this.#snapshotForAll = false;
-    if (this.phase !== "live") this.anchor = position;
-    this.phase = "live";
-    for (const recipient of this.recipients) if (recipient.snapshot === "asked") recipient.snapshot = "none";
-  }
-
-  /** The request has failed, or its connection has ended: it has to be made again. */
-  postpone(): void {
-    for (const recipient of this.recipients)
-      if (recipient.snapshot === "asked") recipient.snapshot = "wanted";
-    if (this.phase === "asked") this.phase = "idle";
-  }
-
-  disconnected(): void {
-    this.postpone();
-    this.phase = "idle";
-  }
+export function wantsLastValue({ recipients }: ChannelState): boolean {
+  return [...recipients].some(({ lastValue }) => lastValue === WANTED);
 }

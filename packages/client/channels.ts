@@ -1,349 +1,343 @@
 import { patternsOf } from "@shardcast/protocol/channel";
-import { parseCursor } from "@shardcast/protocol/cursor";
-import type { ClientMessage, DataMessage, RequestError, ServerMessage } from "@shardcast/protocol/messages";
-import type { Backoff } from "./backoff.ts";
+import { type Cursor, parseCursor } from "@shardcast/protocol/cursor";
+import type { RequestError, ServerMessage, SubscribedChannel } from "@shardcast/protocol/messages";
 import { splitIntoBatches } from "./batches.ts";
-import { ChannelState } from "./channelState.ts";
+import { type ChannelState, isBehind, isPattern, needsRequest, SHARED } from "./channelState.ts";
+import type { Connection } from "./connection.ts";
+import type { Emitter } from "./emitter.ts";
 import { ShardcastError } from "./errors.ts";
-import type { GapEvent } from "./events.ts";
-import type { Recipient } from "./recipient.ts";
-import { ReplayGuard } from "./replayGuard.ts";
-import { planRequests } from "./requestPlan.ts";
-import { ResumePosition } from "./resume.ts";
-import type { SinkOwner } from "./subscription.ts";
+import type { ClientEvents, GapEvent } from "./events.ts";
+import { ASKED, DUE, NOTHING, type Recipient, WANTED } from "./recipient.ts";
+import { isRepeated } from "./replayGuard.ts";
+import { groupByPosition, itemOf } from "./requestPlan.ts";
+import { createResumePosition } from "./resume.ts";
+
+export type ServerMessageHandlers = {
+  readonly [Type in ServerMessage["type"]]: (message: ServerMessage & { readonly type: Type }) => void;
+};
+
+/** The channels of one client over all its connections. */
+export interface Channels {
+  /** Throws `ShardcastError`: `already_subscribed` where a `since` can have no effect any more, `policy_conflict`. */
+  addRecipient(recipient: Recipient, since: readonly string[] | undefined): void;
+  leave(recipient: Recipient): void;
+  onConnected(connection: Connection): void;
+  onDisconnected(): void;
+  readonly handlers: Omit<ServerMessageHandlers, "welcome" | "reconnect" | "token_expiring">;
+  /** Ends everything for good: as the caller wished, or with a failure. */
+  endAll(error: ShardcastError, failure?: ShardcastError): void;
+}
+
+/** Of a client's statistics, what is counted here, and which connection it is. */
+export interface ChannelCounts {
+  messages: number;
+  repeated: number;
+  readonly reconnects: number;
+}
 
 /**
- * The channels of one client over all its connections: asks for them, hands out what arrives, and knows from where
- * each has to be resumed.
+ * Asks for channels, hands out what arrives, and knows from where each has to be resumed.
  *
  * Positions. As long as every channel is answered, one shared position serves all: what the server sent before a
  * mark has been delivered, because a connection keeps order. While any `since` is unanswered that does not hold:
  * a mark may lie far beyond what another channel's replay has reached. So the shared position then stands still
- * (`frozen`), each answered channel keeps the mark of its own answer, and guards remember what arrived beyond; when the
+ * (`isFrozen`), each answered channel keeps the mark of its own answer, and guards remember what arrived beyond; when the
  * last one is answered, that answer's mark is the shared position again.
  */
-export class Channels implements SinkOwner {
-  readonly #states = new Map<string, ChannelState>();
-  readonly #handler: ChannelsHandler;
-  readonly #retryBackoff: Backoff;
-  readonly #position = new ResumePosition();
-  readonly #requests = new Map<number, PendingRequest>();
-  /** Names that are no longer wanted, for the next flush. */
-  readonly #leaving = new Set<string>();
-  #patterns = 0;
-  #link: Link | undefined;
-  /** Counts connections up, for the guards. */
-  #connection = 0;
-  #frozen = false;
-  #flushPlanned = false;
-  #unguardedReported = false;
-  #retryTimer: ReturnType<typeof setTimeout> | undefined;
+export function createChannels(
+  emit: Emitter<ClientEvents>["emit"],
+  counts: ChannelCounts,
+  /** How long to wait before what was refused for now is asked for again, after so many times. */
+  retryDelayMs: (retries: number) => number,
+): Channels {
+  const states = new Map<string, ChannelState>();
+  const position = createResumePosition();
+  /**
+   * Names that were given up, each with its `unsubscribe`, or 0 where that has to be sent yet. Until the server has answered
+   * it, what arrives for a name belongs to the subscription that was given up; a new one of the same name must not begin
+   * with it, because what follows is missing.
+   */
+  const leaving = new Map<string, number>();
+  let patterns = 0;
+  let connection: Connection | undefined;
+  let isFrozen = false;
+  let isFlushPlanned = false;
+  let isOverflowTold = false;
+  let retries = 0;
+  let retryTimer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(handler: ChannelsHandler, retryBackoff: Backoff) {
-    this.#handler = handler;
-    this.#retryBackoff = retryBackoff;
+  function remove(state: ChannelState): void {
+    states.delete(state.channelName);
+    if (isPattern(state)) patterns--;
+    if (!state.isLive && !state.askedWith) return;
+    leaving.set(state.channelName, 0);
+    planFlush();
   }
 
-  /** Throws `ShardcastError`: `already_subscribed` where a `since` can have no effect any more, `policy_conflict`. */
-  join(recipient: Recipient, since: readonly string[] | undefined): void {
-    const { channel, policy } = recipient;
-    let state = this.#states.get(channel);
-    if (state === undefined) {
-      state = new ChannelState(channel, since, policy);
-      this.#states.set(channel, state);
-      if (state.isPattern) this.#patterns++;
-    } else if (since !== undefined) throw new ShardcastError("already_subscribed", undefined, channel);
-    else if (state.policy !== policy) throw new ShardcastError("policy_conflict", undefined, channel);
-    state.recipients.add(recipient);
-    const { mark } = this.#position;
-    if (state.phase === "live" && recipient.snapshot === "none" && mark !== undefined) {
-      recipient.answer({ recovered: true, mark });
-    }
-    this.#planFlush();
+  function fail(state: ChannelState, { code, message }: RequestError): void {
+    remove(state);
+    const error = new ShardcastError(code, message, state.channelName);
+    for (const recipient of state.recipients) recipient.endWith(error, error);
+    emit("error", error);
   }
 
-  leave(recipient: Recipient): void {
-    const state = this.#states.get(recipient.channel);
-    if (state?.leave(recipient) !== true || state.recipients.size > 0) return;
-    this.#remove(state);
-    if (state.phase === "idle") return;
-    this.#leaving.add(state.name);
-    this.#planFlush();
+  /** The request has failed, or its connection has ended: it has to be made again. */
+  function postpone(state: ChannelState): void {
+    state.askedWith = 0;
+    for (const recipient of state.recipients) if (recipient.lastValue === ASKED) recipient.lastValue = WANTED;
   }
 
-  connected(link: Link): void {
-    this.#link = link;
-    this.#connection++;
-    this.#flush();
-  }
-
-  disconnected(): void {
-    this.#link = undefined;
-    clearTimeout(this.#retryTimer);
-    this.#retryTimer = undefined;
-    this.#requests.clear();
-    this.#leaving.clear();
-    for (const state of this.#states.values()) state.disconnected();
-  }
-
-  /** Ends everything for good: as the caller wished, or with the error. */
-  close(error: ShardcastError, isWanted: boolean): void {
-    this.disconnected();
-    const states = [...this.#states.values()];
-    this.#states.clear();
-    for (const state of states) this.#end(state, error, isWanted);
-  }
-
-  receive(message: ServerMessage): void {
-    if (message.type === "message") this.#onData(message);
-    else if (message.type === "gap") this.#onGap(message);
-    else if (message.type === "pong") {
-      if (message.mark !== undefined) this.#settle(message.mark);
-    } else if (message.type === "authenticated") {
-      for (const name of message.revoked ?? []) {
-        const state = this.#states.get(name);
-        if (state !== undefined) this.#fail(state, REVOKED);
-      }
-    } else if (message.type === "subscribed" || message.type === "unsubscribed" || message.type === "error") {
-      const request = this.#requests.get(message.id ?? 0);
-      this.#requests.delete(message.id ?? 0);
-      if (message.type === "error") this.#onError(message, request);
-      else if (message.type === "subscribed" && request?.states) this.#onSubscribed(message, request.states);
-    }
-  }
-
-  missed(recipients: Iterable<Recipient>, gap: GapEvent): void {
-    for (const recipient of recipients) recipient.gap(gap);
-    this.#handler.onGap(gap);
-  }
-
-  report(error: ShardcastError): void {
-    this.#handler.onError(error);
-  }
-
-  #onData(message: DataMessage): void {
-    const cursor = parseCursor(message.cursor);
-    if (cursor === undefined) return;
-    const { streamId, offset } = cursor;
-    const { channel, snapshot } = message;
-    if (!this.#frozen && !snapshot && this.#position.saw(streamId, offset)) this.#link?.ping();
-    for (const state of this.#covering(channel)) {
-      const isDue = snapshot || !this.#frozen || this.#admit(state, channel, streamId, offset);
-      const recipients = snapshot ? state.takeSnapshotRecipients() : state.recipients;
-      if (isDue) for (const recipient of recipients) recipient.deliver(message);
-    }
-  }
-
-  #admit(state: ChannelState, channel: string, streamId: string, offset: number): boolean {
-    // A channel that begins with what comes next repeats nothing.
-    if (state.anchor === undefined) return true;
-    state.guard ??= new ReplayGuard();
-    const verdict = state.guard.admit(channel, streamId, offset, this.#connection);
-    if (verdict === "repeated") this.#handler.onRepeated();
-    if (verdict === "full" && !this.#unguardedReported) {
-      this.#unguardedReported = true;
-      this.report(new ShardcastError("guard_overflow", undefined, state.name));
-    }
-    return verdict !== "repeated";
+  function missed(state: ChannelState, gap: Omit<GapEvent, "channel">): void {
+    const event = { channel: state.channelName, ...gap };
+    for (const recipient of state.recipients) recipient.tellGap(event);
+    emit("gap", event);
   }
 
   /** Everyone who is to see what concerns this channel: its own subscription and the patterns that cover it. */
-  #covering(channel: string): ChannelState[] {
-    const names = this.#patterns > 0 ? new Set([channel, ...patternsOf(channel)]) : [channel];
-    const states: ChannelState[] = [];
-    for (const name of names) {
-      const state = this.#states.get(name);
-      if (state !== undefined && !this.#isLeaving(name)) states.push(state);
+  function covering(channel: string): ChannelState[] {
+    const found: ChannelState[] = [];
+    for (const name of patterns ? new Set([channel, ...patternsOf(channel)]) : [channel]) {
+      const state = states.get(name);
+      if (state && !leaving.has(name)) found.push(state);
     }
-    return states;
+    return found;
   }
 
-  /**
-   * Until the server has answered an `unsubscribe`, what arrives for a name belongs to the subscription that was given up; a
-   * new one of the same name must not begin with it, because what follows is missing.
-   */
-  #isLeaving(name: string): boolean {
-    if (this.#leaving.has(name)) return true;
-    for (const { names } of this.#requests.values()) if (names?.has(name)) return true;
-    return false;
+  function isNew(state: ChannelState, channel: string, { streamId, offset }: Cursor): boolean {
+    // A channel that begins with what comes next repeats nothing.
+    if (!isFrozen || !state.resumeFrom) return true;
+    state.guard ??= new Map();
+    const isOld = isRepeated(state.guard, `${channel} ${streamId}`, offset, counts.reconnects, () => {
+      if (!isOverflowTold) emit("error", new ShardcastError("guard_overflow", undefined, state.channelName));
+      isOverflowTold = true;
+    });
+    if (isOld) counts.repeated++;
+    return !isOld;
   }
 
-  #onSubscribed(
-    { mark, channels }: ServerMessage & { readonly type: "subscribed" },
-    states: readonly ChannelState[],
-  ): void {
-    const answers = new Map(channels.map((answer) => [answer.channel, answer]));
-    const position = [mark];
-    for (const state of this.#current(states)) {
-      const answer = answers.get(state.name);
-      if (answer === undefined) this.#fail(state, UNANSWERED);
-      else if (answer.error !== undefined) this.#refused([state], answer.error);
-      else this.#accepted(state, mark, position, answer.recovered !== false);
-    }
-    this.#settle(mark);
+  /** The channels that wait for the answer to this request; they wait no longer. */
+  function takeAsked(id: number | undefined): ChannelState[] {
+    const asked = [...states.values()].filter(({ askedWith }) => askedWith === id);
+    for (const state of asked) state.askedWith = 0;
+    return asked;
   }
 
-  /** Another subscription of the same name has its own answer. */
-  #current(states: readonly ChannelState[]): readonly ChannelState[] {
-    return states.filter((state) => this.#states.get(state.name) === state);
-  }
-
-  #accepted(
-    state: ChannelState,
-    mark: string,
-    position: readonly string[],
-    recoveredByServer: boolean,
-  ): void {
-    this.#retryBackoff.reset();
-    const recovered = recoveredByServer && !state.positionRefused;
-    state.positionRefused = false;
+  function accepted(state: ChannelState, mark: string, recovered: boolean): void {
+    retries = 0;
+    // Where a resume fails, the last value stands for what all have missed; of other policies it is all that one brings.
+    const isForAll = !recovered || (isBehind(state) && state.deliveryPolicy !== "lossless");
     // Where a resume failed nothing is repeated, and offsets may even begin anew.
     if (!recovered) state.guard = undefined;
-    state.answered(position, recovered);
+    if (!state.isLive) state.resumeFrom = JSON.stringify([mark]);
+    state.isLive = true;
     for (const recipient of state.recipients) {
-      if (!recipient.answered && recipient.snapshot === "none") recipient.answer({ recovered, mark });
+      if (isForAll || recipient.lastValue === ASKED) recipient.lastValue = DUE;
+      if (recipient.lastValue !== WANTED) recipient.makeReady({ recovered, mark });
     }
-    if (state.needsRequest) this.#planFlush();
-    if (!recovered) this.missed(state.recipients, { channel: state.name, reason: "not_recovered" });
+    if (needsRequest(state)) planFlush();
+    if (!recovered) missed(state, { reason: "not_recovered" });
+  }
+
+  function refused(asked: readonly ChannelState[], error: RequestError): void {
+    if (isPassing(error)) {
+      asked.forEach(postpone);
+      emit("error", new ShardcastError(error.code, error.message));
+      retryLater();
+    } else for (const state of asked) fail(state, error);
   }
 
   /** Makes `mark`, which came after everything below it, the shared position, unless a channel still lags behind. */
-  #settle(mark: string): void {
-    const states = [...this.#states.values()];
-    if (states.some((state) => state.anchor !== undefined && state.phase !== "live")) return;
-    this.#position.adopt(mark);
-    this.#frozen = false;
-    for (const state of states) {
+  function settle(mark: string): void {
+    const all = [...states.values()];
+    if (all.some(isBehind)) return;
+    position.adoptMark(mark);
+    isFrozen = false;
+    for (const state of all) {
       state.guard = undefined;
-      if (state.anchor !== undefined) state.anchor = "shared";
+      state.resumeFrom &&= SHARED;
     }
   }
 
-  #onGap({ channel, after, through, reason }: ServerMessage & { readonly type: "gap" }): void {
-    const end = parseCursor(through);
-    // A log that was cut back goes on at smaller offsets: what was remembered of larger ones would hide them.
-    const isTruncated = reason === "truncated";
-    if (isTruncated) this.#link?.ping();
-    else if (!this.#frozen && end !== undefined) this.#position.saw(end.streamId, end.offset);
-    for (const state of this.#covering(channel)) {
-      if (isTruncated) state.guard = undefined;
-      this.missed(state.recipients, { channel: state.name, reason, after, through });
+  /** An `unsubscribe` has been answered, or has to be made again. */
+  function onLeft(id: number | undefined, isAgain?: boolean): void {
+    for (const [name, request] of leaving) {
+      if (request !== id) continue;
+      leaving.delete(name);
+      if (!isAgain || states.has(name)) continue;
+      leaving.set(name, 0);
+      retryLater();
     }
   }
 
-  #onError(error: RequestError & { readonly id?: number }, request: PendingRequest | undefined): void {
-    // Some request will never be answered, and nobody knows which: a new connection asks for everything again.
-    if (error.id === undefined && this.#requests.size > 0 && isPassing(error))
-      this.#link?.drop(error.message);
-    if (request?.states !== undefined) {
-      const states = this.#current(request.states);
-      // The server does not understand the position: the channels go on from now, and say so when they are answered.
-      if (error.code === "since_invalid" && request.since) {
-        for (const state of states) {
-          state.anchor = undefined;
-          state.positionRefused = true;
-          state.postpone();
-        }
-        this.#planFlush();
-      } else this.#refused(states, error);
-      return;
-    }
-    this.report(new ShardcastError(error.code, error.message));
-    // What is still sent then finds no recipient, so only a refusal that passes is worth a second request.
-    if (request?.names === undefined || !isPassing(error)) return;
-    for (const name of request.names) if (!this.#states.has(name)) this.#leaving.add(name);
-    this.#retryLater();
-  }
-
-  #refused(states: readonly ChannelState[], error: RequestError): void {
-    if (!isPassing(error)) {
-      for (const state of states) this.#fail(state, error);
-      return;
-    }
-    for (const state of states) state.postpone();
-    this.report(new ShardcastError(error.code, error.message));
-    this.#retryLater();
-  }
-
-  #fail(state: ChannelState, { code, message }: RequestError): void {
-    this.#remove(state);
-    if (state.phase === "live") this.#leaving.add(state.name);
-    const error = new ShardcastError(code, message, state.name);
-    this.#end(state, error, false);
-    this.report(error);
-  }
-
-  #end(state: ChannelState, error: ShardcastError, isWanted: boolean): void {
-    for (const recipient of state.recipients) recipient.end(error, isWanted);
-  }
-
-  #remove(state: ChannelState): void {
-    this.#states.delete(state.name);
-    if (state.isPattern) this.#patterns--;
-  }
-
-  #retryLater(): void {
-    this.#retryTimer ??= setTimeout(() => {
-      this.#retryTimer = undefined;
-      this.#flush();
-    }, this.#retryBackoff.nextDelayMs());
+  function retryLater(): void {
+    retryTimer ??= setTimeout(() => {
+      retryTimer = undefined;
+      flush();
+    }, retryDelayMs(retries++));
   }
 
   /** One flush for all the calls of one turn, so that they share requests. */
-  #planFlush(): void {
-    if (this.#link === undefined || this.#flushPlanned) return;
-    this.#flushPlanned = true;
-    queueMicrotask(() => this.#flush());
+  function planFlush(): void {
+    if (!connection || isFlushPlanned) return;
+    isFlushPlanned = true;
+    queueMicrotask(flush);
   }
 
-  #flush(): void {
-    this.#flushPlanned = false;
-    const link = this.#link;
-    if (link === undefined) return;
-    const left = [...this.#leaving];
-    this.#leaving.clear();
-    for (const channels of splitIntoBatches(left)) {
-      const id = link.nextId();
-      this.#requests.set(id, { names: new Set(channels) });
-      link.send({ type: "unsubscribe", id, channels });
+  function flush(): void {
+    isFlushPlanned = false;
+    if (!connection) return;
+    const left = [...leaving].flatMap(([name, request]) => (request ? [] : name));
+    for (const channels of splitIntoBatches(left, (name) => name)) {
+      const id = connection.ask({ type: "unsubscribe", channels });
+      for (const name of channels) leaving.set(name, id);
     }
-    for (const { states, items, since } of planRequests(this.#states.values(), this.#position)) {
-      const id = link.nextId();
-      if (since !== undefined) this.#frozen = true;
-      this.#requests.set(id, { states, since: since !== undefined });
-      for (const state of states) state.requested();
-      link.send({ type: "subscribe", id, channels: items, ...(since && { since }) });
+    for (const [from, group] of groupByPosition(states.values())) {
+      const since = from === SHARED ? position.toSince() : from && JSON.parse(from);
+      isFrozen ||= Boolean(since);
+      for (const asked of splitIntoBatches(group, itemOf, since)) {
+        const id = connection.ask({
+          type: "subscribe",
+          channels: asked.map(itemOf),
+          ...(since && { since }),
+        });
+        for (const state of asked) {
+          state.askedWith = id;
+          for (const recipient of state.recipients) {
+            if (recipient.lastValue === WANTED) recipient.lastValue = ASKED;
+            else if (!state.isLive) recipient.lastValue = NOTHING;
+          }
+        }
+      }
     }
   }
+
+  function onDisconnected(): void {
+    connection = undefined;
+    clearTimeout(retryTimer);
+    retryTimer = undefined;
+    leaving.clear();
+    for (const state of states.values()) {
+      state.isLive = false;
+      postpone(state);
+    }
+  }
+
+  return {
+    addRecipient(recipient, since) {
+      const { channel: channelName, deliveryPolicy } = recipient;
+      let state = states.get(channelName);
+      if (!state) {
+        const resumeFrom = since && JSON.stringify(since);
+        const recipients = new Set<Recipient>();
+        state = {
+          channelName,
+          deliveryPolicy,
+          recipients,
+          resumeFrom,
+          isLive: false,
+          askedWith: 0,
+          guard: undefined,
+        };
+        states.set(channelName, state);
+        if (isPattern(state)) patterns++;
+      } else if (since || state.deliveryPolicy !== deliveryPolicy) {
+        throw new ShardcastError(since ? "already_subscribed" : "policy_conflict", undefined, channelName);
+      }
+      state.recipients.add(recipient);
+      const mark = position.lastMark();
+      if (state.isLive && recipient.lastValue === NOTHING && mark)
+        recipient.makeReady({ recovered: true, mark });
+      planFlush();
+    },
+    leave(recipient) {
+      const state = states.get(recipient.channel);
+      if (state?.recipients.delete(recipient) && !state.recipients.size) remove(state);
+    },
+    onConnected(fresh) {
+      connection = fresh;
+      flush();
+    },
+    onDisconnected,
+    handlers: {
+      message(message) {
+        const { channel, snapshot } = message;
+        counts.messages++;
+        const cursor = parseCursor(message.cursor);
+        if (!cursor) return;
+        if (!isFrozen && !snapshot && position.saw(cursor)) connection?.sendPing();
+        for (const state of covering(channel)) {
+          if (!snapshot && !isNew(state, channel, cursor)) continue;
+          for (const recipient of state.recipients) {
+            if (snapshot) {
+              if (recipient.lastValue !== DUE) continue;
+              // A pattern has a last value for each of its channels.
+              if (!isPattern(state)) recipient.lastValue = NOTHING;
+            }
+            recipient.deliver(message);
+          }
+        }
+      },
+      gap({ channel, after, through, reason }) {
+        const end = parseCursor(through);
+        // A log that was cut back goes on at smaller offsets: what was remembered of larger ones would hide them.
+        const isTruncated = reason === "truncated";
+        if (isTruncated) connection?.sendPing();
+        else if (!isFrozen && end) position.saw(end);
+        for (const state of covering(channel)) {
+          if (isTruncated) state.guard = undefined;
+          missed(state, { reason, after, through });
+        }
+      },
+      subscribed({ id, mark, channels }) {
+        const answers = new Map(channels.map((answer) => [answer.channel, answer]));
+        for (const state of takeAsked(id)) {
+          const { error, recovered = true } = answers.get(state.channelName) ?? UNANSWERED;
+          if (error) refused([state], error);
+          else accepted(state, mark, recovered && state.resumeFrom !== "");
+        }
+        settle(mark);
+      },
+      unsubscribed: ({ id }) => onLeft(id),
+      pong({ mark }) {
+        if (mark) settle(mark);
+      },
+      authenticated({ revoked = [] }) {
+        for (const name of revoked) {
+          const state = states.get(name);
+          if (state) fail(state, REVOKED);
+        }
+      },
+      error(error) {
+        const { id, code, message } = error;
+        const asked = takeAsked(id);
+        if (code === "since_invalid" && asked.some(isBehind)) {
+          // The server does not understand the position: the channels go on from now, and say so when they are answered.
+          for (const state of asked) state.resumeFrom = "";
+          asked.forEach(postpone);
+          planFlush();
+        } else if (asked.length > 0) refused(asked, error);
+        else {
+          emit("error", new ShardcastError(code, message));
+          // Some request may never be answered, and nobody knows which: a new connection asks for everything again.
+          if (id === undefined && isPassing(error)) connection?.giveUp(message);
+          // What is still sent then finds no recipient, so only a refusal that passes is worth a second request.
+          else onLeft(id, isPassing(error));
+        }
+      },
+    },
+    endAll(error, failure) {
+      onDisconnected();
+      for (const { recipients } of states.values())
+        for (const recipient of recipients) recipient.endWith(error, failure);
+      states.clear();
+    },
+  };
 }
 
-/** Of an `unsubscribe` it has names, of a `subscribe` states. */
-interface PendingRequest {
-  readonly names?: ReadonlySet<string>;
-  readonly states?: readonly ChannelState[];
-  readonly since?: boolean;
-}
-
-/** The present connection. */
-export interface Link {
-  nextId(): number;
-  send(message: ClientMessage): void;
-  ping(): void;
-  /** Gives the connection up, so that another follows. */
-  drop(reason: string): void;
-}
-
-export interface ChannelsHandler {
-  onGap(gap: GapEvent): void;
-  onError(error: ShardcastError): void;
-  /** A message that an earlier, unfinished resume had brought already was dropped. */
-  onRepeated(): void;
-}
-
-const REVOKED: RequestError = { code: "channel_forbidden", message: "not with the new token" };
-const UNANSWERED: RequestError = { code: "internal", message: "not in the answer" };
+const REVOKED: RequestError = { code: "channel_forbidden", message: "revoked" };
+const UNANSWERED: Partial<SubscribedChannel> = { error: { code: "internal", message: "unanswered" } };
 
 /** Such a refusal may be none when it is asked again. */
 function isPassing({ code }: RequestError): boolean {
-  return code === "too_many_requests" || code === "subscriptions_full" || code === "internal";
+  return ["too_many_requests", "subscriptions_full", "internal"].includes(code);
 }

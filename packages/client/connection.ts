@@ -6,153 +6,141 @@ import {
   TOKEN_SUBPROTOCOL_PREFIX,
 } from "@shardcast/protocol/messages";
 import type { Encoding, FrameReader } from "./encoding.ts";
-import { ShardcastError } from "./errors.ts";
+import type { ConnectOptions } from "./options.ts";
 import { parseServerMessages } from "./parse.ts";
-import { OPEN, type WebSocketConstructor, type WebSocketLike } from "./webSocket.ts";
+import { OPEN, type WebSocketConstructor } from "./webSocket.ts";
 
-/** Characters of a malformed message that a report quotes. */
-const QUOTED_CHARACTERS_MAX = 100;
+export interface ConnectionOptions extends Pick<ConnectOptions, "connectTimeoutMs" | "pongTimeoutMs"> {
+  readonly WebSocket: WebSocketConstructor;
+  readonly token: string | undefined;
+  readonly encoding: Encoding | undefined;
+}
+
+type WithoutId<Message> = Message extends unknown ? Omit<Message, "id"> : never;
+
+export interface Connection {
+  /**
+   * Returns the id of the request, unique per connection. What is sent while the socket is closing is lost; its end is
+   * reported soon, and a resume repeats requests.
+   */
+  ask(message: WithoutId<ClientMessage>): number;
+  /** The answer carries a fresh mark. */
+  sendPing(): void;
+  /** Hands out nothing more and closes cleanly; the end is reported when the other side has agreed, or after `timeoutMs`. */
+  closeWithin(timeoutMs: number): void;
+  /** Gives the connection up and reports its end at once. */
+  giveUp(reason: string): void;
+}
 
 /**
  * One connection from its first handshake to its end: it pings, notices when the other side is dead, and reports its
  * end exactly once. After that nothing of it is heard any more, whatever the socket still does.
  */
-export class Connection {
-  readonly #socket: WebSocketLike;
-  readonly #options: ConnectionOptions;
-  readonly #handler: ConnectionHandler;
+export function openConnection(
+  url: string,
+  { WebSocket, token, encoding, connectTimeoutMs = 10_000, pongTimeoutMs = 10_000 }: ConnectionOptions,
+  /** Begins with the one `welcome`. */
+  onMessage: (message: ServerMessage) => void,
+  /** What is no message; undefined where the frame could not even be decoded. */
+  onMalformed: (text: unknown) => void,
+  /**
+   * Called once. 1006 stands for every end without a close frame; `reason` is then for people. `isSilent` where it was given
+   * up because nothing was heard in time.
+   */
+  onEnd: (code: number, reason: string, isSilent?: boolean) => void,
+): Connection {
   /** Nothing is handed out any more. */
-  #isDeaf = false;
-  #ended = false;
+  let isDeaf = false;
+  let isOver = false;
   /** What the runtime says of a broken socket. */
-  #fault = "";
-  #lastId = 0;
+  let fault = "";
+  let lastId = 0;
   /** Runs from the welcome on. */
-  #pingTimer: ReturnType<typeof setInterval> | undefined;
+  let pingTimer: ReturnType<typeof setInterval> | undefined;
   /** Ends the connection unless something arrives: first the welcome, later the answer to a ping. */
-  #deadTimer: ReturnType<typeof setTimeout> | undefined;
+  let deadTimer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(url: string, options: ConnectionOptions, handler: ConnectionHandler) {
-    const { WebSocket, token, encoding } = options;
-    this.#options = options;
-    this.#handler = handler;
-    this.#socket = new WebSocket(
-      encoding?.address(url) ?? url,
-      // Browsers let a page send nothing else along but the URL, which ends up in logs.
-      token === undefined ? [SUBPROTOCOL] : [SUBPROTOCOL, TOKEN_SUBPROTOCOL_PREFIX + token],
-    );
-    this.#socket.binaryType = "arraybuffer";
-    const read: FrameReader = encoding?.reader() ?? ((frame, then) => then(frame));
-    this.#socket.addEventListener("message", ({ data }) => {
-      if (this.#pingTimer !== undefined && !this.#isDeaf) this.#heard();
-      read(data, (text) => this.#handOut(text));
-    });
-    // Frames that came before may have to be decoded yet.
-    this.#socket.addEventListener("close", ({ code, reason }) => read("", () => this.#end(code, reason)));
-    // A close event follows each error, but in Node 22 not that of a handshake. Without a listener `ws` would throw.
-    this.#socket.addEventListener("error", ({ message }) => {
-      if (typeof message === "string") this.#fault = message.trim();
-      setTimeout(() => read("", () => this.#end(ABNORMAL_CLOSE, "")));
-    });
-    this.#expectTraffic(options.connectTimeoutMs, "no welcome in time");
+  function ask(message: WithoutId<ClientMessage>): number {
+    const id = ++lastId;
+    if (socket.readyState === OPEN) socket.send(JSON.stringify({ id, ...message }));
+    return id;
   }
 
-  /** Ids are unique per connection. */
-  nextId(): number {
-    return ++this.#lastId;
+  function sendPing(): void {
+    ask({ type: "ping" });
+    expectTraffic(pongTimeoutMs, "no answer to a ping");
   }
 
-  /** What is sent while the socket is closing is lost; its end is reported soon, and a resume repeats requests. */
-  send(message: ClientMessage): void {
-    if (this.#socket.readyState === OPEN) this.#socket.send(JSON.stringify(message));
+  function heard(): void {
+    clearTimeout(deadTimer);
+    deadTimer = undefined;
   }
 
-  /** The answer carries a fresh mark. */
-  ping(): void {
-    if (this.#isDeaf) return;
-    this.send({ type: "ping", id: this.nextId() });
-    this.#expectTraffic(this.#options.pongTimeoutMs, "no answer to a ping");
+  function expectTraffic(timeoutMs: number, complaint: string): void {
+    // An earlier deadline stands: pings that follow one another faster than they time out must not postpone it.
+    deadTimer ??= setTimeout(() => giveUp(complaint, true), timeoutMs);
   }
 
-  /** Hands out nothing more and closes cleanly; the end is reported when the other side has agreed, or after `timeoutMs`. */
-  close(timeoutMs: number): void {
-    this.#stop();
-    this.#deadTimer = setTimeout(() => this.#end(1000, "closed"), timeoutMs);
-    this.#closeSocket();
-  }
-
-  /** Gives the connection up and reports its end at once. */
-  drop(reason: string, isSilent = false): void {
-    this.#end(ABNORMAL_CLOSE, reason, isSilent);
-    this.#closeSocket();
-  }
-
-  #closeSocket(): void {
-    // 1000 is the one code besides 3000-4999 that browsers let a page send.
-    this.#socket.close(1000);
-  }
-
-  #handOut(text: unknown): void {
+  function handOut(text: unknown): void {
     for (const message of parseServerMessages(text)) {
-      if (this.#isDeaf) return;
-      if (message === undefined) this.#onMalformed(text);
-      else if (message.type !== "welcome") this.#handler.onMessage(message);
-      else if (this.#pingTimer === undefined) {
-        this.#pingTimer = setInterval(() => this.ping(), message.pingIntervalMs);
-        this.#heard();
-        this.#handler.onWelcome(message.instance);
+      if (isDeaf) return;
+      if (message?.type === "welcome") {
+        if (pingTimer) continue;
+        pingTimer = setInterval(sendPing, message.pingIntervalMs);
+        heard();
       }
+      if (message) onMessage(message);
+      else onMalformed(text);
     }
   }
 
-  #onMalformed(text: unknown): void {
-    const isLost = text === undefined;
-    const quote = typeof text === "string" ? text.slice(0, QUOTED_CHARACTERS_MAX) : "binary data";
-    this.#handler.onMalformed(new ShardcastError("malformed", `ignored: ${quote}`), isLost);
-    // The next connection resumes from before it.
-    if (isLost) this.drop("undecodable frame");
+  function stop(): void {
+    isDeaf = true;
+    heard();
+    clearInterval(pingTimer);
   }
 
-  #heard(): void {
-    clearTimeout(this.#deadTimer);
-    this.#deadTimer = undefined;
+  function end(code: number, reason: string, isSilent?: boolean): void {
+    if (isOver) return;
+    isOver = true;
+    stop();
+    onEnd(code, reason || fault, isSilent);
   }
 
-  #expectTraffic(timeoutMs: number, complaint: string): void {
-    // An earlier deadline stands: pings that follow one another faster than they time out must not postpone it.
-    this.#deadTimer ??= setTimeout(() => this.drop(complaint, true), timeoutMs);
+  function giveUp(reason: string, isSilent?: boolean): void {
+    end(ABNORMAL_CLOSE, reason, isSilent);
+    // 1000 is the one code besides 3000-4999 that browsers let a page send.
+    socket.close(1000);
   }
 
-  #stop(): void {
-    this.#isDeaf = true;
-    this.#heard();
-    clearInterval(this.#pingTimer);
-  }
+  const socket = new WebSocket(
+    encoding?.address(url) ?? url,
+    // Browsers let a page send nothing else along but the URL, which ends up in logs.
+    token ? [SUBPROTOCOL, TOKEN_SUBPROTOCOL_PREFIX + token] : [SUBPROTOCOL],
+  );
+  socket.binaryType = "arraybuffer";
+  const read: FrameReader = encoding?.reader() ?? ((frame, then) => then(frame));
+  socket.addEventListener("message", ({ data }) => {
+    if (pingTimer && !isDeaf) heard();
+    read(data, handOut);
+  });
+  // Frames that came before may have to be decoded yet.
+  socket.addEventListener("close", ({ code, reason }) => read("", () => end(code, reason)));
+  // A close event follows each error, but in Node 22 not that of a handshake. Without a listener `ws` would throw.
+  socket.addEventListener("error", ({ message }) => {
+    fault = `${message ?? ""}`.trim();
+    setTimeout(() => read("", () => end(ABNORMAL_CLOSE, "")));
+  });
+  expectTraffic(connectTimeoutMs, "no welcome in time");
 
-  #end(code: number, reason: string, isSilent = false): void {
-    if (this.#ended) return;
-    this.#ended = true;
-    this.#stop();
-    this.#handler.onEnd(code, reason, isSilent, this.#fault);
-  }
-}
-
-export interface ConnectionOptions {
-  readonly WebSocket: WebSocketConstructor;
-  readonly token: string | undefined;
-  readonly encoding: Encoding | undefined;
-  readonly connectTimeoutMs: number;
-  readonly pongTimeoutMs: number;
-}
-
-export interface ConnectionHandler {
-  onWelcome(instance: string): void;
-  onMessage(message: ServerMessage): void;
-  /** `isLost` where a frame could not be decoded: then the connection ends. */
-  onMalformed(error: ShardcastError, isLost: boolean): void;
-  /**
-   * Called once. 1006 stands for every end without a close frame. `isSilent` where it was given up because nothing was heard
-   * in time. `fault` is for people, and may be empty.
-   */
-  onEnd(code: number, reason: string, isSilent: boolean, fault: string): void;
+  return {
+    ask,
+    sendPing,
+    giveUp,
+    closeWithin(timeoutMs) {
+      stop();
+      deadTimer = setTimeout(end, timeoutMs, 1000, "closed");
+      socket.close(1000);
+    },
+  };
 }

@@ -11,9 +11,15 @@ export type ShardcastErrorCode =
   | "malformed"
   /** A handler threw; `cause` holds what it threw. */
   | "handler_failed"
-  /** A payload does not fit its subscription's `schema`, and was not delivered; `cause` holds what is wrong with it. */
+  /**
+   * A payload does not fit its subscription's `schema`, and was not delivered; `cause` holds what is wrong with it, and its own `cause`
+   * all the issues where the schema names several.
+   */
   | "payload_invalid"
-  /** An iterator was read too slowly: its queue reached its limit, and its subscription has ended. */
+  /**
+   * An iterator was read too slowly: its queue reached its limit, and its subscription has ended. The
+   * message is the cursor of the first message that is missing.
+   */
   | "queue_overflow"
   /** `since` was given for a channel that this client already receives. */
   | "already_subscribed"
@@ -27,9 +33,9 @@ export type ShardcastErrorCode =
 /** The code says what it is; `message` adds what the code cannot know: the server's words, an address, a cursor. */
 export class ShardcastError extends Error {
   override readonly name = "ShardcastError";
-  readonly code: ShardcastErrorCode;
+  declare readonly code: ShardcastErrorCode;
   /** The channel concerned, where it is one. */
-  readonly channel: string | undefined;
+  declare readonly channel: string | undefined;
 
   constructor(code: ShardcastErrorCode, message: string = code, channel?: string, cause?: unknown) {
     super(message, { cause });

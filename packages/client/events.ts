@@ -27,6 +27,7 @@ export interface ReconnectEvent {
   readonly url: string;
   /** The close code; 1006 where the connection just broke. */
   readonly code: number;
+  /** The server's words; of a connection that just broke, what this client or its runtime knows of why. May be empty. */
   readonly reason: string;
 }
 
@@ -43,31 +44,4 @@ export interface ClientEvents {
   error: ShardcastError;
   /** The last event: the client will not come back by itself. */
   close: CloseEvent;
-}
-
-/** Calls listeners in the order in which they were added. */
-export class Emitter<Events> {
-  readonly #listeners: { [Name in keyof Events]?: Set<(event: Events[Name]) => void> } = {};
-
-  /** Returns a function that removes the listener. */
-  on<Name extends keyof Events>(name: Name, listener: (event: Events[Name]) => void): () => void {
-    const listeners = this.#listeners[name] ?? new Set<(event: Events[Name]) => void>();
-    this.#listeners[name] = listeners;
-    listeners.add(listener);
-    return () => listeners.delete(listener);
-  }
-
-  emit<Name extends keyof Events>(name: Name, event: Events[Name]): void {
-    for (const listener of this.#listeners[name] ?? []) {
-      try {
-        listener(event);
-      } catch (error) {
-        // A listener must not break the connection's work, and its error must not vanish either: it surfaces as an
-        // uncaught one.
-        queueMicrotask(() => {
-          throw error;
-        });
-      }
-    }
-  }
 }

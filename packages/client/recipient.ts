@@ -2,13 +2,17 @@ import type { DataMessage } from "@shardcast/protocol/messages";
 import type { SubscriptionPolicy } from "@shardcast/protocol/policies";
 import type { ShardcastError } from "./errors.ts";
 import type { GapEvent } from "./events.ts";
+import type { Ready } from "./subscription.ts";
 
-export interface Ready {
-  /** False where the server could not resume from `since`: something may be missing before what comes now. */
-  readonly recovered: boolean;
-  /** Position from which messages go on; opaque. May be kept and given as `since` later. */
-  readonly mark: string;
-}
+/**
+ * What is owed of a channel's last value. `WANTED` becomes `ASKED` with the request, and again `WANTED` when that fails or its
+ * connection ends, and `DUE` with the answer, which the last value follows: the server sends it to all who listen.
+ */
+export type LastValue = 0 | 1 | 2 | 3;
+export const NOTHING = 0;
+export const WANTED = 1;
+export const ASKED = 2;
+export const DUE = 3;
 
 /**
  * Where the messages of a channel end up. Its methods are bivariant in the payload, which is the caller's claim: a
@@ -16,18 +20,16 @@ export interface Ready {
  */
 export interface Recipient {
   readonly channel: string;
-  /** `wanted` becomes `asked` with the request, and `wanted` again when the connection ends before the answer. */
-  snapshot: "none" | "wanted" | "asked";
   /** A number: the `maxRate`. */
-  readonly policy: SubscriptionPolicy;
-  /** Whether `answer` was called. */
-  readonly answered: boolean;
+  readonly deliveryPolicy: SubscriptionPolicy;
+  lastValue: LastValue;
   deliver(message: DataMessage): void;
-  gap(gap: GapEvent): void;
-  answer(ready: Ready): void;
+  tellGap(gap: GapEvent): void;
+  /** The first call counts. */
+  makeReady(ready: Ready): void;
   /**
-   * The last call. `error` is for a `ready` that will not come any more; an iterator throws it, too, unless the caller has
-   * ended it (`isWanted`).
+   * The last call. `error` is for a `ready` that will not come any more. An iterator throws the `failure`, or just ends where
+   * the caller has ended it.
    */
-  end(error: ShardcastError, isWanted: boolean): void;
+  endWith(error: ShardcastError, failure?: ShardcastError): void;
 }

@@ -2,7 +2,8 @@
 export const GUARD_ENTRIES_MAX = 10_000;
 
 /**
- * Keeps what was delivered during an unfinished resume from being delivered again by the next one.
+ * Keeps what was delivered during an unfinished resume from being delivered again by the next one: for each channel and stream
+ * the last offset, and the connection on which it came.
  *
  * A resume begins at an old position, and that position can move only when all of it is answered. When the connection
  * breaks before that, the next resume begins at the same position and repeats what the first had already brought.
@@ -12,21 +13,22 @@ export const GUARD_ENTRIES_MAX = 10_000;
  * up to o was. Offsets are compared with those of earlier connections only. One guard over all channels would be
  * wrong: a replay of channel A brings older offsets than were seen of channel B in the same stream.
  */
-export class ReplayGuard {
-  readonly #delivered = new Map<string, { offset: number; connection: number }>();
+export type ReplayGuard = Map<string, readonly [offset: number, connection: number]>;
 
-  /** `connection` counts connections up. `full` means: deliver it, but it cannot be remembered. */
-  admit(channel: string, streamId: string, offset: number, connection: number): "new" | "repeated" | "full" {
-    const key = `${channel} ${streamId}`;
-    const last = this.#delivered.get(key);
-    if (last === undefined) {
-      if (this.#delivered.size >= GUARD_ENTRIES_MAX) return "full";
-      this.#delivered.set(key, { offset, connection });
-      return "new";
-    }
-    if (last.connection < connection && offset <= last.offset) return "repeated";
-    last.offset = offset;
-    last.connection = connection;
-    return "new";
-  }
+/**
+ * Whether an earlier connection has brought it. `connection` counts connections up. `onFull` is called where it is new, but
+ * cannot be remembered.
+ */
+export function isRepeated(
+  guard: ReplayGuard,
+  pair: string,
+  offset: number,
+  connection: number,
+  onFull: () => void,
+): boolean {
+  const last = guard.get(pair);
+  if (last && offset <= last[0] && last[1] < connection) return true;
+  if (last || guard.size < GUARD_ENTRIES_MAX) guard.set(pair, [offset, connection]);
+  else onFull();
+  return false;
 }

@@ -1,4 +1,4 @@
-import { formatCursor } from "@shardcast/protocol/cursor";
+import { type Cursor, formatCursor } from "@shardcast/protocol/cursor";
 
 /**
  * Streams whose cursors are kept beside the mark, far above what one refresh interval needs. Beyond it a resume
@@ -17,45 +17,50 @@ const CURSORS_SENT_MAX = 100;
  * after it. The mark stays opaque, and a new one replaces the old instead of being joined with it, so that a stream
  * whose log was cut back becomes smaller here, too.
  */
-export class ResumePosition {
-  mark: string | undefined;
-  readonly #offsets = new Map<string, number>();
-  #shorten: ((entries: readonly string[]) => readonly string[]) | undefined;
-
+export interface ResumePosition {
+  lastMark(): string | undefined;
   /** Only for a mark that arrived after everything below it, of every settled channel. */
-  adopt(mark: string): void {
-    this.mark = mark;
-    this.#offsets.clear();
-  }
-
+  adoptMark(mark: string): void;
   /** Returns whether it is time to ask the server for a fresh mark. */
-  saw(streamId: string, offset: number): boolean {
-    const known = this.#offsets.get(streamId);
-    const { size } = this.#offsets;
-    const isNew = known === undefined && size < CURSORS_MAX;
-    if (isNew || offset > (known ?? offset)) this.#offsets.set(streamId, offset);
-    if (isNew && size === CURSORS_SENT_MAX) this.#load();
-    return isNew && (size + 1) % CURSORS_WORTH_A_MARK === 0;
-  }
-
+  saw(cursor: Cursor): boolean;
   /** The list for a `subscribe` request. */
-  since(): readonly string[] {
-    const entries = this.mark === undefined ? [] : [this.mark];
-    for (const [streamId, offset] of this.#offsets) entries.push(formatCursor(streamId, offset));
-    return entries.length > CURSORS_SENT_MAX && this.#shorten ? this.#shorten(entries) : entries;
-  }
+  toSince(): readonly string[];
+}
 
-  /**
-   * Thousands of cursors beside a mark would not fit in the message that a server takes. Few clients see so many streams, so
-   * what writes them shorter is loaded by those alone. Without it, as without a network, the list goes out as it is, and
-   * the next time that there are so many cursors it is tried again.
-   */
-  #load(): void {
-    import("@shardcast/protocol/mark").then(
-      ({ shortenSince }) => {
-        this.#shorten = shortenSince;
-      },
-      () => {},
-    );
-  }
+export function createResumePosition(): ResumePosition {
+  let mark: string | undefined;
+  const offsets = new Map<string, number>();
+  let shorten: ((entries: readonly string[]) => readonly string[]) | undefined;
+
+  return {
+    lastMark: () => mark,
+    adoptMark(fresh) {
+      mark = fresh;
+      offsets.clear();
+    },
+    saw({ streamId, offset }) {
+      const { size } = offsets;
+      const known = offsets.get(streamId) ?? (size < CURSORS_MAX ? -1 : offset);
+      if (offset <= known) return false;
+      offsets.set(streamId, offset);
+      if (offsets.size === size) return false;
+      // Thousands of cursors beside a mark would not fit in the message that a server takes. Few clients see so many streams,
+      // so what writes them shorter is loaded by those alone. Without it, as without a network, the list goes out as it is,
+      // and the next time that there are so many cursors it is tried again.
+      if (size === CURSORS_SENT_MAX) {
+        import("@shardcast/protocol/mark").then(
+          (mark) => {
+            shorten = mark.shortenSince;
+          },
+          () => {},
+        );
+      }
+      return offsets.size % CURSORS_WORTH_A_MARK === 0;
+    },
+    toSince() {
+      const entries = [...offsets].map(([streamId, offset]) => formatCursor(streamId, offset));
+      if (mark) entries.unshift(mark);
+      return entries.length > CURSORS_SENT_MAX && shorten ? shorten(entries) : entries;
+    },
+  };
 }

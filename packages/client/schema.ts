@@ -22,7 +22,7 @@ export function fit<T>(schema: Schema<T>, value: unknown): T {
   if (!("~standard" in schema)) return schema(value);
   const result = schema["~standard"].validate(value);
   // Waiting for one payload would hold up, or reorder, those behind it.
-  if (result instanceof Promise) throw new TypeError("the schema is asynchronous");
-  if (result.issues === undefined) return result.value;
-  throw new TypeError(result.issues.map(({ message }) => message).join("; "), { cause: result.issues });
+  if ("then" in result) throw new TypeError("asynchronous");
+  if (!result.issues) return result.value;
+  throw new TypeError(result.issues[0]?.message, { cause: result.issues });
 }

@@ -220,6 +220,50 @@ describe("an iterator", () => {
     expect(cursors).toEqual(["sssssss:1"]);
   });
 
+  test("answers calls in their order, whether they wait or not", async () => {
+    const { client, peer } = await connected();
+    const messages = client.subscribe("a")[Symbol.asyncIterator]();
+    const waiting = [messages.next(), messages.next()];
+    await peer.acceptNext("m1");
+    for (const n of [1, 2, 3]) peer.message("a", `sssssss:${n}`);
+    const results = await Promise.all([...waiting, messages.next()]);
+    expect(results.map(({ value }) => value?.cursor)).toEqual(["sssssss:1", "sssssss:2", "sssssss:3"]);
+  });
+
+  test("that waits is told of the end, whoever brings it about", async () => {
+    const { client } = await connected();
+    const sub = client.subscribe("a");
+    const messages = sub[Symbol.asyncIterator]();
+    const waiting = [messages.next(), messages.next()];
+    sub.unsubscribe();
+    expect((await Promise.all(waiting)).map(({ done }) => done)).toEqual([true, true]);
+    const others = client.subscribe("b")[Symbol.asyncIterator]();
+    const [read, left] = await Promise.all([others.next(), others.return?.()]);
+    expect([read.done, left?.done]).toEqual([true, true]);
+  });
+
+  test("throws what went wrong once, and has ended then", async () => {
+    const { client, peer } = await connected();
+    const messages = client.subscribe("a")[Symbol.asyncIterator]();
+    const read = messages.next();
+    const { id } = await peer.subscribes.next();
+    peer.send({ type: "error", id, code: "bad_request", message: "no" });
+    await expect(read).rejects.toMatchObject({ code: "bad_request" });
+    expect(await messages.next()).toEqual({ value: undefined, done: true });
+  });
+
+  test("does not hand out what was queued when it is left", async () => {
+    const { client, peer } = await connected();
+    const sub = client.subscribe("a");
+    const heard = new Inbox<DataMessage>();
+    client.subscribe("a", heard.push);
+    await peer.acceptNext("m1");
+    peer.message("a", "sssssss:1");
+    await heard.next();
+    sub.unsubscribe();
+    expect((await sub[Symbol.asyncIterator]().next()).done).toBe(true);
+  });
+
   test("does not exist beside a handler", async () => {
     const { client } = await connected();
     const sub = client.subscribe("a", () => {});

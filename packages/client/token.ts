@@ -1,11 +1,14 @@
-import type { ConnectOptions } from "./options.ts";
+import type { ConnectOptions, TokenSource } from "./options.ts";
+
+type TokenFunction = Exclude<TokenSource, string>;
 
 /** A function that never answers would hold the client for ever: it is given up in time, or when the client is closed. */
 export async function askToken(
-  { token, connectTimeoutMs = 10_000 }: ConnectOptions,
+  token: TokenFunction,
+  { connectTimeoutMs = 10_000 }: ConnectOptions,
   life: AbortSignal,
-): Promise<string | undefined> {
-  if (typeof token !== "function") return token;
+): Promise<string> {
+  life.throwIfAborted();
   const abort = new AbortController();
   const { signal } = abort;
   const giveUp = () => abort.abort(new Error("no token in time"));

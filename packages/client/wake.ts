@@ -10,9 +10,5 @@ export function isOffline(url: string): boolean {
 export function onWake(listener: () => void, signal: AbortSignal): void {
   // Node has neither, and workers have no document.
   globalThis.addEventListener?.("online", listener, { signal });
-  globalThis.document?.addEventListener(
-    "visibilitychange",
-    () => document.visibilityState === "visible" && listener(),
-    { signal },
-  );
+  globalThis.document?.addEventListener("visibilitychange", () => document.hidden || listener(), { signal });
 }

@@ -1,4 +1,4 @@
-import { Backoff } from "@shardcast/client/backoff";
+import { backoffMs } from "@shardcast/client/backoff";
 import { handshakeAccess } from "./access.ts";
 import { chooseChannels } from "./channelChoice.ts";
 import { Departures } from "./departures.ts";
@@ -28,7 +28,8 @@ export class Generator {
   readonly #handshake = new Histogram();
   readonly #handshakeSinceDue = new Histogram();
   readonly #departures = new Departures((client) => this.#move(client));
-  readonly #backoffs = new Map<number, Backoff>();
+  /** By client, how often it has come back since it was last served. */
+  readonly #attempts = new Map<number, number>();
   readonly #refused: Record<string, number> = {};
   readonly #closes: Record<string, number> = {};
   #handshakes = 0;
@@ -61,7 +62,7 @@ export class Generator {
       slowCount: this.#slowCount,
       receivedMs: () => this.#pool.receivedMs,
       onSubscribed: (client) => {
-        this.#backoffs.delete(client);
+        this.#attempts.delete(client);
         this.#sinceMs[client] ||= Date.now();
         this.#ready.add(client);
       },
@@ -220,9 +221,10 @@ export class Generator {
 
   /** Not before `awayMs`, and a while after that. */
   #comeBack(client: number, awayMs = 0): void {
-    const backoff = this.#backoffs.get(client) ?? new Backoff({ minMs: 500, maxMs: 10_000 }, Math.random);
-    this.#backoffs.set(client, backoff);
-    setTimeout(() => this.#pool.open(client), awayMs + backoff.nextDelayMs());
+    const attempt = this.#attempts.get(client) ?? 0;
+    this.#attempts.set(client, attempt + 1);
+    const delayMs = backoffMs(attempt, { minMs: 500, maxMs: 10_000 }, Math.random());
+    setTimeout(() => this.#pool.open(client), awayMs + delayMs);
   }
 }
 

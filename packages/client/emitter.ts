@@ -1,0 +1,31 @@
+export interface Emitter<Events> {
+  /** Returns a function that removes the listener. */
+  on<Name extends keyof Events>(name: Name, listener: (event: Events[Name]) => void): () => void;
+  /** Calls listeners in the order in which they were added. */
+  emit<Name extends keyof Events>(name: Name, event: Events[Name]): void;
+}
+
+export function createEmitter<Events>(): Emitter<Events> {
+  const listeners: { [Name in keyof Events]?: Set<(event: Events[Name]) => void> } = {};
+  return {
+    on(name, listener) {
+      const set = listeners[name] ?? new Set();
+      listeners[name] = set;
+      set.add(listener);
+      return () => set.delete(listener);
+    },
+    emit(name, event) {
+      for (const listener of listeners[name] ?? []) {
+        try {
+          listener(event);
+        } catch (error) {
+          // A listener must not break the connection's work, and its error must not vanish either: it surfaces as an
+          // uncaught one.
+          queueMicrotask(() => {
+            throw error;
+          });
+        }
+      }
+    },
+  };
+}
