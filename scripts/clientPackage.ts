@@ -1,10 +1,13 @@
 import { spawnSync } from "node:child_process";
-import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { basename, join } from "node:path";
 import { Glob } from "bun";
+import { minify } from "uglify-js";
 
 const ROOT = join(import.meta.dir, "..");
 const SOURCE = join(ROOT, "packages", "client");
+const NODE_MODULES = join(ROOT, "node_modules");
 
 /**
  * Builds the SDK as it is published: modules and their types for bundlers, Node and Bun, and in `browser/` the same,
@@ -36,33 +39,91 @@ export function packClientPackage(directory: string, into: string): string {
   return join(into, filename);
 }
 
-/** The bundle for browsers: an entry, and beside it what that loads when it is needed. */
+/** Of the bundle for browsers, what is loaded by a page, and what by the SDK itself when an option or a feed needs it. */
+const ENTRIES = { client: "client/client.ts", deflate: "client/deflate.ts" };
+const PARTS = { access: "client/access.ts", mark: "protocol/mark.ts" };
+
+/**
+ * The bundle for browsers: an entry, and beside it what that loads when it is needed. Names of properties are mangled, unless
+ * somebody outside knows them.
+ */
 export async function bundle(directory: string): Promise<void> {
-  await bundleOne(join(SOURCE, "client.ts"), directory);
-  await bundleOne(join(SOURCE, "deflate.ts"), directory);
-  await bundleOne(join(ROOT, "packages", "protocol", "mark.ts"), directory);
+  const files = Object.entries({ ...ENTRIES, ...PARTS });
+  const bundled = await Promise.all(
+    files.map(async ([name, path]) => [name, await bundleOne(path)] as const),
+  );
+  const outside = namesOutside();
+  const names = bundled.flatMap(([, code]) => [...new Set(namesIn(code))]);
+  // By one of these files another one may reach into it.
+  const shared = names.filter((name, index) => names.indexOf(name) !== index);
+  const reserved = [...outside, ...shared];
+  for (const [name, code] of bundled) {
+    const minified = minify(code, {
+      module: true,
+      compress: { passes: 6, inline: 1, pure_getters: true, keep_fargs: false, toplevel: true },
+      mangle: { toplevel: true, properties: { reserved, keep_quoted: true } },
+    });
+    if (minified.error !== undefined) throw minified.error;
+    await Bun.write(join(directory, `${name}.js`), minified.code);
+  }
 }
 
-async function bundleOne(entry: string, directory: string): Promise<void> {
+/** Each file apart, so that the entry needs no further one for the few lines that several have. */
+async function bundleOne(path: string): Promise<string> {
   const build = await Bun.build({
-    entrypoints: [entry],
-    outdir: directory,
-    minify: true,
+    entrypoints: [join(ROOT, "packages", path)],
     target: "browser",
     plugins: [
       {
         name: "loaded later",
-        // Bundled apart, so that the entry needs no third file for the few lines that both have.
         setup(builder) {
-          builder.onResolve({ filter: /^@shardcast\/protocol\/mark$/ }, () => ({
-            path: "./mark.js",
-            external: true,
-          }));
+          builder.onResolve(
+            { filter: /^(\.|@shardcast\/protocol)\/\w+(\.ts)?$/ },
+            ({ path: wanted, kind }) =>
+              kind === "dynamic-import"
+                ? { path: `./${basename(wanted, ".ts")}.js`, external: true }
+                : undefined,
+          );
         },
       },
     ],
   });
-  if (!build.success) throw new AggregateError(build.logs, `${entry} could not be bundled`);
+  const [output] = build.outputs;
+  if (!build.success || output === undefined)
+    throw new AggregateError(build.logs, `${path} could not be bundled`);
+  return await output.text();
+}
+
+/** Every name in the public declarations, what the server says included, and in those of the platform. */
+function namesOutside(): string[] {
+  const directory = mkdtempSync(join(tmpdir(), "shardcast-declarations-"));
+  try {
+    compile(directory);
+    const own = declarationsFrom(
+      Object.values(ENTRIES).map((path) => join(directory, path.replace(".ts", ".d.ts"))),
+    );
+    const platform = [...new Glob("@typescript/*/lib/lib.{dom,es*}.d.ts").scanSync(NODE_MODULES)];
+    if (platform.length === 0) throw new Error("the compiler's own declarations are not where they were");
+    const files = [...own, ...platform.map((file) => join(NODE_MODULES, file))];
+    return [...new Set(files.flatMap((file) => namesIn(readFileSync(file, "utf8"))))];
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+}
+
+/** The declarations that these files consist of: their own, and all that they refer to. */
+function declarationsFrom(files: readonly string[]): string[] {
+  const found = new Set(files);
+  for (const file of found) {
+    for (const [, path = ""] of readFileSync(file, "utf8").matchAll(/"(\.[^"]*)\.js"/g)) {
+      found.add(join(file, "..", `${path}.d.ts`));
+    }
+  }
+  return [...found];
+}
+
+function namesIn(declarations: string): string[] {
+  return declarations.replace(/\/\*[\s\S]*?\*\/|\/\/.*/g, "").match(/[\w$]+/g) ?? [];
 }
 
 interface Manifest {

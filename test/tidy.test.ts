@@ -80,6 +80,7 @@ const CYCLES_OF_TYPES: ReadonlyArray<readonly [files: readonly string[], why: st
 
 /** What no test imports, and why it is there all the same. */
 const RUN_OTHERWISE: ReadonlyArray<readonly [file: string, why: string]> = [
+  ["test/clientBundle/preload.ts", "loaded into a run of the SDK's own tests, which a test starts"],
   ["test/clientPackage/typed.ts", "compiled by a test, in a project of its own"],
   ["packages/server/bus/local.fixture.ts", "a process of its own, which the local bus' tests start and kill"],
 ];

@@ -1,0 +1,121 @@
+// What the SDK loads only where an option needs it, in a real browser: from a server that does not have it at first.
+import { afterEach, describe, expect, test } from "bun:test";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { ScriptedServer } from "../packages/client/server.fixture.ts";
+import { bundle } from "../scripts/clientPackage.ts";
+import { browserForTests, hasChromium } from "./browser.fixture.ts";
+
+const open: Array<() => unknown> = [];
+afterEach(async () => {
+  for (const close of open.splice(0).reverse()) await close();
+});
+
+/** Runs in the page. */
+const PAGE = `<!doctype html><link rel=icon href=data:,><script type="module">
+import { connect } from "/client.js";
+const state = { errors: [], plans: [], got: [] };
+globalThis.state = state;
+const server = new URLSearchParams(location.search).get("server");
+let asked = 0;
+state.client = connect([server, server], {
+  token: () => "token-" + ++asked,
+  backoff: { minMs: 20, maxMs: 40 },
+  connectTimeoutMs: 100,
+  onError: ({ code, message }) => state.errors.push(code + " " + message),
+});
+state.client.on("reconnect", (plan) => state.plans.push(plan));
+state.client.subscribe("a", ({ data }) => state.got.push(data));
+</script>`;
+
+describe.skipIf(!hasChromium)("in Chromium", () => {
+  const openPage = browserForTests();
+
+  /** `answer` is how the server of files answers the request for that part, undefined as it should. */
+  async function start(answer: { access: (() => Promise<Response>) | undefined }) {
+    const directory = mkdtempSync(join(tmpdir(), "shardcast-parts-"));
+    open.push(() => rmSync(directory, { recursive: true }));
+    await bundle(directory);
+    const feed = new ScriptedServer();
+    open.push(() => feed.stop());
+    let asked = 0;
+    const site = Bun.serve({
+      hostname: "127.0.0.1",
+      port: 0,
+      fetch(request) {
+        const { pathname } = new URL(request.url);
+        if (pathname === "/") return new Response(PAGE, { headers: { "Content-Type": "text/html" } });
+        if (pathname === "/access.js") {
+          asked++;
+          if (answer.access) return answer.access();
+        }
+        return new Response(Bun.file(join(directory, pathname)));
+      },
+    });
+    open.push(() => site.stop(true));
+    const { page, close } = await openPage(`${site.url}?${new URLSearchParams({ server: feed.url })}`);
+    open.push(close);
+    return { feed, page, asked: () => asked };
+  }
+
+  test("that it can not be loaded is told, and tried again until it can; nothing is lost by that", async () => {
+    const answer: Parameters<typeof start>[0] = { access: async () => new Response("gone", { status: 503 }) };
+    const { feed, page, asked } = await start(answer);
+    await page.waitForFunction("state.plans.length > 2");
+    expect(asked()).toBeGreaterThan(2);
+    const errors = (await page.evaluate("state.errors")) as string[];
+    // Told once.
+    expect(errors).toEqual([expect.stringMatching(/^connect_failed ws:.*access\.js/)]);
+    expect(feed.connections.left).toBe(0);
+    answer.access = undefined;
+    const peer = await feed.connections.next();
+    expect(peer.protocols).toEndWith("shardcast.token.token-1");
+    await peer.acceptNext("m1");
+    peer.message("a", "sssssss:1");
+    await page.waitForFunction("state.got.length === 1");
+    // It is there from now on, whatever becomes of the server that it came from.
+    answer.access = async () => new Response("gone", { status: 503 });
+    const loaded = asked();
+    peer.cut();
+    const again = await feed.connections.next();
+    expect(again.protocols).toEndWith("shardcast.token.token-2");
+    expect((await again.subscribes.next()).since).toEqual(["m1", "sssssss:1"]);
+    expect(asked()).toBe(loaded);
+  }, 60_000);
+
+  test("that it takes long is told, and the client connects when it has come", async () => {
+    const held = Promise.withResolvers<void>();
+    const answer: Parameters<typeof start>[0] = { access: undefined };
+    answer.access = async () => {
+      await held.promise;
+      return new Response("gone", { status: 503 });
+    };
+    const { feed, page } = await start(answer);
+    await page.waitForFunction('state.errors[0]?.endsWith("code not loaded")');
+    expect(feed.connections.left).toBe(0);
+    answer.access = undefined;
+    held.resolve();
+    await feed.connections.next();
+  }, 60_000);
+
+  test("a client that is closed meanwhile opens no connection", async () => {
+    const held = Promise.withResolvers<void>();
+    const answer: Parameters<typeof start>[0] = { access: undefined };
+    const asked = Promise.withResolvers<void>();
+    answer.access = async () => {
+      asked.resolve();
+      await held.promise;
+      return new Response("export const createAccess = () => { throw new Error('closed already'); }", {
+        headers: { "Content-Type": "text/javascript" },
+      });
+    };
+    const { feed, page } = await start(answer);
+    await asked.promise;
+    await page.evaluate("state.client.close()");
+    held.resolve();
+    await page.evaluate('import("/access.js").then(() => {})');
+    expect(await page.evaluate("[state.client.status, state.plans.length]")).toEqual(["closed", 0]);
+    expect(feed.connections.left).toBe(0);
+  }, 60_000);
+});
