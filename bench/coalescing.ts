@@ -44,7 +44,7 @@ async function start(boundMs: number): Promise<Variant> {
     ...Object.entries(settings).map(([name, value]) => `--${name}=${value}`),
     "--log-level=warn",
   ]);
-  const load = new Load(Number(new URL(instance.url).port), CLIENTS, 0);
+  const load = new Load(instance.port, CLIENTS, 0);
   await load.ready;
   return { boundMs, instance, shards: await instance.shardPids(), load };
 }

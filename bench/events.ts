@@ -48,7 +48,7 @@ async function measure(kind: "loadClient" | "eventClient") {
   const pids = [instance.pid, ...(await instance.shardPids())];
   await Bun.sleep(500);
   const idleBytes = rssBytes(pids);
-  const load = new Load(Number(new URL(instance.url).port), CLIENTS, 0, kind);
+  const load = new Load(instance.port, CLIENTS, 0, kind);
   await load.ready;
   await publishFor(instance.admin, 2);
   await Bun.sleep(1000);

@@ -84,7 +84,7 @@ async function shardcast(): Promise<Target> {
     "warn",
   ]);
   return {
-    port: Number(new URL(instance.url).port),
+    port: instance.port,
     pids: [instance.pid, ...(await instance.shardPids())],
     publish: (count) => {
       const items = Array.from({ length: count }, () => ({ channel: "all", data: data() }));

@@ -56,7 +56,7 @@ const instance = await startInstance([
   ...["--shards", "1", "--max-connections", `${CLIENTS + STALLED + 100}`],
   ...["--max-accepts-per-second", `${CLIENTS + STALLED + 100}`, "--log-level", "warn"],
 ]);
-const port = Number(new URL(instance.url).port);
+const port = instance.port;
 const pids = [instance.pid, ...(await instance.shardPids())];
 const last: Record<string, number> = {};
 let published = 0;
@@ -79,19 +79,11 @@ async function publishFor(seconds: number): Promise<number> {
     for (; all < Math.floor(passed * RATE); all++) items.push(next("all", 200));
     for (; bulk < Math.floor(passed * BULK_RATE); bulk++)
       items.push(next(`bulk.${bulk % BULK_CHANNELS}`, 2000));
-    if (items.length > 0) pending.push(publish(items));
+    if (items.length > 0) pending.push(instance.publish(...items));
     await Bun.sleep(TURN_MS);
   }
   await Promise.all(pending);
   return all;
-}
-
-async function publish(items: object[]): Promise<void> {
-  const answer = await fetch(`${instance.admin}/api/publish`, {
-    method: "POST",
-    body: JSON.stringify(items),
-  });
-  if (!answer.ok) throw new Error(`a publish was answered ${answer.status}: ${await answer.text()}`);
 }
 
 async function metric(name: string): Promise<number> {

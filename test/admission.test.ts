@@ -1,8 +1,10 @@
 // Limits that hold over all shards of a real instance.
-import { afterEach, expect, test } from "bun:test";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
 import { connect } from "@shardcast/client/client";
 import { RawClient } from "../packages/server/gateway/gateway.fixture.ts";
+import { refusedHandshake } from "../packages/server/gateway/refusedHandshake.fixture.ts";
 import { startInstance, type TestInstance } from "./instance.fixture.ts";
+import { type Health, health } from "./instanceStatus.fixture.ts";
 import { until } from "./status.fixture.ts";
 
 const TEST_MS = 60_000;
@@ -87,17 +89,15 @@ test(
     instance = started;
     const client = await RawClient.open(started.url);
     await client.ask({ type: "subscribe", id: 1, channels: ["x"] });
-    const batch = JSON.stringify(
-      Array.from({ length: 8 }, () => ({ channel: "big", data: "x".repeat(2 ** 20 - 2) })),
-    );
-    for (let sent = 0; sent < growthBytes; sent += 2 ** 23) await publish(started, batch);
+    const batch = Array.from({ length: 8 }, () => ({ channel: "big", data: "x".repeat(2 ** 20 - 2) }));
+    for (let sent = 0; sent < growthBytes; sent += 2 ** 23) await started.publish(...batch);
     await until("the instance says that its memory is taken", async () => {
       const health = await fetch(`${started.admin}/health`);
       const { checks } = (await health.json()) as { checks: { memory: { status: string } } };
       return health.status === 503 && checks.memory.status === "unhealthy";
     });
     await until("a new client is refused for that", async () => (await reasonOf(started)) === "memory_full");
-    await publish(started, JSON.stringify({ channel: "x", data: "still here" }));
+    await started.publish({ channel: "x", data: "still here" });
     await client.until(() => client.data.length > 0);
     expect(client.data).toEqual(["still here"]);
     client.close();
@@ -105,15 +105,70 @@ test(
   TEST_MS,
 );
 
+describe("the cap on clients", () => {
+  const CAP = 5;
+  let full: TestInstance;
+
+  beforeAll(async () => {
+    full = await startInstance(["--shards", "2", "--max-connections", `${CAP}`]);
+  }, TEST_MS);
+
+  afterAll(async () => {
+    await full?.end();
+  }, TEST_MS);
+
+  test(
+    "holds over all shards: so many get in, the others get 503 and when to come back",
+    async () => {
+      const sockets: WebSocket[] = [];
+      try {
+        // The kernel may lead a client to a shard that is full while another is not: who is refused tries again.
+        await until("as many are in as may be", async () => {
+          const socket = await opened(full.url);
+          if (socket !== undefined) sockets.push(socket);
+          return sockets.length >= CAP;
+        });
+        for (let attempt = 0; attempt < 20; attempt++) {
+          const response = await refusedHandshake(full.url);
+          expect(response.status).toBe(503);
+          expect(Number(response.headers.get("retry-after"))).toBeGreaterThan(0);
+          expect(await response.json()).toMatchObject({ error: { code: "instance_full" } });
+        }
+        await until("a full instance says so to its load balancer", async () => {
+          const response = await fetch(`${full.admin}/health`);
+          const { checks } = (await response.json()) as Health;
+          return response.status === 503 && checks["connections"]?.value === CAP;
+        });
+        expect(sockets.every(({ readyState }) => readyState === WebSocket.OPEN)).toBe(true);
+      } finally {
+        for (const socket of sockets) socket.close();
+      }
+      await until("those who left made room", async () => {
+        const socket = await opened(full.url);
+        socket?.close();
+        return socket !== undefined;
+      });
+    },
+    TEST_MS,
+  );
+
+  test(
+    "holds when many come at once",
+    async () => {
+      await until("all have left", async () => (await health(full)).checks["connections"]?.value === 0);
+      const tried = await Promise.all(Array.from({ length: 40 }, () => opened(full.url)));
+      const sockets = tried.filter((socket) => socket !== undefined);
+      for (const socket of sockets) socket.close();
+      expect(sockets.length).toBeLessThanOrEqual(CAP);
+      expect(sockets.length).toBeGreaterThan(0);
+    },
+    TEST_MS,
+  );
+});
+
 async function memoryOf({ admin }: TestInstance): Promise<number> {
   const metrics = await (await fetch(`${admin}/metrics`)).text();
   return sum(metrics, "process_resident_memory_bytes");
-}
-
-async function publish({ admin }: TestInstance, body: string): Promise<void> {
-  const response = await fetch(`${admin}/api/publish`, { method: "POST", body });
-  expect(response.status).toBe(200);
-  await response.text();
 }
 
 /** Why a handshake is refused; undefined where it is not. */

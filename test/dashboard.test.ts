@@ -21,14 +21,6 @@ async function open(admin = instance.admin, options = {}) {
   return await openPage(`${admin}/`, options);
 }
 
-async function publish(channel: string, data: unknown): Promise<void> {
-  const response = await fetch(`${instance.admin}/api/publish`, {
-    method: "POST",
-    body: JSON.stringify({ channel, data }),
-  });
-  expect(response.status).toBe(200);
-}
-
 test.skipIf(!hasChromium)("one look tells that all is well, with figures and charts", async () => {
   const { page, faults, close } = await open();
   await page.getByRole("heading", { name: "All is well" }).waitFor();
@@ -63,16 +55,16 @@ test.skipIf(!hasChromium)("the explorer shows messages and cursors, and resumes 
   await explorer.getByLabel("Channel or pattern").fill("explored.*");
   await explorer.getByRole("button", { name: "Subscribe" }).click();
   await explorer.getByText("connected").waitFor();
-  await publish("explored.a", { number: 1 });
+  await instance.publish({ channel: "explored.a", data: { number: 1 } });
   await explorer.getByText('{"number":1}').waitFor();
   expect(await explorer.locator("tbody td").nth(2).textContent()).toMatch(/^\w+:\d+$/);
 
   await explorer.getByRole("button", { name: "Disconnect" }).click();
   await explorer.getByText("Disconnected.").waitFor();
-  for (const number of [2, 3, 4]) await publish("explored.b", { number });
+  for (const number of [2, 3, 4]) await instance.publish({ channel: "explored.b", data: { number } });
   await explorer.getByRole("button", { name: "Resume" }).click();
   await explorer.getByText("3 missed messages came first").waitFor();
-  await publish("explored.a", { number: 5 });
+  await instance.publish({ channel: "explored.a", data: { number: 5 } });
   await explorer.getByText('{"number":5}').waitFor();
   const data = await explorer.locator("td.data").allTextContents();
   expect(data.map((text) => JSON.parse(text).number)).toEqual([5, 4, 3, 2, 1]);
@@ -89,7 +81,7 @@ test.skipIf(!hasChromium)(
     await explorer.getByLabel("Channel or pattern").fill("large.one");
     await explorer.getByRole("button", { name: "Subscribe" }).click();
     await explorer.getByText("connected").waitFor();
-    await publish("large.one", "<b>".repeat(300_000));
+    await instance.publish({ channel: "large.one", data: "<b>".repeat(300_000) });
     const data = explorer.locator("td.data");
     await data.getByText("… and 896K characters more").waitFor();
     expect((await data.textContent())?.length).toBeLessThan(4100);
@@ -106,7 +98,7 @@ test.skipIf(!hasChromium)(
     await explorer.getByLabel("Channel or pattern").fill("phone.one");
     await explorer.getByRole("button", { name: "Subscribe" }).click();
     await explorer.getByText("connected").waitFor();
-    await publish("phone.one", { number: 1, text: "long ".repeat(100) });
+    await instance.publish({ channel: "phone.one", data: { number: 1, text: "long ".repeat(100) } });
     const code = explorer.locator("td.data code");
     const data = await code.boundingBox();
     // Long lines are wrapped, and not cut off.

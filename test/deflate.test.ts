@@ -27,10 +27,8 @@ test("a client that inflates gets exactly what a plain one gets, also through a 
   }
   let next = 0;
   const publish = async (count: number): Promise<void> => {
-    const items = Array.from({ length: count }, () => ({ channel: CHANNELS[next % 3], data: next++ }));
-    const body = JSON.stringify(items);
-    const { status } = await fetch(`${instance.admin}/api/publish`, { method: "POST", body });
-    expect(status).toBe(200);
+    const items = Array.from({ length: count }, () => ({ channel: CHANNELS[next % 3] ?? "", data: next++ }));
+    await instance.publish(...items);
   };
   const settled = async (): Promise<void> => {
     while (clients.some(({ got }) => got.length < next)) await Bun.sleep(10);

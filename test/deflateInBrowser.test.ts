@@ -59,10 +59,10 @@ describe.skipIf(chromium === undefined)("in Chromium", () => {
       await page.told("ready");
       for (let next = 0; next < MESSAGES; ) {
         const items = Array.from({ length: 60 }, () => ({
-          channel: ["a.x", "a.y", "b"][next % 3],
+          channel: ["a.x", "a.y", "b"][next % 3] ?? "",
           data: next++,
         }));
-        await fetch(`${instance.admin}/api/publish`, { method: "POST", body: JSON.stringify(items) });
+        await instance.publish(...items);
       }
       const { got, binaryFrames, errors } = await page.told<Report>("report");
       expect(got).toEqual(Array.from({ length: MESSAGES }, (_, i) => i));

@@ -48,17 +48,17 @@ describe.skipIf(chromium === undefined)("in Chromium", () => {
   test("an EventSource whose connection is cut resumes by itself, and gets each message once and in order", async () => {
     const instance = await startInstance(["--shards", "2", "--log-level", "error"]);
     open.push({ close: () => instance.end() });
-    const proxy = await startTcpProxy({ port: Number(new URL(instance.url).port) });
+    const proxy = await startTcpProxy({ port: instance.port });
     open.push(proxy);
     const events = `http://127.0.0.1:${proxy.port}/sse?channels=a.*,b`;
     const page = await openTestPage(PAGE, { events });
     open.push(page);
     await page.told("subscribed-1");
     let next = 0;
-    const send = (items: readonly object[]) =>
-      fetch(`${instance.admin}/api/publish`, { method: "POST", body: JSON.stringify(items) });
     const publish = (count: number) =>
-      send(Array.from({ length: count }, () => ({ channel: CHANNELS[next % 3], data: next++ })));
+      instance.publish(
+        ...Array.from({ length: count }, () => ({ channel: CHANNELS[next % 3] ?? "", data: next++ })),
+      );
     for (const answer of [2, 3, 4]) {
       await publish(100);
       await page.told(`count-${next}`);
@@ -70,7 +70,7 @@ describe.skipIf(chromium === undefined)("in Chromium", () => {
       await page.told(`subscribed-${answer}`);
     }
     // Whatever came twice would come before it.
-    await send([{ channel: "b", data: "end" }]);
+    await instance.publish({ channel: "b", data: "end" });
     const { got, recovered, gaps, errors } = await page.told<Report>("report");
     for (const [index, channel] of CHANNELS.entries()) {
       expect(got[channel]).toEqual(Array.from({ length: MESSAGES / 3 }, (_, i) => 3 * i + index));

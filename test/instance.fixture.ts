@@ -1,7 +1,10 @@
 import { freePorts } from "./services/ports.ts";
 
 export interface TestInstance {
+  /** For clients. */
   readonly url: string;
+  /** The same for all shards. */
+  readonly port: number;
   readonly admin: string;
   readonly pid: number;
   /** Resolves when its supervisor has ended, however that came about. */
@@ -9,6 +12,8 @@ export interface TestInstance {
   /** Everything that it has logged so far, a line each. */
   readonly log: readonly string[];
   shardPids(): Promise<number[]>;
+  /** Over HTTP; resolves with the cursors, in order. Rejects where that is refused. */
+  publish(...items: ReadonlyArray<{ readonly channel: string; readonly data: unknown }>): Promise<string[]>;
   /** Resolves with the exit code. */
   end(signal?: NodeJS.Signals): Promise<number>;
 }
@@ -69,6 +74,7 @@ export async function startInstance(
   process.once("exit", stop);
   return {
     url,
+    port: Number(new URL(url).port),
     admin,
     pid: child.pid,
     exited: child.exited,
@@ -78,6 +84,12 @@ export async function startInstance(
         shards: Array<{ pid?: number }>;
       };
       return shards.flatMap(({ pid }) => (pid === undefined ? [] : [pid]));
+    },
+    async publish(...items) {
+      const response = await fetch(`${admin}/api/publish`, { method: "POST", body: JSON.stringify(items) });
+      if (!response.ok) throw new Error(`not published: ${response.status} ${await response.text()}`);
+      const { published } = (await response.json()) as { published: Array<{ cursor: string }> };
+      return published.map(({ cursor }) => cursor);
     },
     async end(signal = "SIGTERM") {
       child.kill(signal);

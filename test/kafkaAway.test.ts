@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { connect } from "@shardcast/client/client";
 import { startInstance, type TestInstance } from "./instance.fixture.ts";
+import { describeInstance, health } from "./instanceStatus.fixture.ts";
 import { kafkaAvailable, startKafka, type TestKafka } from "./services/kafka.ts";
 import { KafkaFixture, until } from "./services/kafkaFixture.ts";
 
@@ -68,12 +69,11 @@ describe.skipIf(!kafkaAvailable())("a shard that is started anew while Kafka is 
         await late.subscribe<number>("by.http", ({ data }) => served.push(data)).ready;
         const lateSeen: number[] = [];
         await late.subscribe<number>(topic, ({ data }) => lateSeen.push(data)).ready;
-        const body = JSON.stringify({ channel: "by.http", data: 7 });
-        expect((await fetch(`${instance.admin}/api/publish`, { method: "POST", body })).status).toBe(200);
+        await instance.publish({ channel: "by.http", data: 7 });
         await until(() => served.length === 1);
-        const health = await fetch(`${instance.admin}/health`);
-        expect(health.status).toBe(200);
-        expect(await health.json()).toMatchObject({
+        const told = await fetch(`${instance.admin}/health`);
+        expect(told.status).toBe(200);
+        expect(await told.json()).toMatchObject({
           status: "degraded",
           checks: { log: { status: "degraded" } },
         });
@@ -88,10 +88,7 @@ describe.skipIf(!kafkaAvailable())("a shard that is started anew while Kafka is 
         );
         expect(seen).toEqual(numbers(50, 200).map(Number));
         expect(lateSeen).toEqual(numbers(100, 200).map(Number));
-        await until(async () => {
-          const report = (await (await fetch(`${instance.admin}/health`)).json()) as { status: string };
-          return report.status === "ok";
-        }, 60_000);
+        await until(async () => (await health(instance)).status === "ok", 60_000);
         expect(client.stats.gaps).toBe(0);
       } finally {
         await client.close();
@@ -104,16 +101,4 @@ describe.skipIf(!kafkaAvailable())("a shard that is started anew while Kafka is 
 
 function numbers(from: number, to: number): string[] {
   return Array.from({ length: to - from }, (_, index) => String(from + index));
-}
-
-interface Description {
-  readonly shards: ReadonlyArray<{
-    readonly pid?: number;
-    readonly state: string;
-    readonly stats?: { readonly publications: number };
-  }>;
-}
-
-async function describeInstance({ admin }: TestInstance): Promise<Description> {
-  return (await (await fetch(`${admin}/api/instance`)).json()) as Description;
 }

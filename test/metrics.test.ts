@@ -1,5 +1,6 @@
 import { afterAll, describe, expect, test } from "bun:test";
 import { DASHBOARDS, metricsOf } from "../deploy/grafana/dashboards.ts";
+import { parseExposition } from "./exposition.fixture.ts";
 import { startInstance } from "./instance.fixture.ts";
 import { kafkaAvailable, sharedKafka } from "./services/kafka.ts";
 import { KafkaFixture } from "./services/kafkaFixture.ts";
@@ -38,6 +39,24 @@ describe.skipIf(promtool === undefined || !kafkaAvailable())("/metrics", () => {
     TEST_MS,
   );
 });
+
+test("the page joins all shards: each metric's samples stand together below one TYPE, labelled by shard", async () => {
+  const instance = await startInstance(["--shards", "2", "--max-connections", "10"]);
+  try {
+    const response = await fetch(`${instance.admin}/metrics`);
+    expect(response.headers.get("content-type")).toStartWith("text/plain; version=0.0.4");
+    const families = parseExposition(await response.text());
+    expect(families.get("shardcast_connections")).toEqual(['shard="0"', 'shard="1"']);
+    expect(families.get("shardcast_shards_ready")).toEqual(['shard="supervisor"']);
+    expect(families.get("process_resident_memory_bytes")).toEqual([
+      'shard="supervisor"',
+      'shard="0"',
+      'shard="1"',
+    ]);
+  } finally {
+    await instance.end();
+  }
+}, 60_000);
 
 test("a shard that does not answer is missing on the page, and the page says so", async () => {
   const instance = await startInstance(["--shards", "2", "--max-connections", "10"]);

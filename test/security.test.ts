@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { shardcast } from "../packages/cli/cli.fixture.ts";
 import { connect } from "../packages/client/client.ts";
 import { makeToken, SECRET } from "../packages/server/auth/tokens.fixture.ts";
+import { refusedHandshake } from "../packages/server/gateway/refusedHandshake.fixture.ts";
 import { startInstance, type TestInstance } from "./instance.fixture.ts";
 import { makeCertificates } from "./services/certificates.ts";
 import { connectTrusting, fingerprintAt } from "./services/tlsPeer.ts";
@@ -37,19 +38,13 @@ async function logged(text: string, by = instance): Promise<void> {
 }
 
 test("an instance with a secret asks for tokens, in whatever way they come", async () => {
-  const url = instance.url.replace("ws:", "http:");
-  const upgrade = {
-    ...{ Connection: "Upgrade", Upgrade: "websocket", "Sec-WebSocket-Version": "13" },
-    "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
-  };
+  const { url } = instance;
   const forged = `${(await makeToken()).slice(0, -6)}AAAAAA`;
   const asked = [
-    fetch(url, { headers: upgrade }),
-    fetch(`${url}?token=${forged}`, { headers: upgrade }),
-    fetch(url, { headers: { ...upgrade, Authorization: `Bearer ${forged}` } }),
-    fetch(url, {
-      headers: { ...upgrade, "Sec-WebSocket-Protocol": `shardcast.v1, shardcast.token.${forged}` },
-    }),
+    refusedHandshake(url),
+    refusedHandshake(`${url}?token=${forged}`),
+    refusedHandshake(url, { Authorization: `Bearer ${forged}` }),
+    refusedHandshake(url, { "Sec-WebSocket-Protocol": `shardcast.v1, shardcast.token.${forged}` }),
   ];
   for (const response of await Promise.all(asked)) {
     expect(response.status).toBe(401);
@@ -163,7 +158,7 @@ test("SIGHUP shows the new certificate at all shards; clients stay, and no key i
   const flags = ["--tls-cert", cert, "--tls-key", key, "--shards", "2", "--log-level", "trace"];
   const encrypted = await startInstance(flags);
   try {
-    const port = Number(new URL(encrypted.url).port);
+    const port = encrypted.port;
     const before = await fingerprintAt(port);
     const sockets = Array.from({ length: 8 }, () => connectTrusting(encrypted.url));
     await Promise.all(

@@ -40,7 +40,7 @@ describe.skipIf(!hasChromium)("in Chromium", () => {
   async function start(minMs: number) {
     const instance = await startInstance(["--shards", "1", "--log-level", "error"]);
     open.push({ close: () => instance.end() });
-    const proxy = await startTcpProxy({ port: Number(new URL(instance.url).port) });
+    const proxy = await startTcpProxy({ port: instance.port });
     open.push(proxy);
     const site = await servePage(PAGE);
     open.push(site);
@@ -49,10 +49,7 @@ describe.skipIf(!hasChromium)("in Chromium", () => {
     const { page } = opened;
     const until = (condition: string) => page.waitForFunction(condition);
     await until('state.statuses.at(-1) === "connected"');
-    const publish = async (data: number) => {
-      const body = JSON.stringify([{ channel: "a", data }]);
-      await fetch(`${instance.admin}/api/publish`, { method: "POST", body });
-    };
+    const publish = (data: number) => instance.publish({ channel: "a", data });
     return { proxy, page, until, publish };
   }
 

@@ -41,7 +41,7 @@ async function shardcast(
   const client = connect(instance.url, isDeflated ? { encoding: deflate } : {});
   for (const channel of channels) client.subscribe(channel, onMessage);
   return {
-    port: Number(new URL(instance.url).port),
+    port: instance.port,
     path: isDeflated ? "/ws?encoding=deflate" : "/ws",
     extensions: "",
     pid,

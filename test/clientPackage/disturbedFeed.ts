@@ -18,14 +18,7 @@ export interface DisturbedFeed {
 /** An instance behind a network that breaks. */
 export async function startDisturbedFeed(): Promise<DisturbedFeed> {
   const instance = await startInstance(["--shards", "2", "--log-level", "error"]);
-  const proxy = await startTcpProxy({ port: Number(new URL(instance.url).port) });
-  const publish = async (items: readonly object[]) => {
-    const answer = await fetch(`${instance.admin}/api/publish`, {
-      method: "POST",
-      body: JSON.stringify(items),
-    });
-    if (!answer.ok) throw new Error(`not published: ${answer.status} ${await answer.text()}`);
-  };
+  const proxy = await startTcpProxy({ port: instance.port });
   return {
     url: `ws://127.0.0.1:${proxy.port}/ws`,
     async run(random) {
@@ -39,7 +32,7 @@ export async function startDisturbedFeed(): Promise<DisturbedFeed> {
           sent[channel]?.push(next);
           return { channel, data: next++ };
         });
-        const publishing = publish(items);
+        const publishing = instance.publish(...items);
         const chance = random();
         goOn();
         goOn = () => {};
@@ -53,7 +46,7 @@ export async function startDisturbedFeed(): Promise<DisturbedFeed> {
         if (chance < 0.15) while (proxy.connections === 0) await Bun.sleep(1);
       }
       goOn();
-      await publish(CHANNELS.map((channel) => ({ channel, data: "end" })));
+      await instance.publish(...CHANNELS.map((channel) => ({ channel, data: "end" })));
       return { sent, cuts };
     },
     async close() {

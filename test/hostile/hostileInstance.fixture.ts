@@ -31,7 +31,7 @@ export async function startHostileInstance(
   const [shard = 0] = await instance.shardPids();
   return {
     instance,
-    port: Number(new URL(instance.url).port),
+    port: instance.port,
     // One that nothing was counted for yet may not be there.
     figure: (name, labels = "") => metricOf({ adminPort }, `shardcast_${name}`, labels).catch(() => 0),
     async memory() {

@@ -2,6 +2,7 @@ import { expect, spyOn, test } from "bun:test";
 import { existsSync, mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { isAlive } from "../processes.fixture.ts";
 import { reportMissing } from "./find.ts";
 import { until } from "./kafkaFixture.ts";
 
@@ -38,13 +39,3 @@ test("a service that is required and not there is a failure, otherwise a loud sk
     else process.env["SHARDCAST_REQUIRE_SERVICES"] = before;
   }
 });
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    // No such process.
-    return false;
-  }
-}

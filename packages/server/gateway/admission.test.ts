@@ -1,6 +1,7 @@
 // Who is let in, over real sockets.
 import { afterEach, expect, test } from "bun:test";
 import { type GatewayFixtureOptions, gatewayFixture, RawClient } from "./gateway.fixture.ts";
+import { refusedHandshake } from "./refusedHandshake.fixture.ts";
 
 const open: Array<{ close(): unknown }> = [];
 afterEach(async () => {
@@ -19,15 +20,8 @@ async function join(url: string, headers: Record<string, string> = {}): Promise<
   return client;
 }
 
-const HANDSHAKE = {
-  Connection: "Upgrade",
-  Upgrade: "websocket",
-  "Sec-WebSocket-Version": "13",
-  "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
-};
-
 async function refusal(url: string, headers: Record<string, string> = {}) {
-  const response = await fetch(url.replace(/^ws/, "http"), { headers: { ...HANDSHAKE, ...headers } });
+  const response = await refusedHandshake(url, headers);
   const { error } = (await response.json()) as { error: { code: string; message: string } };
   return { status: response.status, code: error.code, retryAfter: response.headers.get("retry-after") };
 }

@@ -8,6 +8,7 @@ import { publicKeysOf } from "../auth/publicKeys.ts";
 import { jwkOf, makeToken, PAIRS, pemOf, SECRET } from "../auth/tokens.fixture.ts";
 import { TokenVerifier, type TokenVerifierOptions } from "../auth/tokenVerifier.ts";
 import { gatewayFixture, RawClient, STREAM } from "./gateway.fixture.ts";
+import { refusedHandshake } from "./refusedHandshake.fixture.ts";
 
 const open: Array<{ close(): unknown }> = [];
 afterEach(async () => {
@@ -90,16 +91,9 @@ async function connect(url: string, token: string): Promise<RawClient> {
   return client;
 }
 
-const UPGRADE = {
-  Connection: "Upgrade",
-  Upgrade: "websocket",
-  "Sec-WebSocket-Version": "13",
-  "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
-};
-
 /** The answer to a handshake that is refused: its status and code, and its whole text. */
 async function refusalOf(url: string, headers: Record<string, string> = {}) {
-  const response = await fetch(url.replace("ws:", "http:"), { headers: { ...UPGRADE, ...headers } });
+  const response = await refusedHandshake(url, headers);
   const text = await response.text();
   const { error } = JSON.parse(text) as { error: { code: string } };
   return { status: response.status, code: error.code, text };
@@ -409,9 +403,7 @@ describe("a key set", () => {
     const token = await tokenFor({ algorithm: "ES256", id: "e" });
     const seconds = new Set<number>();
     for (let i = 0; i < 30; i++) {
-      const response = await fetch(url.replace("ws:", "http:"), {
-        headers: { ...UPGRADE, ...bearer(token) },
-      });
+      const response = await refusedHandshake(url, bearer(token));
       expect(response.status).toBe(503);
       seconds.add(Number(response.headers.get("retry-after")));
     }
