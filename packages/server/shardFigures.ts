@@ -129,7 +129,7 @@ export function shardFigures(parts: CountingParts): Figure[] {
     gauge("handshakes_waiting", "Handshakes that wait for their turn.", () => gateway.entrance.pace.waiting),
     counter(
       "handshakes_left",
-      "Handshakes whose clients had gone before their turn.",
+      "Handshakes whose clients had gone before their turn, or while their token was looked at.",
       () => gateway.entrance.left,
     ),
     gauge("resumes_queued", "Resumes and last values that have a next step.", () => gateway.replays.waiting),

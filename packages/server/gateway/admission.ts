@@ -1,5 +1,5 @@
 import type { AcceptRate } from "./acceptRate.ts";
-import type { ClientAddresses } from "./clientAddress.ts";
+import type { ClientAddress, ClientAddresses } from "./clientAddress.ts";
 import { Crowd } from "./crowd.ts";
 import { noRefusals, type RefusalCode } from "./refusals.ts";
 
@@ -39,14 +39,14 @@ export class Admission {
     return this.#options.addresses;
   }
 
-  check(request: Request, socketAddress: string | undefined, load: GatewayLoad): RefusalCode | undefined {
+  check(request: Request, address: ClientAddress | undefined, load: GatewayLoad): RefusalCode | undefined {
     const origin = request.headers.get("origin");
     // Only browsers send an Origin; what sends none is not a page that somebody was lured to.
     if (origin !== null && !this.allowsOrigin(origin)) return this.refuse("origin_forbidden");
     const lack = this.checkAgain(load);
     if (lack !== undefined) return lack;
     // Last, because it counts: what is refused for another reason uses nothing up.
-    const beyond = this.rate.take(this.addresses.of(socketAddress, request.headers));
+    const beyond = this.rate.take(address);
     if (beyond === "address") return this.refuse("address_rate");
     if (beyond === "instance") return this.refuseCrowd();
     this.admitted += 1;

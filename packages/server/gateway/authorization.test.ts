@@ -8,6 +8,7 @@ import { publicKeysOf } from "../auth/publicKeys.ts";
 import { jwkOf, makeToken, PAIRS, pemOf, SECRET } from "../auth/tokens.fixture.ts";
 import { TokenVerifier, type TokenVerifierOptions } from "../auth/tokenVerifier.ts";
 import { gatewayFixture, RawClient, STREAM } from "./gateway.fixture.ts";
+import { RawSocket } from "./rawSocket.fixture.ts";
 import { refusedHandshake } from "./refusedHandshake.fixture.ts";
 
 const open: Array<{ close(): unknown }> = [];
@@ -199,6 +200,36 @@ describe("a token", () => {
     expect(gateway.connections).toBe(3);
     expect(outcomes.filter(({ status }) => status === "fulfilled")).toHaveLength(3);
   });
+
+  test.each(["/ws", "/sse?channels=a"])(
+    "whose client goes while it is looked at counts as one who left: %s",
+    async (path) => {
+      const { gateway, admission, verifier } = start();
+      const looking = Promise.withResolvers<void>();
+      const looked = Promise.withResolvers<void>();
+      const verify = verifier.verify.bind(verifier);
+      verifier.verify = async (token) => {
+        looking.resolve();
+        await looked.promise;
+        return await verify(token);
+      };
+      const socket = await RawSocket.open(gateway.port);
+      socket.write(
+        `GET ${path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${await tokenFor()}\r\nConnection: Upgrade\r\n` +
+          "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+      );
+      await looking.promise;
+      socket.vanish();
+      await socket.closed;
+      // What comes after the reset is read after it.
+      await fetch(`http://127.0.0.1:${gateway.port}/live`);
+      looked.resolve();
+      const { entrance } = gateway;
+      const ends = () => entrance.left + admission.refused.handshake_invalid + gateway.connections;
+      while (ends() === 0) await new Promise((resolve) => setImmediate(resolve));
+      expect([entrance.left, admission.refused.handshake_invalid, gateway.connections]).toEqual([1, 0, 0]);
+    },
+  );
 });
 
 describe("a client", () => {

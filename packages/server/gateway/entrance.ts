@@ -1,6 +1,7 @@
 import type { Server } from "bun";
 import { Access, type AccessControl, type AccessRefusal } from "../auth/access.ts";
 import type { Admission, GatewayLoad } from "./admission.ts";
+import type { ClientAddress } from "./clientAddress.ts";
 import { HandshakePace, type HandshakePaceOptions } from "./handshakePace.ts";
 import { type RefusalCode, refusalResponse, retryAfter } from "./refusals.ts";
 
@@ -14,7 +15,7 @@ export interface EntranceOptions {
 /** What every client goes through before it becomes a connection, by whatever transport it comes. */
 export class Entrance {
   readonly pace: HandshakePace;
-  /** Handshakes whose clients had gone before their turn. */
+  /** Handshakes whose clients had gone before their turn, or while their token was looked at. */
   left = 0;
   readonly #options: EntranceOptions;
 
@@ -23,44 +24,49 @@ export class Entrance {
     this.pace = new HandshakePace(options.pace);
   }
 
-  /** The answer to a handshake, whose turn comes among all of them; undefined where there is none. */
-  inTurn(
-    request: Request,
-    server: Pick<Server<unknown>, "requestIP">,
-    handshake: () => Answer | Promise<Answer>,
-  ): Response | Promise<Response> | undefined {
-    if (this.pace.isFull) return this.#refused(this.#options.admission.refuseCrowd());
-    const answer = this.pace.take((isLate) => {
-      if (!isLate || server.requestIP(request) !== null) return handshake();
-      this.left += 1;
-      return undefined;
-    });
-    // After an upgrade the transport looks at no answer, but its type wants one of a promise.
-    return answer instanceof Promise ? answer.then((found) => found ?? new Response(null)) : answer;
-  }
-
   allowsOrigin(origin: string): boolean {
     return this.#options.admission.allowsOrigin(origin);
   }
 
-  /** What the client may do, or the answer that refuses it. At once where there is no token to check. */
-  admit(
+  /**
+   * What `open` makes of a client that is let in, or the answer that refuses it. At once where there is no token to check
+   * and this turn has time for it.
+   */
+  admit<T>(
     request: Request,
     url: URL,
     server: Pick<Server<unknown>, "requestIP">,
-  ): Access | Response | Promise<Access | Response> {
+    open: (access: Access) => T,
+  ): T | Response | Promise<T | Response> {
+    const { admission } = this.#options;
+    const address = admission.addresses.of(server.requestIP(request)?.address, request.headers);
+    const handshake = { request, url, server, address, open };
+    if (this.pace.mayBegin()) return this.#admit(handshake);
+    if (this.pace.isFull) return this.#refused(admission.refuseCrowd());
+    return this.pace.wait(() => (this.#hasLeft(handshake) ? answerToNobody() : this.#admit(handshake)));
+  }
+
+  #admit<T>(handshake: Handshake<T>): T | Response | Promise<T | Response> {
     const { admission, access, load } = this.#options;
+    const { request, url, address, open } = handshake;
     // Before the token, because to look at that costs more.
-    const refusal = admission.check(request, server.requestIP(request)?.address, load());
+    const refusal = admission.check(request, address, load());
     if (refusal !== undefined) return this.#refused(refusal);
     const found = access.admit(request, url);
-    if (!(found instanceof Promise)) return found instanceof Access ? found : this.#unauthorized(found);
+    if (!(found instanceof Promise)) return found instanceof Access ? open(found) : this.#unauthorized(found);
     return found.then((late) => {
+      if (this.#hasLeft(handshake)) return answerToNobody();
       if (!(late instanceof Access)) return this.#unauthorized(late);
-      // Others came meanwhile.
+      // Others came meanwhile. From here to where it is open nobody else may: each would see the same last place.
       const lack = admission.checkAgain(load());
-      return lack === undefined ? late : this.#refused(lack);
+      return lack === undefined ? open(late) : this.#refused(lack);
     });
+  }
+
+  #hasLeft({ request, server }: Pick<Handshake<unknown>, "request" | "server">): boolean {
+    if (server.requestIP(request) !== null) return false;
+    this.left += 1;
+    return true;
   }
 
   /** The answer to what is refused for what it is, whoever it is from. */
@@ -80,5 +86,15 @@ export class Entrance {
   }
 }
 
-/** After an upgrade there is none. */
-type Answer = Response | undefined;
+interface Handshake<T> {
+  readonly request: Request;
+  readonly url: URL;
+  readonly server: Pick<Server<unknown>, "requestIP">;
+  readonly address: ClientAddress | undefined;
+  readonly open: (access: Access) => T;
+}
+
+/** The transport wants one all the same. */
+function answerToNobody(): Response {
+  return new Response(null);
+}

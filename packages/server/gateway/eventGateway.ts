@@ -1,6 +1,6 @@
 import { CLOSE_CODES } from "@shardcast/protocol/closeCodes";
 import type { Server } from "bun";
-import { Access } from "../auth/access.ts";
+import type { Access } from "../auth/access.ts";
 import { Connection } from "./connection.ts";
 import type { SharedContext } from "./connectionContext.ts";
 import type { Entrance } from "./entrance.ts";
@@ -70,8 +70,8 @@ export class EventGateway {
   async answer(request: Request, url: URL, server: Server<Connection>): Promise<Response> {
     const response = await this.#answer(request, url, server);
     const origin = request.headers.get("origin");
-    // Only who may connect gets this far with an origin; others read nothing of the answer, which says that they may not.
-    if (origin !== null && response.status !== 403) {
+    // Pages that may not connect read nothing of the answer.
+    if (origin !== null && this.#options.entrance.allowsOrigin(origin)) {
       response.headers.set("Access-Control-Allow-Origin", origin);
       response.headers.set("Vary", "Origin");
     }
@@ -90,13 +90,14 @@ export class EventGateway {
     if (context === undefined) return Response.error();
     const asked = parseEventRequest(request, url, context.limits.subscriptionsMax);
     if ("code" in asked) return Response.json({ error: asked }, { status: 400 });
-    const admitted = await entrance.admit(request, url, server);
-    if (!(admitted instanceof Access)) return askedBack(request, admitted);
-    // The transport ends a request that is silent for some seconds; this one is meant to last.
-    server.timeout(request, 0);
-    const onEnding = () => server.timeout(request, LEFT_SECONDS);
-    const { body } = this.#begin(context, admitted, { ...asked, onEnding });
-    return new Response(body, { headers: STREAM_HEADERS });
+    const answer = await entrance.admit(request, url, server, (access) => {
+      // The transport ends a request that is silent for some seconds; this one is meant to last.
+      server.timeout(request, 0);
+      const onEnding = () => server.timeout(request, LEFT_SECONDS);
+      const { body } = this.#begin(context, access, { ...asked, onEnding });
+      return new Response(body, { headers: STREAM_HEADERS });
+    });
+    return askedBack(request, answer);
   }
 
   #begin(

@@ -1,5 +1,5 @@
 import { afterEach, expect, test } from "bun:test";
-import { gatewayFixture } from "./gateway.fixture.ts";
+import { type GatewayFixtureOptions, gatewayFixture } from "./gateway.fixture.ts";
 import { HandshakePace } from "./handshakePace.ts";
 import { RawSocket } from "./rawSocket.fixture.ts";
 
@@ -7,6 +7,10 @@ const open: Array<{ close(): unknown }> = [];
 afterEach(async () => {
   for (const each of open.splice(0).reverse()) await each.close();
 });
+
+function take<T>(pace: HandshakePace, handshake: () => T | Promise<T>): T | Promise<T> {
+  return pace.mayBegin() ? handshake() : pace.wait(handshake);
+}
 
 const nextTurn = () => new Promise((resolve) => setImmediate(resolve));
 
@@ -16,7 +20,7 @@ test("a crowd has its handshakes in the order in which it came, and others their
   const pace = new HandshakePace({ now: () => clock.ms });
   const order: number[] = [];
   const answers = Array.from({ length: 1000 }, (_, number) =>
-    pace.take(() => {
+    take(pace, () => {
       clock.ms += 1;
       order.push(number);
       return number;
@@ -34,34 +38,43 @@ test("a crowd has its handshakes in the order in which it came, and others their
   expect(await Promise.all(answers)).toEqual(order);
   // Who comes alone is not made to wait, and who comes in the same turn as others have their time.
   await nextTurn();
-  expect(pace.take((isLate) => isLate)).toBe(false);
+  expect(pace.mayBegin()).toBe(true);
 });
 
 test("a handshake that throws late is its own client's trouble", async () => {
   const clock = { ms: 0 };
   const pace = new HandshakePace({ now: () => clock.ms });
-  void pace.take(() => (clock.ms += 10));
-  const broken = pace.take(() => {
+  void take(pace, () => (clock.ms += 10));
+  const broken = take(pace, () => {
     throw new Error("broken");
   });
-  const refused = pace.take(() => Promise.reject(new Error("refused")));
-  const whole = pace.take(() => "whole");
+  const refused = take(pace, () => Promise.reject(new Error("refused")));
+  const whole = take(pace, () => "whole");
   const settled = await Promise.allSettled([broken, refused, whole]);
   expect(settled.map(({ status }) => status)).toEqual(["rejected", "rejected", "fulfilled"]);
 });
 
-/** Every handshake but the first of each turn has to wait: looking at this clock takes longer than a turn may. */
-function crowded(waitingMax: number) {
-  let ms = 0;
-  const fixture = gatewayFixture({ permits: 1000, gateway: { pace: { now: () => (ms += 10), waitingMax } } });
+/** Every handshake but the first of each turn has to wait, until `stands`: looking at this clock takes longer than a turn may. */
+function crowded(waitingMax: number, options: GatewayFixtureOptions = {}) {
+  const clock = { ms: 0, stands: false };
+  const now = () => {
+    if (!clock.stands) clock.ms += 10;
+    return clock.ms;
+  };
+  const fixture = gatewayFixture({ permits: 1000, ...options, gateway: { pace: { now, waitingMax } } });
   open.push(fixture);
-  return fixture;
+  return { ...fixture, clock };
+}
+
+async function sockets(count: number, port: number): Promise<RawSocket[]> {
+  const all = await Promise.all(Array.from({ length: count }, () => RawSocket.open(port)));
+  open.push(...all);
+  return all;
 }
 
 test("of a crowd all who stay are let in, and who has gone meanwhile takes nothing", async () => {
   const { gateway, admission } = crowded(1000);
-  const all = await Promise.all(Array.from({ length: 300 }, () => RawSocket.open(gateway.port)));
-  open.push(...all);
+  const all = await sockets(300, gateway.port);
   const welcomed = all.map(async (socket, at) => {
     socket.write(HANDSHAKE);
     if (at % 3 === 0) socket.vanish();
@@ -78,18 +91,42 @@ test("of a crowd all who stay are let in, and who has gone meanwhile takes nothi
 
 test("beyond so many who wait, the next ones are told to come later, event streams too", async () => {
   const { gateway, admission } = crowded(2);
-  const sockets = await Promise.all(Array.from({ length: 20 }, () => RawSocket.open(gateway.port)));
-  open.push(...sockets);
-  for (const [at, socket] of sockets.entries()) socket.write(at % 2 === 0 ? HANDSHAKE : EVENTS);
-  await Promise.all(sockets.map((socket) => socket.until(/"type":"welcome"|"code":"accept_rate"/)));
-  const refused = sockets.filter(({ received }) => received.includes("accept_rate"));
-  expect(refused.length).toBeGreaterThan(0);
+  const all = await sockets(30, gateway.port);
+  const kinds = [HANDSHAKE, EVENTS, EVENT_SOURCE];
+  for (const [at, socket] of all.entries()) socket.write(kinds[at % kinds.length] ?? "");
+  await Promise.all(all.map((socket) => socket.until(/"type":"welcome"|"code":"accept_rate"/)));
+  const refused = all.filter(({ received }) => received.includes("accept_rate"));
+  expect(refused.length).toBeGreaterThan(2);
   expect(refused.length).toBe(admission.refused.accept_rate);
-  for (const { received } of refused) expect(received).toMatch(/^HTTP\/1\.1 503 [\s\S]*retry-after: \d/i);
-  expect(gateway.connections).toBe(sockets.length - refused.length);
+  for (const socket of refused) {
+    // An `EventSource` would give up for good on any other status, or where its page may not read the answer.
+    const isEventSource = all.indexOf(socket) % kinds.length === 2;
+    const answer = isEventSource
+      ? /^HTTP\/1\.1 200 [\s\S]*allow-origin: http:\/\/page\.example\r\n[\s\S]*\r\n\r\nretry: \d{4,}\n/i
+      : /^HTTP\/1\.1 503 [\s\S]*retry-after: \d/i;
+    expect(socket.received).toMatch(answer);
+  }
+  expect(gateway.connections).toBe(all.length - refused.length);
 });
+
+test.each(["HANDSHAKE", "EVENTS"] as const)(
+  "those whose turn is the same do not share the last places: %s",
+  async (kind) => {
+    const { gateway, admission, clock } = crowded(1000, { permits: 50 });
+    const all = await sockets(150, gateway.port);
+    for (const socket of all) socket.write({ HANDSHAKE, EVENTS }[kind]);
+    while (gateway.entrance.pace.waiting < 110) await nextTurn();
+    clock.stands = true;
+    await Promise.all(all.map((socket) => socket.until(/"type":"welcome"|"code":"instance_full"/)));
+    expect([gateway.connections, admission.refused.instance_full]).toEqual([50, 100]);
+  },
+);
 
 const HANDSHAKE =
   "GET /ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
   "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
 const EVENTS = "GET /sse?channels=a HTTP/1.1\r\nHost: x\r\n\r\n";
+const EVENT_SOURCE = EVENTS.replace(
+  "\r\n",
+  "\r\nAccept: text/event-stream\r\nOrigin: http://page.example\r\n",
+);

@@ -1,6 +1,6 @@
 /** Of each turn of the event loop, in ms: what live messages may have to wait for. */
 const TURN_MS = 5;
-/** Each holds its connection and a request. So many take a second or two. */
+/** Each holds its connection and a request. So many are a second or two of work, which a busy shard stretches. */
 const WAITING_MAX = 10_000;
 
 export interface HandshakePaceOptions {
@@ -36,11 +36,15 @@ export class HandshakePace {
     return this.#waiting.length >= this.#waitingMax;
   }
 
-  /** Answers at once while this turn has time for it, and later otherwise: then `isLate` holds. */
-  take<T>(handshake: (isLate: boolean) => T | Promise<T>): T | Promise<T> {
-    if (this.#waiting.length === 0 && this.#hasTime()) return handshake(false);
+  /** Whether a handshake may have its turn now: nobody waits before it, and this turn has time for it. */
+  mayBegin(): boolean {
+    return this.#waiting.length === 0 && this.#hasTime();
+  }
+
+  /** Has its turn after all who wait already. */
+  wait<T>(handshake: () => T | Promise<T>): Promise<T> {
     return new Promise((resolve) => {
-      this.#waiting.push(() => resolve(new Promise((answer) => answer(handshake(true)))));
+      this.#waiting.push(() => resolve(new Promise((answer) => answer(handshake()))));
     });
   }
 

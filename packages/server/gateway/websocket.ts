@@ -1,6 +1,6 @@
 import { CLOSE_CODES } from "@shardcast/protocol/closeCodes";
 import type { Server } from "bun";
-import { Access, type AccessControl } from "../auth/access.ts";
+import type { Access, AccessControl } from "../auth/access.ts";
 import type { HealthReport } from "../health.ts";
 import { answerByMethod } from "../httpMethods.ts";
 import type { Broadcast } from "../hub/hub.ts";
@@ -283,10 +283,8 @@ export class Gateway {
     const url = requestUrl(request);
     if (url === undefined) return this.entrance.refuse("host_invalid");
     const { pathname } = url;
-    if (pathname === "/ws")
-      return this.entrance.inTurn(request, server, () => this.#upgrade(request, url, server));
-    if (pathname === "/sse")
-      return this.entrance.inTurn(request, server, () => this.events.answer(request, url, server));
+    if (pathname === "/ws") return this.#upgrade(request, url, server);
+    if (pathname === "/sse") return this.events.answer(request, url, server);
     if (pathname === "/health") return answerByMethod({ GET: () => this.#health() }, request);
     if (pathname === "/live") return answerByMethod({ GET: () => Response.json({ status: "ok" }) }, request);
     return Response.json(
@@ -300,30 +298,22 @@ export class Gateway {
     return Response.json(report, { status: report.status === "unhealthy" ? 503 : 200 });
   }
 
-  #upgrade(
-    request: Request,
-    url: URL,
-    server: Server<Connection>,
-  ): Response | undefined | Promise<Response | undefined> {
-    const admitted = this.entrance.admit(request, url, server);
-    if (!(admitted instanceof Promise)) return this.#open(request, url, server, admitted);
-    return admitted.then((found) => this.#open(request, url, server, found));
+  #upgrade(request: Request, url: URL, server: Server<Connection>): Response | undefined | Promise<Response> {
+    const answer = this.entrance.admit(request, url, server, (access) =>
+      this.#open(request, url, server, access),
+    );
+    // After an upgrade the transport looks at no answer, but its type wants one of a promise.
+    return answer instanceof Promise ? answer.then((found) => found ?? new Response(null)) : answer;
   }
 
-  #open(
-    request: Request,
-    url: URL,
-    server: Server<Connection>,
-    admitted: Access | Response,
-  ): Response | undefined {
-    if (!(admitted instanceof Access)) return admitted;
+  #open(request: Request, url: URL, server: Server<Connection>, access: Access): Response | undefined {
     if (this.#context === undefined) return Response.error();
     // Last, so that somebody who asks with a plain request why no WebSocket comes about is told that.
     const fault = handshakeFault(request);
     if (fault !== undefined) return this.entrance.refuse(fault);
     const headers = chosenSubprotocol(request.headers);
     const seat = asksForDeflate(url.searchParams) ? this.deflate?.seat() : undefined;
-    const data = new Connection(this.#context, admitted, seat);
+    const data = new Connection(this.#context, access, seat);
     if (server.upgrade(request, headers === undefined ? { data } : { data, headers })) return undefined;
     // Its key is none.
     return this.entrance.refuse("handshake_invalid");
