@@ -59,6 +59,17 @@ test("an address has its own limit, and what it asks for too much uses up nothin
   expect(taken(rate, 100, PUBLIC)).toBe(4);
 });
 
+test("an address may have as many waiting for their turn as it may have let in at once, where places are few", () => {
+  const rate = rateAt({ ms: 0 }, { perSecondPerAddress: 5, shards: 2 });
+  const leave = Array.from({ length: 10 }, () => rate.wait(PUBLIC, false));
+  expect(rate.wait(PUBLIC, true)).toBeUndefined();
+  expect(rate.wait(OTHER, true)).toBeDefined();
+  for (let count = 0; count < 10; count++) expect(rate.wait(undefined, true)).toBeDefined();
+  for (const each of leave.slice(1)) each?.();
+  expect(rate.wait(PUBLIC, true)).toBeDefined();
+  expect(rate.wait(PUBLIC, true)).toBeUndefined();
+});
+
 test("unless told otherwise private addresses, such as a balancer's, are not limited", () => {
   const auto = rateAt({ ms: 0 }, { perSecondPerAddress: "auto" });
   expect(taken(auto, 500, PRIVATE)).toBe(500);

@@ -29,6 +29,10 @@ export class AcceptRate {
   readonly #now: () => number;
   readonly #all: SecondWindow;
   readonly #each: RateLimit;
+  /** Of one address: what it may have let in at once. */
+  readonly #waitingMax: number;
+  /** By address: handshakes that wait for their turn. */
+  readonly #waiting = new Map<string, number>();
   /** By address, that of the longest silence first. */
   readonly #addresses = new Map<string, number>();
   readonly perSecond: number;
@@ -41,6 +45,7 @@ export class AcceptRate {
     this.perSecond = Math.floor(perSecond / shards) + (shard < perSecond % shards ? 1 : 0);
     this.#all = new SecondWindow(this.perSecond, this.#now);
     const each = (perSecondPerAddress === "auto" ? PER_ADDRESS_AUTO : perSecondPerAddress) / shards;
+    this.#waitingMax = Math.max(1, Math.floor(each));
     this.#each = new RateLimit(each || 1, Math.max(1, each), this.#now);
   }
 
@@ -58,6 +63,23 @@ export class AcceptRate {
     if (!this.#all.take()) return "instance";
     if (key !== undefined) this.#remember(key, own);
     return undefined;
+  }
+
+  /**
+   * A place among those who wait for their turn, to be left by calling what is returned. Once places are few, undefined
+   * where this address has as many as it may have let in at once: one that asks for too much would fill the room of all.
+   */
+  wait(address: ClientAddress | undefined, areFew: boolean): (() => void) | undefined {
+    if (!this.#isLimited(address)) return NOTHING_TO_LEAVE;
+    const { key } = address;
+    const before = this.#waiting.get(key) ?? 0;
+    if (areFew && before >= this.#waitingMax) return undefined;
+    this.#waiting.set(key, before + 1);
+    return () => {
+      const after = (this.#waiting.get(key) ?? 0) - 1;
+      if (after > 0) this.#waiting.set(key, after);
+      else this.#waiting.delete(key);
+    };
   }
 
   #isLimited(address: ClientAddress | undefined): address is ClientAddress {
@@ -82,3 +104,5 @@ export class AcceptRate {
     }
   }
 }
+
+const NOTHING_TO_LEAVE = (): void => {};

@@ -43,7 +43,12 @@ export class Entrance {
     const handshake = { request, url, server, address, open };
     if (this.pace.mayBegin()) return this.#admit(handshake);
     if (this.pace.isFull) return this.#refused(admission.refuseCrowd());
-    return this.pace.wait(() => (this.#hasLeft(handshake) ? answerToNobody() : this.#admit(handshake)));
+    const leavePlace = admission.rate.wait(address, this.pace.areFewLeft);
+    if (leavePlace === undefined) return this.#refused(admission.refuse("address_rate"));
+    return this.pace.wait(() => {
+      leavePlace();
+      return this.#hasLeft(handshake) ? answerToNobody() : this.#admit(handshake);
+    });
   }
 
   #admit<T>(handshake: Handshake<T>): T | Response | Promise<T | Response> {

@@ -122,6 +122,20 @@ test.each(["HANDSHAKE", "EVENTS"] as const)(
   },
 );
 
+test("one address that asks for too much does not fill the room of those who wait", async () => {
+  const { gateway, admission } = crowded(10, {
+    rate: { perSecondPerAddress: 3, now: () => 0 },
+    addresses: { trustedProxies: ["127.0.0.1"] },
+  });
+  const all = await sockets(60, gateway.port);
+  const from = (address: string) => HANDSHAKE.replace("\r\n", `\r\nX-Forwarded-For: ${address}\r\n`);
+  const addresses = all.map((_, at) => (at < 55 ? "203.0.113.9" : `203.0.113.${at}`));
+  for (const [at, socket] of all.entries()) socket.write(from(addresses[at] ?? ""));
+  await Promise.all(all.map((socket) => socket.until(/"type":"welcome"|"error"/)));
+  for (const { received } of all.slice(55)) expect(received).toContain('"type":"welcome"');
+  expect([admission.admitted, admission.refused.accept_rate]).toEqual([8, 0]);
+});
+
 const HANDSHAKE =
   "GET /ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
   "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";

@@ -31,6 +31,11 @@ export class HandshakePace {
     return this.#waiting.length;
   }
 
+  /** Whether those who come are to share what is left: till then waiting is better than an answer that is not paced. */
+  get areFewLeft(): boolean {
+    return this.#waiting.length >= this.#waitingMax / 4;
+  }
+
   /** Whether one more would be too many. */
   get isFull(): boolean {
     return this.#waiting.length >= this.#waitingMax;
