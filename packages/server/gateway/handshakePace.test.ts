@@ -122,6 +122,18 @@ test.each(["HANDSHAKE", "EVENTS"] as const)(
   },
 );
 
+test("who waits when the port is closed is told to go elsewhere", async () => {
+  const { gateway, admission } = crowded(1000);
+  const all = await sockets(150, gateway.port);
+  for (const [at, socket] of all.entries()) socket.write(at % 2 === 0 ? HANDSHAKE : EVENTS);
+  while (gateway.entrance.pace.waiting < 110) await nextTurn();
+  admission.accepting = false;
+  await gateway.close();
+  await Promise.all(all.map((socket) => socket.closed));
+  const isAnswered = ({ received }: RawSocket) => /"type":"welcome"|"code":"draining"/.test(received);
+  expect(all.filter(isAnswered)).toHaveLength(150);
+});
+
 test("one address that asks for too much does not fill the room of those who wait", async () => {
   const { gateway, admission } = crowded(10, {
     rate: { perSecondPerAddress: 3, now: () => 0 },

@@ -53,6 +53,11 @@ export class HandshakePace {
     });
   }
 
+  /** All who wait have their turn now. */
+  finish(): void {
+    for (const handshake of this.#waiting.splice(0)) handshake();
+  }
+
   #hasTime(): boolean {
     const nowMs = this.#now();
     if (this.#until === undefined) {

@@ -264,6 +264,9 @@ export class Gateway {
     this.silent.close();
     this.departures.close();
     this.deflate?.close();
+    // Who waits is told as well, and the transport has a turn to write that.
+    this.entrance.pace.finish();
+    await new Promise((resolve) => setImmediate(resolve));
     await this.events.close();
     const listeners = [...this.#listeners()];
     for (const listener of listeners) sendAway(listener);
