@@ -38,6 +38,8 @@ test.skipIf(!hasChromium)("one look tells that all is well, with figures and cha
 
 test.skipIf(!hasChromium)("history is there when the page is opened, not only from then on", async () => {
   const { page, close } = await open();
+  // The first page has its own by then, which could be taken for that of the second.
+  await page.getByRole("heading", { name: "All is well" }).waitFor();
   const [answer] = await Promise.all([
     page.waitForResponse((response) => response.url().endsWith("api/overview?after=0")),
     page.reload(),

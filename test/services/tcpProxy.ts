@@ -21,11 +21,10 @@ export interface TcpProxy {
 interface Link {
   readonly client: Socket;
   readonly server: Socket;
-  /** What came while nothing was to pass, in order. */
-  readonly held: Array<() => void>;
+  /** What came and has not passed yet, in order. */
+  readonly waiting: Array<{ readonly dueMs: number; readonly send: () => void }>;
+  timer: Timer | undefined;
   filter: Filter | undefined;
-  /** When the last delayed chunk of each direction is due: those after it must not overtake it. */
-  dueMs: number;
 }
 
 export async function startTcpProxy(target: { readonly port: number }): Promise<TcpProxy> {
@@ -35,19 +34,31 @@ export async function startTcpProxy(target: { readonly port: number }): Promise<
   let makeFilter: (() => Filter) | undefined;
 
   const pass = (link: Link, send: () => void) => {
-    if (isStalled) {
-      link.held.push(send);
-      return;
+    link.waiting.push({ dueMs: performance.now() + delayMs, send });
+    flush(link);
+  };
+
+  // Timers come late on a busy machine: what could pass at once waits all the same for what came before it.
+  const flush = (link: Link) => {
+    for (;;) {
+      const [first] = link.waiting;
+      if (first === undefined || isStalled) return;
+      const leftMs = first.dueMs - performance.now();
+      if (leftMs > 1) {
+        link.timer ??= setTimeout(() => {
+          link.timer = undefined;
+          flush(link);
+        }, leftMs);
+        return;
+      }
+      link.waiting.shift();
+      first.send();
     }
-    const nowMs = performance.now();
-    link.dueMs = Math.max(link.dueMs, nowMs + delayMs);
-    if (link.dueMs <= nowMs + 1) send();
-    else setTimeout(() => (isStalled ? link.held.push(send) : send()), link.dueMs - nowMs);
   };
 
   const server = createServer((client) => {
     const upstream = connect(target.port, "127.0.0.1");
-    const link: Link = { client, server: upstream, held: [], filter: makeFilter?.(), dueMs: 0 };
+    const link: Link = { client, server: upstream, waiting: [], timer: undefined, filter: makeFilter?.() };
     links.add(link);
     client.on("data", (chunk: Buffer) => pass(link, () => upstream.write(chunk)));
     upstream.on("data", (chunk: Buffer) => {
@@ -56,6 +67,7 @@ export async function startTcpProxy(target: { readonly port: number }): Promise<
     });
     const end = () => {
       links.delete(link);
+      clearTimeout(link.timer);
       client.destroy();
       upstream.destroy();
     };
@@ -81,7 +93,7 @@ export async function startTcpProxy(target: { readonly port: number }): Promise<
       isStalled = true;
       return () => {
         isStalled = false;
-        for (const { held } of links) for (const send of held.splice(0)) send();
+        for (const link of links) flush(link);
       };
     },
     delay(ms) {
