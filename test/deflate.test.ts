@@ -1,25 +1,22 @@
 // The SDK with `encoding: deflate` against a real instance, beside a plain client, over a shard that is killed.
-import { afterEach, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
 import { type Client, connect } from "../packages/client/client.ts";
 import { deflate } from "../packages/client/deflate.ts";
+import { closedAfterEach } from "./closing.fixture.ts";
 import { startInstance } from "./instance.fixture.ts";
 
-const open: { close(): unknown }[] = [];
-afterEach(async () => {
-  for (const each of open.splice(0).reverse()) await each.close();
-});
+const closedLater = closedAfterEach();
 
 const CHANNELS = ["a.x", "a.y", "b"];
 
 test("a client that inflates gets exactly what a plain one gets, also through a shard's death", async () => {
   const instance = await startInstance(["--shards", "2", "--log-level", "error"]);
-  open.push({ close: () => instance.end() });
+  closedLater({ close: () => instance.end() });
   const clients: { readonly client: Client; readonly got: number[] }[] = [];
   for (const encoding of [deflate, deflate, deflate, undefined]) {
     const got: number[] = [];
     const options = { backoff: { minMs: 20, maxMs: 200 }, ...(encoding && { encoding }) };
-    const client = connect(instance.url, options);
-    open.push(client);
+    const client = closedLater(connect(instance.url, options));
     clients.push({ client, got });
     const { ready } = client.subscribe<number>("a.*", ({ data }) => got.push(data));
     await ready;

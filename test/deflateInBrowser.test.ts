@@ -1,12 +1,10 @@
 // The SDK with `encoding: deflate` in a real browser, with the browser's own WebSocket and DecompressionStream.
-import { afterEach, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
+import { closedAfterEach } from "./closing.fixture.ts";
 import { startInstance } from "./instance.fixture.ts";
 import { chromium, openTestPage } from "./page.fixture.ts";
 
-const open: { close(): unknown }[] = [];
-afterEach(async () => {
-  for (const each of open.splice(0).reverse()) await each.close();
-});
+const closedLater = closedAfterEach();
 
 interface Report {
   readonly got: readonly number[];
@@ -53,9 +51,8 @@ describe.skipIf(chromium === undefined)("in Chromium", () => {
     "a page gets everything in order %s the browser's inflating",
     async (_, inflates) => {
       const instance = await startInstance(["--shards", "1", "--log-level", "error"]);
-      open.push({ close: () => instance.end() });
-      const page = await openTestPage(PAGE, { server: instance.url, inflates });
-      open.push(page);
+      closedLater({ close: () => instance.end() });
+      const page = closedLater(await openTestPage(PAGE, { server: instance.url, inflates }));
       await page.told("ready");
       for (let next = 0; next < MESSAGES; ) {
         const items = Array.from({ length: 60 }, () => ({

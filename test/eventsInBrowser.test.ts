@@ -1,13 +1,11 @@
 // Event streams with the EventSource of a real browser: how it resumes is the browser's own doing.
-import { afterEach, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
+import { closedAfterEach } from "./closing.fixture.ts";
 import { startInstance } from "./instance.fixture.ts";
 import { chromium, openTestPage } from "./page.fixture.ts";
 import { startTcpProxy } from "./services/tcpProxy.ts";
 
-const open: { close(): unknown }[] = [];
-afterEach(async () => {
-  for (const each of open.splice(0).reverse()) await each.close();
-});
+const closedLater = closedAfterEach();
 
 interface Report {
   readonly got: Readonly<Record<string, readonly number[]>>;
@@ -47,12 +45,10 @@ source.onerror = () => errors++;
 describe.skipIf(chromium === undefined)("in Chromium", () => {
   test("an EventSource whose connection is cut resumes by itself, and gets each message once and in order", async () => {
     const instance = await startInstance(["--shards", "2", "--log-level", "error"]);
-    open.push({ close: () => instance.end() });
-    const proxy = await startTcpProxy({ port: instance.port });
-    open.push(proxy);
+    closedLater({ close: () => instance.end() });
+    const proxy = closedLater(await startTcpProxy({ port: instance.port }));
     const events = `http://127.0.0.1:${proxy.port}/sse?channels=a.*,b`;
-    const page = await openTestPage(PAGE, { events });
-    open.push(page);
+    const page = closedLater(await openTestPage(PAGE, { events }));
     await page.told("subscribed-1");
     let next = 0;
     const publish = (count: number) =>

@@ -1,7 +1,8 @@
 // Clients that do not read beside clients that do, on a whole instance: `npm run bench -- slow` is the same with 1,000 and 9,000.
-import { afterEach, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
 import { connect } from "../packages/client/client.ts";
 import { RawSocket } from "../packages/server/gateway/rawSocket.fixture.ts";
+import { closedAfterEach } from "./closing.fixture.ts";
 import { startInstance, type TestInstance } from "./instance.fixture.ts";
 import { metricOf, until } from "./status.fixture.ts";
 
@@ -11,10 +12,7 @@ const CHANNELS = ["bulk.a", "bulk.b", "bulk.c"];
 const PER_TURN = 10;
 const filler = "x".repeat(4000);
 
-const open: Array<{ close(): unknown }> = [];
-afterEach(async () => {
-  for (const each of open.splice(0).reverse()) await each.close();
-});
+const closedLater = closedAfterEach();
 
 interface Numbered {
   readonly n: number;
@@ -22,21 +20,19 @@ interface Numbered {
 
 async function start(): Promise<TestInstance> {
   const instance = await startInstance(["--shards", "2", "--backpressure-bytes", "128KiB"]);
-  open.push({ close: () => instance.end() });
+  closedLater({ close: () => instance.end() });
   return instance;
 }
 
 function healthyClient(url: string) {
-  const client = connect(url);
-  open.push(client);
+  const client = closedLater(connect(url));
   const numbers: number[] = [];
   const { ready } = client.subscribe<Numbered>("bulk.*", ({ data }) => numbers.push(data.n));
   return { client, numbers, ready };
 }
 
 async function stalledClient(url: string, request: object): Promise<RawSocket> {
-  const socket = await RawSocket.upgraded(Number(new URL(url).port));
-  open.push(socket);
+  const socket = closedLater(await RawSocket.upgraded(Number(new URL(url).port)));
   socket.writeFrame(1, new TextEncoder().encode(JSON.stringify({ type: "subscribe", id: 1, ...request })));
   await socket.until('"subscribed"');
   socket.stopReading();
@@ -112,8 +108,7 @@ test("20 clients that do not read cost 180 others nothing, and each ends as its 
     await socket.closed;
     const before = messagesOf(socket);
     const since = [before.at(-1)?.cursor];
-    const again = await RawSocket.upgraded(Number(new URL(url).port));
-    open.push(again);
+    const again = closedLater(await RawSocket.upgraded(Number(new URL(url).port)));
     const request = { type: "subscribe", id: 1, channels: ["bulk.*"], since };
     again.writeFrame(1, new TextEncoder().encode(JSON.stringify(request)));
     await again.until('"subscribed"');

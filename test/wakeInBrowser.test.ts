@@ -1,14 +1,12 @@
 // The browser's own network and events: a page that is offline makes no attempt, and comes back when there is a reason to.
-import { afterEach, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { browserForTests, hasChromium } from "./browser.fixture.ts";
+import { closedAfterEach } from "./closing.fixture.ts";
 import { startInstance } from "./instance.fixture.ts";
 import { servePage } from "./page.fixture.ts";
 import { startTcpProxy } from "./services/tcpProxy.ts";
 
-const open: { close(): unknown }[] = [];
-afterEach(async () => {
-  for (const each of open.splice(0).reverse()) await each.close();
-});
+const closedLater = closedAfterEach();
 
 /** Runs in the page. A name of this machine that does not look like one, so that being offline counts. */
 const PAGE = `
@@ -39,13 +37,10 @@ describe.skipIf(!hasChromium)("in Chromium", () => {
 
   async function start(minMs: number) {
     const instance = await startInstance(["--shards", "1", "--log-level", "error"]);
-    open.push({ close: () => instance.end() });
-    const proxy = await startTcpProxy({ port: instance.port });
-    open.push(proxy);
-    const site = await servePage(PAGE);
-    open.push(site);
-    const opened = await openPage(`${site.url}/?port=${proxy.port}&minMs=${minMs}`);
-    open.push(opened);
+    closedLater({ close: () => instance.end() });
+    const proxy = closedLater(await startTcpProxy({ port: instance.port }));
+    const site = closedLater(await servePage(PAGE));
+    const opened = closedLater(await openPage(`${site.url}/?port=${proxy.port}&minMs=${minMs}`));
     const { page } = opened;
     const until = (condition: string) => page.waitForFunction(condition);
     await until('state.statuses.at(-1) === "connected"');

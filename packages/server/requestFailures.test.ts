@@ -1,11 +1,9 @@
-import { afterEach, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
+import { closedAfterEach } from "../../test/closing.fixture.ts";
 import { gatewayFixture } from "./gateway/gateway.fixture.ts";
 import { RequestFailures } from "./requestFailures.ts";
 
-const open: Array<{ close(): unknown }> = [];
-afterEach(async () => {
-  for (const each of open.splice(0)) await each.close();
-});
+const closedLater = closedAfterEach();
 
 test("a request that finds a defect is answered without a word of the source, counted, and logged seldom", async () => {
   const logged: Error[] = [];
@@ -14,7 +12,7 @@ test("a request that finds a defect is answered without a word of the source, co
     throw new Error("a secret of the server");
   };
   const { gateway, close } = gatewayFixture({ gateway: { failures, health } });
-  open.push({ close });
+  closedLater({ close });
   for (let i = 0; i < 3; i++) {
     const answer = await fetch(`http://127.0.0.1:${gateway.port}/health`);
     expect(answer.status).toBe(500);

@@ -1,23 +1,17 @@
 // Who is let in, over real sockets.
-import { afterEach, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
+import { closedAfterEach } from "../../../test/closing.fixture.ts";
 import { type GatewayFixtureOptions, gatewayFixture, RawClient } from "./gateway.fixture.ts";
 import { refusedHandshake } from "./refusedHandshake.fixture.ts";
 
-const open: Array<{ close(): unknown }> = [];
-afterEach(async () => {
-  for (const each of open.splice(0).reverse()) await each.close();
-});
+const closedLater = closedAfterEach();
 
 function start(options: GatewayFixtureOptions) {
-  const fixture = gatewayFixture(options);
-  open.push(fixture);
-  return fixture;
+  return closedLater(gatewayFixture(options));
 }
 
 async function join(url: string, headers: Record<string, string> = {}): Promise<RawClient> {
-  const client = await RawClient.open(url, { headers });
-  open.push(client);
-  return client;
+  return closedLater(await RawClient.open(url, { headers }));
 }
 
 async function refusal(url: string, headers: Record<string, string> = {}) {

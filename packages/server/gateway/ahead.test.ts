@@ -1,19 +1,15 @@
-import { afterEach, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { formatCursor } from "@shardcast/protocol/cursor";
 import { formatMark } from "@shardcast/protocol/mark";
+import { closedAfterEach } from "../../../test/closing.fixture.ts";
 import { ENCODINGS, gatewayFixture, RawClient, STREAM } from "./gateway.fixture.ts";
 
-const open: { close(): unknown }[] = [];
-afterEach(async () => {
-  for (const each of open.splice(0).reverse()) await each.close();
-});
+const closedLater = closedAfterEach();
 
 describe.each(ENCODINGS)("to a client whose frames are %s", (encoding) => {
   async function lagging() {
-    const fixture = gatewayFixture({ encoding, replay: { behindMsMax: 300 } });
-    open.push(fixture);
-    const client = await RawClient.open(fixture.url);
-    open.push(client);
+    const fixture = closedLater(gatewayFixture({ encoding, replay: { behindMsMax: 300 } }));
+    const client = closedLater(await RawClient.open(fixture.url));
     return { fixture, client };
   }
 
@@ -36,8 +32,7 @@ describe.each(ENCODINGS)("to a client whose frames are %s", (encoding) => {
 
   test("where the shard stays behind, the client joins all the same, and what it has seen is published past it alone", async () => {
     const { fixture, client } = await lagging();
-    const other = await RawClient.open(fixture.url);
-    open.push(other);
+    const other = closedLater(await RawClient.open(fixture.url));
     await other.ask({ type: "subscribe", id: 1, channels: ["a.*"] });
     for (let i = 0; i < 5; i++) fixture.publish("a.x", i);
     fixture.logAhead.next = 10;

@@ -1,7 +1,8 @@
 // Who may connect, subscribe and stay: over real sockets, with tokens that are really signed.
-import { afterEach, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { createHmac, generateKeyPairSync } from "node:crypto";
 import { TOKEN_SUBPROTOCOL_PREFIX } from "@shardcast/protocol/messages";
+import { closedAfterEach } from "../../../test/closing.fixture.ts";
 import { AccessControl } from "../auth/access.ts";
 import { Jwks } from "../auth/jwks.ts";
 import { publicKeysOf } from "../auth/publicKeys.ts";
@@ -11,10 +12,7 @@ import { gatewayFixture, RawClient, STREAM } from "./gateway.fixture.ts";
 import { RawSocket } from "./rawSocket.fixture.ts";
 import { refusedHandshake } from "./refusedHandshake.fixture.ts";
 
-const open: Array<{ close(): unknown }> = [];
-afterEach(async () => {
-  for (const each of open.splice(0).reverse()) await each.close();
-});
+const closedLater = closedAfterEach();
 
 const NOW_MS = 1_800_000_000_000;
 const IN_AN_HOUR = NOW_MS / 1000 + 3600;
@@ -79,7 +77,7 @@ function start(
     permits: more.permits ?? 100,
     history: more.history ?? {},
   });
-  open.push(fixture);
+  closedLater(fixture);
   return { ...fixture, clock, access, verifier };
 }
 
@@ -87,9 +85,7 @@ const tokenFor = (parts: Parameters<typeof makeToken>[0] = {}) =>
   makeToken({ expires: IN_AN_HOUR, ...parts });
 
 async function connect(url: string, token: string): Promise<RawClient> {
-  const client = await RawClient.open(url, { headers: { Authorization: `Bearer ${token}` } });
-  open.push(client);
-  return client;
+  return closedLater(await RawClient.open(url, { headers: { Authorization: `Bearer ${token}` } }));
 }
 
 /** The answer to a handshake that is refused: its status and code, and its whole text. */
@@ -122,9 +118,8 @@ describe("a token", () => {
     const byProtocol = await RawClient.open(url, {
       protocols: ["shardcast.v1", `${TOKEN_SUBPROTOCOL_PREFIX}${token}`],
     });
-    open.push(byProtocol);
-    const byQuery = await RawClient.open(`${url}?token=${token}`);
-    open.push(byQuery);
+    closedLater(byProtocol);
+    const byQuery = closedLater(await RawClient.open(`${url}?token=${token}`));
     for (const client of [byProtocol, byQuery])
       expect(await subscribed(client, "a.b")).toEqual({ "a.b": "ok" });
   });
@@ -247,8 +242,7 @@ describe("a client", () => {
 
   test("without a token has the anonymous channels alone; with one both; `*` is everything", async () => {
     const { url } = start({}, { anonymousChannels: ["news.*"] });
-    const anonymous = await RawClient.open(url);
-    open.push(anonymous);
+    const anonymous = closedLater(await RawClient.open(url));
     expect(await subscribed(anonymous, "news.x", "a.b")).toEqual({
       "news.x": "ok",
       "a.b": "channel_forbidden",
@@ -382,7 +376,8 @@ describe("a key set", () => {
       schedule: () => () => {},
       onFailure: () => {},
     });
-    open.push(jwks, { close: () => server.stop(true) });
+    closedLater(jwks);
+    closedLater({ close: () => server.stop(true) });
     return { state, jwks, wait: (ms: number) => (nowMs += ms) };
   }
 

@@ -1,19 +1,16 @@
 // What docs/protocol.md promises under "Bad input", over real sockets, beside a client that must not notice.
-import { afterEach, expect, setSystemTime, test } from "bun:test";
+import { expect, setSystemTime, test } from "bun:test";
 import { CLOSE_CODES } from "@shardcast/protocol/closeCodes";
 import { MARK_TOO_LONG } from "@shardcast/protocol/mark";
+import { closedAfterEach } from "../../../test/closing.fixture.ts";
 import { type GatewayFixtureOptions, gatewayFixture, RawClient, STREAM } from "./gateway.fixture.ts";
 import { RawSocket } from "./rawSocket.fixture.ts";
 
-const open: Array<{ close(): unknown }> = [];
-afterEach(async () => {
-  for (const each of open.splice(0).reverse()) await each.close();
-});
+const closedLater = closedAfterEach();
 
 /** A gateway with a client beside, and a check that this client has got every message once and in order. */
 async function start(options?: GatewayFixtureOptions) {
-  const fixture = gatewayFixture(options);
-  open.push(fixture);
+  const fixture = closedLater(gatewayFixture(options));
   const bystander = await connect(fixture.url);
   await bystander.ask({ type: "subscribe", id: 1, channels: ["beside"] });
   let sent = 0;
@@ -32,15 +29,11 @@ async function start(options?: GatewayFixtureOptions) {
 }
 
 async function connect(url: string): Promise<RawClient> {
-  const client = await RawClient.open(url);
-  open.push(client);
-  return client;
+  return closedLater(await RawClient.open(url));
 }
 
 async function connectRaw(port: number): Promise<RawSocket> {
-  const socket = await RawSocket.upgraded(port);
-  open.push(socket);
-  return socket;
+  return closedLater(await RawSocket.upgraded(port));
 }
 
 /** Lets the event loop turn until it holds. */

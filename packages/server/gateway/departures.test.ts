@@ -1,17 +1,14 @@
 // Clients that are sent elsewhere, one after the other, over real sockets.
-import { afterEach, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
 import type { ServerMessage } from "@shardcast/protocol/messages";
+import { closedAfterEach } from "../../../test/closing.fixture.ts";
 import { GRACE_MS } from "./departures.ts";
 import { gatewayFixture, RawClient } from "./gateway.fixture.ts";
 
-const open: Array<{ close(): unknown }> = [];
-afterEach(async () => {
-  for (const each of open.splice(0).reverse()) await each.close();
-});
+const closedLater = closedAfterEach();
 
 async function start(clients: number) {
-  const fixture = gatewayFixture();
-  open.push(fixture);
+  const fixture = closedLater(gatewayFixture());
   const connected: RawClient[] = [];
   for (let index = 0; index < clients; index++) connected.push(await RawClient.open(fixture.url));
   return { ...fixture, clients: connected };

@@ -1,14 +1,12 @@
 // Event streams over real HTTP, read by the npm package `eventsource`, by a bare reader, and by what is in between.
-import { afterEach, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
 import { EventSource } from "eventsource";
+import { closedAfterEach } from "../../../test/closing.fixture.ts";
 import { gatewayFixture } from "./gateway.fixture.ts";
 import { RawSocket } from "./rawSocket.fixture.ts";
 import { kernelSendQueues } from "./sendQueue.fixture.ts";
 
-const open: Array<{ close(): unknown }> = [];
-afterEach(async () => {
-  for (const each of open.splice(0).reverse()) await each.close();
-});
+const closedLater = closedAfterEach();
 
 interface StreamEvent {
   readonly type: string;
@@ -17,8 +15,7 @@ interface StreamEvent {
 }
 
 function fixtureOf(...options: Parameters<typeof gatewayFixture>) {
-  const fixture = gatewayFixture(...options);
-  open.push(fixture);
+  const fixture = closedLater(gatewayFixture(...options));
   const http = fixture.url.replace("ws:", "http:").replace("/ws", "");
   return { ...fixture, http };
 }
@@ -47,9 +44,7 @@ class Reader {
       headers: { accept: "text/event-stream", ...headers },
       signal: abort.signal,
     });
-    const reader = new Reader(response, abort);
-    open.push(reader);
-    return reader;
+    return closedLater(new Reader(response, abort));
   }
 
   get offsets(): number[] {
@@ -287,7 +282,7 @@ test("a client that takes nothing is cut off at its budget, and comes back to wh
     port: fixture.gateway.port,
     socket: { data: (socket) => void socket.pause() },
   });
-  open.push({ close: () => stalled.terminate() });
+  closedLater({ close: () => stalled.terminate() });
   stalled.write("GET /sse?channels=a HTTP/1.1\r\nHost: test\r\n\r\n");
   const healthy = await Reader.open(`${fixture.http}/sse?channels=a`);
   await healthy.subscribed();
@@ -311,8 +306,7 @@ for (const end of ["cut off", "closed"]) {
     `a client that takes nothing of a stream that was ${end} does not keep its connection`,
     async () => {
       const { gateway, publish } = fixtureOf();
-      const stalled = await RawSocket.open(gateway.port);
-      open.push(stalled);
+      const stalled = closedLater(await RawSocket.open(gateway.port));
       stalled.write("GET /sse?channels=a HTTP/1.1\r\nHost: test\r\n\r\n");
       await stalled.until("event: subscribed");
       stalled.stopReading();
@@ -360,8 +354,7 @@ test("when the instance ends, streams end with a time to come back", async () =>
 
 test("the npm package eventsource gets all messages, each once, over connections that break again and again", async () => {
   const fixture = fixtureOf({ history: { messagesMax: 5 } });
-  const source = new EventSource(`${fixture.http}/sse?channels=a`);
-  open.push(source);
+  const source = closedLater(new EventSource(`${fixture.http}/sse?channels=a`));
   const seen: number[] = [];
   let subscriptions = 0;
   source.addEventListener("subscribed", () => (subscriptions += 1));

@@ -1,21 +1,15 @@
-import { afterEach, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
+import { closedAfterEach } from "../../../test/closing.fixture.ts";
 import { type GatewayFixtureOptions, gatewayFixture, RawClient, STREAM } from "./gateway.fixture.ts";
 
-const open: Array<{ close(): unknown }> = [];
-afterEach(async () => {
-  for (const each of open.splice(0).reverse()) await each.close();
-});
+const closedLater = closedAfterEach();
 
 function start(options?: GatewayFixtureOptions) {
-  const fixture = gatewayFixture(options);
-  open.push(fixture);
-  return fixture;
+  return closedLater(gatewayFixture(options));
 }
 
 async function connect(url: string): Promise<RawClient> {
-  const client = await RawClient.open(url);
-  open.push(client);
-  return client;
+  return closedLater(await RawClient.open(url));
 }
 
 test("a subscriber gets each later message of its channel once, in order, and no other's", async () => {

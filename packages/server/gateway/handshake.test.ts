@@ -1,22 +1,17 @@
 // Connections on the public port that are no WebSocket (yet): how long they may stay, and what they may cost.
-import { afterEach, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
+import { closedAfterEach } from "../../../test/closing.fixture.ts";
 import { gatewayFixture } from "./gateway.fixture.ts";
 import { RawSocket } from "./rawSocket.fixture.ts";
 
-const open: Array<{ close(): unknown }> = [];
-afterEach(async () => {
-  for (const each of open.splice(0).reverse()) await each.close();
-});
+const closedLater = closedAfterEach();
 
 function start(handshakeTimeoutMs: number) {
-  const fixture = gatewayFixture({ gateway: { handshakeTimeoutMs } });
-  open.push(fixture);
-  return fixture;
+  return closedLater(gatewayFixture({ gateway: { handshakeTimeoutMs } }));
 }
 
 async function connect(port: number, firstBytes: string): Promise<RawSocket> {
-  const socket = await RawSocket.open(port);
-  open.push(socket);
+  const socket = closedLater(await RawSocket.open(port));
   socket.write(firstBytes);
   return socket;
 }

@@ -1,12 +1,10 @@
-import { afterEach, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
+import { closedAfterEach } from "../../../test/closing.fixture.ts";
 import { type GatewayFixtureOptions, gatewayFixture } from "./gateway.fixture.ts";
 import { HandshakePace } from "./handshakePace.ts";
 import { RawSocket } from "./rawSocket.fixture.ts";
 
-const open: Array<{ close(): unknown }> = [];
-afterEach(async () => {
-  for (const each of open.splice(0).reverse()) await each.close();
-});
+const closedLater = closedAfterEach();
 
 function take<T>(pace: HandshakePace, handshake: () => T | Promise<T>): T | Promise<T> {
   return pace.mayBegin() ? handshake() : pace.wait(handshake);
@@ -61,14 +59,15 @@ function crowded(waitingMax: number, options: GatewayFixtureOptions = {}) {
     if (!clock.stands) clock.ms += 10;
     return clock.ms;
   };
-  const fixture = gatewayFixture({ permits: 1000, ...options, gateway: { pace: { now, waitingMax } } });
-  open.push(fixture);
+  const fixture = closedLater(
+    gatewayFixture({ permits: 1000, ...options, gateway: { pace: { now, waitingMax } } }),
+  );
   return { ...fixture, clock };
 }
 
 async function sockets(count: number, port: number): Promise<RawSocket[]> {
   const all = await Promise.all(Array.from({ length: count }, () => RawSocket.open(port)));
-  open.push(...all);
+  for (const each of all) closedLater(each);
   return all;
 }
 

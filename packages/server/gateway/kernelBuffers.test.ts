@@ -1,4 +1,5 @@
-import { afterEach, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
+import { closedAfterEach } from "../../../test/closing.fixture.ts";
 import { gatewayFixture } from "./gateway.fixture.ts";
 import { kernelShareOf } from "./kernelBuffers.ts";
 import { RawSocket } from "./rawSocket.fixture.ts";
@@ -9,14 +10,10 @@ const MESSAGE_BYTES = 10_000;
 /** What one write may take beyond the bound: the kernel looks at it before it takes a piece, not in the midst of one. */
 const ONE_WRITE_BYTES = 128 << 10;
 
-const open: Array<{ close(): unknown }> = [];
-afterEach(async () => {
-  for (const each of open.splice(0).reverse()) await each.close();
-});
+const closedLater = closedAfterEach();
 
 async function stalledClient(port: number): Promise<RawSocket> {
-  const socket = await RawSocket.upgraded(port);
-  open.push(socket);
+  const socket = closedLater(await RawSocket.upgraded(port));
   socket.writeFrame(1, new TextEncoder().encode('{"type":"subscribe","id":1,"channels":["x"]}'));
   await socket.until('"subscribed"');
   socket.stopReading();
@@ -46,7 +43,7 @@ ofLinux(
   "a stalled client costs its byte budget and no more, what the kernel holds for it included",
   async () => {
     const { gateway, publish, close } = gatewayFixture({ gateway: { backpressureBytes: BUDGET_BYTES } });
-    open.push({ close });
+    closedLater({ close });
     expect(gateway.kernelBytesMax).toBe(kernelShareOf(BUDGET_BYTES));
     await stalledClient(gateway.port);
     const costs: number[] = [];
@@ -86,10 +83,9 @@ ofLinux(
         message: () => {},
       },
     });
-    open.push({ close: () => server.stop(true) });
+    closedLater({ close: () => server.stop(true) });
     const port = server.port ?? 0;
-    const socket = await RawSocket.upgraded(port);
-    open.push(socket);
+    const socket = closedLater(await RawSocket.upgraded(port));
     socket.stopReading();
     let kernelBytesMax = 0;
     for (let sent = 1; server.pendingWebSockets > 0; sent++) {

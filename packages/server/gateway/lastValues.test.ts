@@ -1,15 +1,12 @@
-import { afterEach, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
+import { closedAfterEach } from "../../../test/closing.fixture.ts";
 import { gatewayFixture, RawClient } from "./gateway.fixture.ts";
 import { LastValues } from "./lastValues.ts";
 
-const open: { close(): unknown }[] = [];
-afterEach(async () => {
-  for (const each of open.splice(0).reverse()) await each.close();
-});
+const closedLater = closedAfterEach();
 
 function piecewise(names: readonly string[], pieceBytes: number) {
-  const fixture = gatewayFixture();
-  open.push(fixture);
+  const fixture = closedLater(gatewayFixture());
   for (const channel of ["a.1", "a.2", "a.3", "b"]) fixture.publish(channel, channel);
   const pieces: string[][] = [];
   let finished = 0;
@@ -43,10 +40,8 @@ test("a channel that had a live message since then is left out: an older one mus
 });
 
 test("requests wait behind a resume while they are few and short, and are refused beyond that", async () => {
-  const fixture = gatewayFixture();
-  open.push(fixture);
-  const client = await RawClient.open(fixture.url);
-  open.push(client);
+  const fixture = closedLater(gatewayFixture());
+  const client = closedLater(await RawClient.open(fixture.url));
   fixture.logAhead.next = 10;
   client.send({ type: "subscribe", id: 1, channels: ["x"], since: ["stream0:7"] });
   const names = Array.from({ length: 60 }, (_, i) => `${"n".repeat(200)}${i}`);

@@ -1,20 +1,16 @@
 // A ping is answered at once, whatever else the connection waits for.
-import { afterEach, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
+import { closedAfterEach } from "../../../test/closing.fixture.ts";
 import { gatewayFixture, RawClient, STREAM } from "./gateway.fixture.ts";
 
-const open: Array<{ close(): unknown }> = [];
-afterEach(async () => {
-  for (const each of open.splice(0).reverse()) await each.close();
-});
+const closedLater = closedAfterEach();
 
 async function resuming() {
-  const fixture = gatewayFixture({ history: { messagesMax: 5 } });
-  open.push(fixture);
+  const fixture = closedLater(gatewayFixture({ history: { messagesMax: 5 } }));
   for (let i = 0; i < 20; i++) fixture.publish("x", i);
   const held = Promise.withResolvers<void>();
   fixture.logHeld.until = held.promise;
-  const client = await RawClient.open(fixture.url);
-  open.push(client);
+  const client = closedLater(await RawClient.open(fixture.url));
   client.send({ type: "subscribe", id: 1, channels: ["x"], since: [`${STREAM}:2`] });
   return { fixture, client, release: held.resolve };
 }

@@ -1,30 +1,23 @@
-import { afterEach, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
 import type { SubscriptionPolicy } from "@shardcast/protocol/policies";
 import fc from "fast-check";
+import { closedAfterEach } from "../../../test/closing.fixture.ts";
 import { type GatewayFixtureOptions, gatewayFixture, RawClient, STREAM } from "./gateway.fixture.ts";
 import { PolicyConflicts } from "./policyConflicts.ts";
 import { RawSocket } from "./rawSocket.fixture.ts";
 
-const open: Array<{ close(): unknown }> = [];
-afterEach(async () => {
-  for (const each of open.splice(0).reverse()) await each.close();
-});
+const closedLater = closedAfterEach();
 
 function start(options?: GatewayFixtureOptions) {
-  const fixture = gatewayFixture({ history: { bytesMax: 16 << 20 }, ...options });
-  open.push(fixture);
-  return fixture;
+  return closedLater(gatewayFixture({ history: { bytesMax: 16 << 20 }, ...options }));
 }
 
 async function connect(url: string): Promise<RawClient> {
-  const client = await RawClient.open(url);
-  open.push(client);
-  return client;
+  return closedLater(await RawClient.open(url));
 }
 
 async function stalled(port: number, channels: readonly unknown[], path = "/ws"): Promise<RawSocket> {
-  const socket = await RawSocket.upgraded(port, path);
-  open.push(socket);
+  const socket = closedLater(await RawSocket.upgraded(port, path));
   socket.writeFrame(1, new TextEncoder().encode(JSON.stringify({ type: "subscribe", id: 1, channels })));
   await socket.until('"subscribed"');
   socket.stopReading();

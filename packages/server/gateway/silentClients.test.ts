@@ -1,30 +1,25 @@
 // Who vanishes without a word is found although messages go to it, over real sockets.
-import { afterEach, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
+import { closedAfterEach } from "../../../test/closing.fixture.ts";
 import { gatewayFixture, RawClient } from "./gateway.fixture.ts";
 import { RawSocket } from "./rawSocket.fixture.ts";
 import { type SilentClient, SilentClients } from "./silentClients.ts";
 
-const open: Array<{ close(): unknown }> = [];
-afterEach(async () => {
-  for (const each of open.splice(0).reverse()) await each.close();
-});
+const closedLater = closedAfterEach();
 
 const SUBSCRIBE = { type: "subscribe", id: 1, channels: ["busy"] };
 
 test("a client that answers no ping is cut off on a busy channel too, and one that only answers pings stays", async () => {
-  const fixture = gatewayFixture({ gateway: { pingIntervalMs: 1000, idleTimeoutMs: 4000 } });
-  open.push(fixture);
-  const quiet = await RawClient.open(fixture.url);
-  open.push(quiet);
+  const fixture = closedLater(gatewayFixture({ gateway: { pingIntervalMs: 1000, idleTimeoutMs: 4000 } }));
+  const quiet = closedLater(await RawClient.open(fixture.url));
   await quiet.ask(SUBSCRIBE);
   // It reads and its kernel confirms, but it says nothing.
-  const silent = await RawSocket.upgraded(fixture.gateway.port);
-  open.push(silent);
+  const silent = closedLater(await RawSocket.upgraded(fixture.gateway.port));
   silent.writeFrame(1, new TextEncoder().encode(JSON.stringify(SUBSCRIBE)));
   await silent.until('"subscribed"');
   let sent = 0;
   const feeding = setInterval(() => fixture.publish("busy", sent++), 100);
-  open.push({ close: () => clearInterval(feeding) });
+  closedLater({ close: () => clearInterval(feeding) });
   await silent.closed;
   expect(fixture.gateway.silent.cutOff).toBe(1);
   // As long again as it took for the other.

@@ -1,4 +1,5 @@
-import { afterEach, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
+import { closedAfterEach } from "../../../test/closing.fixture.ts";
 import { gatewayFixture, RawClient } from "./gateway.fixture.ts";
 import { LargestPublication } from "./largestPublication.ts";
 import { RawSocket } from "./rawSocket.fixture.ts";
@@ -6,10 +7,7 @@ import { RawSocket } from "./rawSocket.fixture.ts";
 const BUDGET_BYTES = 256 << 10;
 const LARGE_BYTES = 3 << 20;
 
-const open: Array<{ close(): unknown }> = [];
-afterEach(async () => {
-  for (const each of open.splice(0).reverse()) await each.close();
-});
+const closedLater = closedAfterEach();
 
 function start() {
   const fixture = gatewayFixture({
@@ -17,13 +15,12 @@ function start() {
     history: { bytesMax: 64 << 20 },
     limits: { replayBufferBytes: BUDGET_BYTES / 4 },
   });
-  open.push(fixture);
+  closedLater(fixture);
   return fixture;
 }
 
 async function subscriber(port: number, request: string): Promise<RawSocket> {
-  const socket = await RawSocket.upgraded(port);
-  open.push(socket);
+  const socket = closedLater(await RawSocket.upgraded(port));
   socket.writeFrame(1, new TextEncoder().encode(request));
   return socket;
 }
@@ -72,8 +69,7 @@ test("a slow client resumes past such a publication by one connection, with live
 
 test("a client that takes nothing is cut off all the same, after one large publication more than it has room for", async () => {
   const { gateway, url, publish } = start();
-  const healthy = await RawClient.open(url);
-  open.push(healthy);
+  const healthy = closedLater(await RawClient.open(url));
   await healthy.ask({ type: "subscribe", id: 1, channels: ["x"] });
   const socket = await subscriber(gateway.port, '{"type":"subscribe","id":1,"channels":["x"]}');
   await socket.until('"subscribed"');

@@ -1,13 +1,11 @@
 // Which topics a connection really listens on, as its subscriptions come and go.
-import { afterEach, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
 import { covers } from "@shardcast/protocol/channel";
 import fc from "fast-check";
+import { closedAfterEach } from "../../../test/closing.fixture.ts";
 import { ENCODINGS, gatewayFixture, RawClient } from "./gateway.fixture.ts";
 
-const open: Array<{ close(): unknown }> = [];
-afterEach(async () => {
-  for (const each of open.splice(0).reverse()) await each.close();
-});
+const closedLater = closedAfterEach();
 
 const channels = fc
   .array(fc.constantFrom("a", "b"), { minLength: 1, maxLength: 3 })
@@ -28,8 +26,7 @@ test.each(ENCODINGS)(
       { minLength: 1, maxLength: 12 },
     );
     const everyChannel = ["a", "b", "a.a", "a.b", "b.a", "b.b", "a.a.a", "a.b.a", "b.a.b"];
-    const fixture = gatewayFixture({ encoding, requestsPerSecond: 1e9 });
-    open.push(fixture);
+    const fixture = closedLater(gatewayFixture({ encoding, requestsPerSecond: 1e9 }));
     await fc.assert(
       fc.asyncProperty(requests, async (sent) => {
         const client = await RawClient.open(fixture.url);
@@ -64,9 +61,8 @@ test("one client with a thousand patterns that asks as often as it may leaves th
     limits: { subscriptionsMax: 1000 },
     gateway: { messageBytesMax: 64 * 1024 },
   });
-  open.push(fixture);
-  const client = await RawClient.open(fixture.url);
-  open.push(client);
+  closedLater(fixture);
+  const client = closedLater(await RawClient.open(fixture.url));
   const patterns = Array.from({ length: 999 }, (_, i) => `p${i}.q.*`);
   await client.ask({ type: "subscribe", id: 1, channels: patterns });
   const cpu = process.cpuUsage();

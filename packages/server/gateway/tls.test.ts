@@ -1,29 +1,25 @@
 // The public port with TLS, and a certificate that changes while clients are there.
-import { afterAll, afterEach, expect, test } from "bun:test";
+import { afterAll, expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { closedAfterEach } from "../../../test/closing.fixture.ts";
 import { makeCertificates } from "../../../test/services/certificates.ts";
 import { connectTrusting, fingerprintAt } from "../../../test/services/tlsPeer.ts";
 import { gatewayFixture, RawClient } from "./gateway.fixture.ts";
 
-const open: Array<{ close(): unknown }> = [];
+const closedLater = closedAfterEach();
 const directory = mkdtempSync(join(tmpdir(), "shardcast-tls-"));
 const identity = () => makeCertificates(mkdtempSync(join(directory, "c"))).server;
 const first = identity();
 const second = identity();
 
-afterEach(async () => {
-  for (const each of open.splice(0).reverse()) await each.close();
-});
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
 function start() {
-  const fixture = gatewayFixture({ gateway: { tls: first } });
-  open.push(fixture);
+  const fixture = closedLater(gatewayFixture({ gateway: { tls: first } }));
   const connect = async () => {
-    const client = await RawClient.over(connectTrusting(fixture.url.replace("ws:", "wss:")));
-    open.push(client);
+    const client = closedLater(await RawClient.over(connectTrusting(fixture.url.replace("ws:", "wss:"))));
     await client.ask({ type: "subscribe", id: 1, channels: ["a"] });
     return client;
   };
@@ -53,7 +49,7 @@ test("a certificate that comes while a shard starts is the one that its port ope
     gatewayFixture({ gateway: { tls: second } }),
     gatewayFixture({ gateway: { tls: first }, beforeOpening: (gateway) => gateway.setTls(second) }),
   ];
-  open.push(...fixtures);
+  for (const each of fixtures) closedLater(each);
   const [expected, shown] = await Promise.all(fixtures.map(({ gateway }) => fingerprintAt(gateway.port)));
   expect(shown).toBe(expected ?? "");
 });

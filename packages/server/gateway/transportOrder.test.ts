@@ -5,16 +5,14 @@
  * unsubscribing, the 32nd message or the end of the turn flushes the queue first. Should one of these tests fail after an
  * update of Bun, then replays lose, repeat or reorder messages at their seam.
  */
-import { afterEach, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
 import fc from "fast-check";
+import { closedAfterEach } from "../../../test/closing.fixture.ts";
 import { RawSocket } from "./rawSocket.fixture.ts";
 
 type Socket = Bun.ServerWebSocket<undefined>;
 
-const open: Array<{ close(): unknown }> = [];
-afterEach(async () => {
-  for (const each of open.splice(0).reverse()) await each.close();
-});
+const closedLater = closedAfterEach();
 
 /** A server with one connected socket, and what its client has received, in order. */
 async function connected() {
@@ -33,9 +31,8 @@ async function connected() {
       message: () => {},
     },
   });
-  open.push({ close: () => server.stop(true) });
-  const client = await RawSocket.upgraded(server.port ?? 0);
-  open.push(client);
+  closedLater({ close: () => server.stop(true) });
+  const client = closedLater(await RawSocket.upgraded(server.port ?? 0));
   const socket = await opened.promise;
   return {
     server,

@@ -1,29 +1,24 @@
 // Clients that ask for `encoding=deflate`, over real sockets.
-import { afterEach, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
 import fc from "fast-check";
+import { closedAfterEach } from "../../../../test/closing.fixture.ts";
 import { AccessControl } from "../../auth/access.ts";
 import type { Grant } from "../../auth/grant.ts";
 import { type GatewayFixtureOptions, gatewayFixture, RawClient } from "../gateway.fixture.ts";
 
 const DEFLATE = { level: 6, frameBytesMax: 64 * 1024, membershipsMax: 1000, waitMsMax: 0 };
 
-const open: Array<{ close(): unknown }> = [];
-afterEach(async () => {
-  for (const each of open.splice(0).reverse()) await each.close();
-});
+const closedLater = closedAfterEach();
 
 function start(options: GatewayFixtureOptions = {}) {
-  const fixture = gatewayFixture({ encoding: "deflate", ...options });
-  open.push(fixture);
+  const fixture = closedLater(gatewayFixture({ encoding: "deflate", ...options }));
   const { deflate } = fixture.gateway;
   if (deflate === undefined) throw new Error("the fixture deflates, unless told otherwise");
   return { ...fixture, deflate };
 }
 
 async function connect(url: string): Promise<RawClient> {
-  const client = await RawClient.open(url);
-  open.push(client);
-  return client;
+  return closedLater(await RawClient.open(url));
 }
 
 /** A client that has subscribed. */
@@ -51,8 +46,7 @@ test("the messages of one turn come in one frame, in order, across channels; ans
 
 test("who does not ask, asks for something else, or is not allowed gets text, and is told so by the welcome", async () => {
   const { url, publish } = start({ gateway: { deflate: DEFLATE } });
-  const off = gatewayFixture({ encoding: "deflate", gateway: { deflate: undefined } });
-  open.push(off);
+  const off = closedLater(gatewayFixture({ encoding: "deflate", gateway: { deflate: undefined } }));
   const plain = url.replace("?encoding=deflate", "");
   const clients = await Promise.all(
     [plain, `${plain}?encoding=zstd`, `${plain}?encoding=`, off.url].map((each) => subscribed(each, ["a"])),
