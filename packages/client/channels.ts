@@ -319,7 +319,7 @@ export function createChannels(
         else {
           emit("error", new ShardcastError(code, message));
           // Some request may never be answered, and nobody knows which: a new connection asks for everything again.
-          if (id === undefined && isPassing(error)) connection?.giveUp(message);
+          if (id === undefined && isPassing(error)) connection?.abandon(message);
           // What is still sent then finds no recipient, so only a refusal that passes is worth a second request.
           else onLeft(id, isPassing(error));
         }

@@ -213,6 +213,8 @@ describe("what the server sends", () => {
       "[]",
       '"message"',
       '{"type":"novelty"}',
+      '{"type":"constructor"}',
+      '{"type":"__proto__"}',
       '{"type":"message","channel":"a","ts":1,"data":1}',
       '{"type":"message","channel":"a","cursor":"x:1","ts":1,"data":1}',
       '{"type":"message","channel":"a","cursor":"sssssss:1","ts":1}',

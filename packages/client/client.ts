@@ -95,7 +95,7 @@ export function connect(url: string | readonly string[], options: ConnectOptions
     ...channels.handlers,
     welcome({ instance }) {
       // As one that failed, so that the next address is tried at once, and this one again should no other answer.
-      if (access?.welcomed(instance)) return connection?.giveUp("rebalancing");
+      if (access?.welcomed(instance)) return connection?.abandon("rebalancing");
       welcomedAtMs = performance.now();
       isFailureTold = false;
       stats.reconnects = connections++;
@@ -108,7 +108,7 @@ export function connect(url: string | readonly string[], options: ConnectOptions
       comeBackAtMs = performance.now() + afterMs;
       access?.sentAway(reason);
       clearTimeout(timer);
-      timer = setTimeout(() => connection?.giveUp(reason), afterMs);
+      timer = setTimeout(() => connection?.abandon(reason), afterMs);
     },
     /** Where it fails, the server ends the connection in time, and the next one asks anew. */
     token_expiring() {
@@ -176,7 +176,7 @@ export function connect(url: string | readonly string[], options: ConnectOptions
     if (text !== undefined) return;
     encoding = undefined;
     // The next connection resumes from before it.
-    connection?.giveUp("undecodable");
+    connection?.abandon("undecodable");
   }
 
   function onEnd(code: number, reason: string, isSilent = false): void {

@@ -29,7 +29,7 @@ export interface Connection {
   /** Hands out nothing more and closes cleanly; the end is reported when the other side has agreed, or after `timeoutMs`. */
   closeWithin(timeoutMs: number): void;
   /** Gives the connection up and reports its end at once. */
-  giveUp(reason: string): void;
+  abandon(reason: string): void;
 }
 
 /**
@@ -78,7 +78,7 @@ export function openConnection(
 
   function expectTraffic(timeoutMs: number, complaint: string): void {
     // An earlier deadline stands: pings that follow one another faster than they time out must not postpone it.
-    deadTimer ??= setTimeout(() => giveUp(complaint, true), timeoutMs);
+    deadTimer ??= setTimeout(() => abandon(complaint, true), timeoutMs);
   }
 
   function handOut(text: unknown): void {
@@ -107,7 +107,7 @@ export function openConnection(
     onEnd(code, reason || fault, isSilent);
   }
 
-  function giveUp(reason: string, isSilent?: boolean): void {
+  function abandon(reason: string, isSilent?: boolean): void {
     end(ABNORMAL_CLOSE, reason, isSilent);
     // 1000 is the one code besides 3000-4999 that browsers let a page send.
     socket.close(1000);
@@ -136,7 +136,7 @@ export function openConnection(
   return {
     ask,
     sendPing,
-    giveUp,
+    abandon,
     closeWithin(timeoutMs) {
       stop();
       deadTimer = setTimeout(end, timeoutMs, 1000, "closed");

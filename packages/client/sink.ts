@@ -61,17 +61,11 @@ export function createSink<T>(
     }
   }
   const messages = read();
-
-  function iterate(): AsyncIterator<DataMessage<T>, undefined> {
-    if (handler) throw new TypeError(`${channel} has a handler`);
-    return {
-      next: () => messages.next(),
-      return() {
-        unsubscribe();
-        return messages.next();
-      },
-    };
-  }
+  // Its own would wait for whoever reads.
+  messages.return = () => {
+    unsubscribe();
+    return messages.next();
+  };
 
   function unsubscribe(): void {
     if (isOver) return;
@@ -88,7 +82,10 @@ export function createSink<T>(
     lastValue: snapshot ? WANTED : NOTHING,
     unsubscribe,
     makeReady,
-    [Symbol.asyncIterator]: iterate,
+    [Symbol.asyncIterator]() {
+      if (handler) throw new TypeError(`${channel} has a handler`);
+      return messages;
+    },
     deliver(message: DataMessage<T>) {
       if (isOver) return;
       let code: ShardcastErrorCode = "payload_invalid";
