@@ -1,11 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import {
-  type BroadcastBus,
-  BusError,
-  type BusState,
-  type ObservableBus,
-  type ReconnectableBus,
-} from "./bus.ts";
+import { type BroadcastBus, BusError, type BusState, type ReconnectableBus } from "./bus.ts";
+import { connected, stateOf } from "./busState.fixture.ts";
 
 export type ConformingBus = ReconnectableBus;
 
@@ -174,7 +169,7 @@ export function busConformance(name: string, factory: () => Promise<BusUnderTest
       await expectBusError(other.publish(text("lost")), "bus_unavailable");
       const subscribing = Inbox.of(other);
       await restore();
-      await Promise.all([stateOf(bus, (s) => s === "connected"), stateOf(other, (s) => s === "connected")]);
+      await Promise.all([connected(bus), connected(other)]);
       const second = await subscribing;
       // The other side may be a moment behind in subscribing again, and frames before that are lost by right.
       await publishUntil(other, inbox, "after");
@@ -231,7 +226,7 @@ export function busConformance(name: string, factory: () => Promise<BusUnderTest
         expect(reason).toMatchObject({ code: "bus_unavailable" });
       }
       await resume?.();
-      await stateOf(bus, (state) => state === "connected");
+      await connected(bus);
       await publishUntil(other, inbox, "after");
       await publishUntil(bus, inbox, "its own");
     });
@@ -307,17 +302,6 @@ async function publishUntil(bus: BroadcastBus, inbox: Inbox, word: string): Prom
     await bus.publish(text(word));
     await Promise.race([done, nextTurn()]);
   }
-}
-
-function stateOf(bus: ObservableBus, matches: (state: BusState) => boolean): Promise<void> {
-  if (matches(bus.state)) return Promise.resolve();
-  return new Promise((resolve) => {
-    const stop = bus.onState((state) => {
-      if (!matches(state)) return;
-      stop();
-      resolve();
-    });
-  });
 }
 
 async function expectBusError(promise: Promise<unknown>, code: BusError["code"]): Promise<void> {

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { connected } from "./busState.fixture.ts";
 import { type BusUnderTest, busConformance } from "./conformance.ts";
 import { LocalBroadcastBus } from "./local.ts";
 import { LOCAL_MESSAGE, localHeader } from "./localMessages.ts";
@@ -142,16 +143,4 @@ async function startServer(path: string): Promise<Bun.Subprocess<"pipe", "pipe",
   const { value } = await server.stdout.getReader().read();
   if (value === undefined) throw new Error("the bus's server did not start");
   return server;
-}
-
-async function connected(bus: LocalBroadcastBus): Promise<LocalBroadcastBus> {
-  if (bus.state === "connected") return bus;
-  await new Promise<void>((resolve) => {
-    const stop = bus.onState((state) => {
-      if (state !== "connected") return;
-      stop();
-      resolve();
-    });
-  });
-  return bus;
 }

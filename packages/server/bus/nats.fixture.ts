@@ -13,7 +13,6 @@ import {
 } from "@nats-io/jwt";
 import { makeCertificates } from "../../../test/services/certificates.ts";
 import type { NatsServerOptions } from "../../../test/services/nats.ts";
-import type { BusState, ObservableBus } from "./bus.ts";
 import { NatsBroadcastBus, type NatsBusOptions } from "./nats.ts";
 
 export interface NatsVariant {
@@ -105,15 +104,4 @@ export function natsBus(
   options: Omit<NatsBusOptions, "subject"> & { readonly subject?: string },
 ): NatsBroadcastBus {
   return new NatsBroadcastBus({ subject: SUBJECT, ...FAST, ...options });
-}
-
-export function stateOf(bus: ObservableBus, wanted: BusState): Promise<void> {
-  if (bus.state === wanted) return Promise.resolve();
-  return new Promise((resolve) => {
-    const stop = bus.onState((state) => {
-      if (state !== wanted) return;
-      stop();
-      resolve();
-    });
-  });
 }

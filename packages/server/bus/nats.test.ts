@@ -1,8 +1,9 @@
 import { describe, expect, test } from "bun:test";
 import type { Socket } from "bun";
 import { natsAvailable, startNats } from "../../../test/services/nats.ts";
+import { connected } from "./busState.fixture.ts";
 import { busConformance } from "./conformance.ts";
-import { natsBus, stateOf, VARIANTS } from "./nats.fixture.ts";
+import { natsBus, VARIANTS } from "./nats.fixture.ts";
 
 describe.skipIf(!natsAvailable())("a bus on NATS", () => {
   for (const [name, variant] of Object.entries(VARIANTS)) {
@@ -12,7 +13,7 @@ describe.skipIf(!natsAvailable())("a bus on NATS", () => {
       return {
         create: async (options) => {
           const created = natsBus({ ...bus(nats.port), ...options });
-          await stateOf(created, "connected");
+          await connected(created);
           return created;
         },
         cut: async () => {
@@ -32,7 +33,7 @@ describe.skipIf(!natsAvailable())("a bus on NATS", () => {
 test("frames of one turn share a ping, and what comes while it is on its way shares the next", async () => {
   const server = new CountingServer();
   const bus = natsBus({ url: server.url });
-  await stateOf(bus, "connected");
+  await connected(bus);
   const before = server.pings;
   const first = Array.from({ length: 100 }, () => bus.publish(new Uint8Array(10)));
   server.isAnswering = false;

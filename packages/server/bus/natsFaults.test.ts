@@ -1,7 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import type { Socket } from "bun";
 import { natsAvailable, startNats, startNatsCluster, type TestNats } from "../../../test/services/nats.ts";
-import { natsBus, SUBJECT, stateOf, tlsServer } from "./nats.fixture.ts";
+import { connected, stateOf } from "./busState.fixture.ts";
+import { natsBus, SUBJECT, tlsServer } from "./nats.fixture.ts";
 import type { NatsBroadcastBus } from "./nats.ts";
 
 describe.skipIf(!natsAvailable())("a bus on NATS whose server fails", () => {
@@ -9,17 +10,17 @@ describe.skipIf(!natsAvailable())("a bus on NATS whose server fails", () => {
     const nodes = await startNatsCluster(3);
     const url = `nats://${nodes.map(({ port }) => `127.0.0.1:${port}`).join(",")}`;
     const bus = natsBus({ url });
-    await stateOf(bus, "connected");
+    await connected(bus);
     const node = nodeOf(nodes, bus);
     const other = natsBus({ url: nodes.find((one) => one !== node)?.url ?? "" });
-    await stateOf(other, "connected");
+    await connected(other);
     const [inbox, otherInbox] = [await Inbox.of(bus), await Inbox.of(other)];
     await deliver(other, inbox, "to the node that dies");
     await deliver(bus, otherInbox, "from the node that dies");
-    const lost = stateOf(bus, "disconnected");
+    const lost = stateOf(bus, (state) => state === "disconnected");
     await node.kill();
     await lost;
-    await stateOf(bus, "connected");
+    await connected(bus);
     expect(bus.server).not.toBe(`127.0.0.1:${node.port}`);
     await deliver(other, inbox, "to where it is now");
     await deliver(bus, otherInbox, "from where it is now");
@@ -29,14 +30,14 @@ describe.skipIf(!natsAvailable())("a bus on NATS whose server fails", () => {
   test("told to connect anew while its server hangs, it goes to another one at once", async () => {
     const nodes = await startNatsCluster(2);
     const bus = natsBus({ url: `nats://${nodes.map(({ port }) => `127.0.0.1:${port}`).join(",")}` });
-    await stateOf(bus, "connected");
+    await connected(bus);
     const node = nodeOf(nodes, bus);
     const resume = await node.hang();
     const publishing = bus.publish(Buffer.alloc(1_000_000)).catch((error: unknown) => error);
     bus.reconnect("nothing comes");
     expect(bus.state).toBe("disconnected");
     expect(await publishing).toMatchObject({ code: "bus_unavailable" });
-    await stateOf(bus, "connected");
+    await connected(bus);
     expect(bus.server).not.toBe(`127.0.0.1:${node.port}`);
     resume();
     await end([bus], nodes);
@@ -94,11 +95,11 @@ describe.skipIf(!natsAvailable())("a bus on NATS whose server fails", () => {
       },
     });
     const bus = natsBus({ url: `nats://127.0.0.1:${liar.port}` });
-    await stateOf(bus, "connected");
-    const lost = stateOf(bus, "disconnected");
+    await connected(bus);
+    const lost = stateOf(bus, (state) => state === "disconnected");
     sockets.at(-1)?.write("HTTP/1.1 400 Bad Request\r\n\r\n");
     await lost;
-    await stateOf(bus, "connected");
+    await connected(bus);
     await bus.close();
   });
 
@@ -188,7 +189,7 @@ describe.skipIf(!natsAvailable())("a bus on NATS that is refused something", () 
     const told = Promise.withResolvers<string>();
     const bus = natsBus({ url: nats.url, onProblem: told.resolve });
     expect(bus.maxFrameBytes).toBe(1024 * 1024);
-    await stateOf(bus, "connected");
+    await connected(bus);
     expect(await told.promise).toContain("10000");
     expect(bus.maxFrameBytes).toBe(10_000);
     const refusal = await bus.publish(new Uint8Array(10_001)).catch((error: unknown) => error);
@@ -201,7 +202,7 @@ describe.skipIf(!natsAvailable())("a bus on NATS that is refused something", () 
   test("a greater max_payload is not used: other servers of the cluster may take less", async () => {
     const nats = await startNats({ config: "max_payload: 4000000" });
     const bus = natsBus({ url: nats.url });
-    await stateOf(bus, "connected");
+    await connected(bus);
     expect(bus.maxFrameBytes).toBe(1024 * 1024);
     await end([bus], [nats]);
   });

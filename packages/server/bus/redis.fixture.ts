@@ -1,5 +1,6 @@
 import { startRedis, type TestRedis, type TestRedisOptions } from "../../../test/services/redis.ts";
 import type { ReconnectableBus } from "./bus.ts";
+import { connected } from "./busState.fixture.ts";
 import type { BusUnderTest } from "./conformance.ts";
 import { RedisBroadcastBus, type RedisBusOptions } from "./redis.ts";
 
@@ -11,18 +12,6 @@ type BusOptions = Omit<RedisBusOptions, "channel"> & Partial<RedisBusOptions>;
 /** A bus with fast reconnects. */
 export function redisBus(options: BusOptions): RedisBroadcastBus {
   return new RedisBroadcastBus({ channel: CHANNEL, ...FAST, ...options });
-}
-
-export async function connected(bus: RedisBroadcastBus): Promise<RedisBroadcastBus> {
-  if (bus.state === "connected") return bus;
-  await new Promise<void>((resolve) => {
-    const stop = bus.onState((state) => {
-      if (state !== "connected") return;
-      stop();
-      resolve();
-    });
-  });
-  return bus;
 }
 
 /** One server, and how a bus reaches it. */

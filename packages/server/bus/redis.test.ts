@@ -4,9 +4,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { makeCertificates, type TestCertificates } from "../../../test/services/certificates.ts";
 import { askRedis, redisAvailable, startRedis } from "../../../test/services/redis.ts";
+import { connected } from "./busState.fixture.ts";
 import { busConformance } from "./conformance.ts";
 import { ProbedBus } from "./probed.ts";
-import { CHANNEL, connected, faultOf, oneServer, redisBus, untilDelivered } from "./redis.fixture.ts";
+import { CHANNEL, faultOf, oneServer, redisBus, untilDelivered } from "./redis.fixture.ts";
 
 /** What docs/bus.md says is enough. */
 const ACL = [

@@ -2,8 +2,9 @@ import { afterAll, afterEach, beforeEach, describe, expect, test } from "bun:tes
 import { until } from "../../../test/services/kafkaFixture.ts";
 import { askRedis, redisAvailable, startRedis } from "../../../test/services/redis.ts";
 import { startRedisSentinels, type TestRedisSentinels } from "../../../test/services/redisSentinels.ts";
+import { connected } from "./busState.fixture.ts";
 import { busConformance } from "./conformance.ts";
-import { CHANNEL, connected, faultOf, redisBus, untilDelivered } from "./redis.fixture.ts";
+import { CHANNEL, faultOf, redisBus, untilDelivered } from "./redis.fixture.ts";
 import type { RedisBroadcastBus } from "./redis.ts";
 
 const FAILOVER_MS = 60_000;
