@@ -13,7 +13,8 @@ import { CpuShare } from "./cpuShare.ts";
 import { AcceptRate } from "./gateway/acceptRate.ts";
 import { Admission, type Pressure } from "./gateway/admission.ts";
 import { ClientAddresses } from "./gateway/clientAddress.ts";
-import type { ConnectionContext, ConnectionCounters } from "./gateway/connectionContext.ts";
+import type { ConnectionContext } from "./gateway/connectionContext.ts";
+import { ConnectionCounters } from "./gateway/connectionCounters.ts";
 import type { DepartureOrder } from "./gateway/departures.ts";
 import { RateLimit } from "./gateway/rateLimit.ts";
 import { Gateway, type TlsIdentity } from "./gateway/websocket.ts";
@@ -69,14 +70,7 @@ export class Shard {
   readonly #vitals = new VitalsMeter();
   readonly #assembly: AssemblyHalf;
   readonly #ingest: IngestHalf | undefined;
-  readonly #counters: ConnectionCounters = {
-    requests: 0,
-    refusals: 0,
-    resumed: 0,
-    notRecovered: 0,
-    replayedMessages: 0,
-    replayedBytes: 0,
-  };
+  readonly #counters = new ConnectionCounters();
   readonly #registry;
   readonly #failures: RequestFailures;
   #permitsNumber: number;

@@ -3,7 +3,7 @@ import { counter, type Figure, gauge } from "./admin/figure.ts";
 import type { Authentication } from "./auth/open.ts";
 import type { ProbedBus } from "./bus/probed.ts";
 import type { Admission } from "./gateway/admission.ts";
-import type { ConnectionCounters } from "./gateway/connectionContext.ts";
+import type { ConnectionCounters } from "./gateway/connectionCounters.ts";
 import type { Deflate } from "./gateway/deflate/deflate.ts";
 import type { Gateway } from "./gateway/websocket.ts";
 import type { Hub } from "./hub/hub.ts";

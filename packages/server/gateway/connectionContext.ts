@@ -1,5 +1,6 @@
 import type { Hub } from "../hub/hub.ts";
 import type { StreamLog } from "../log/log.ts";
+import type { ConnectionCounters } from "./connectionCounters.ts";
 import type { RateLimit } from "./rateLimit.ts";
 import type { ReplayLimits } from "./replay.ts";
 import type { ReplayQueue } from "./replayQueue.ts";
@@ -32,13 +33,4 @@ export interface ConnectionLimits {
   readonly waitingRequestsMax: number;
   /** Refused requests after which a client is sent away: it does not speak this protocol. */
   readonly refusalsMax: number;
-}
-
-export interface ConnectionCounters {
-  requests: number;
-  refusals: number;
-  resumed: number;
-  notRecovered: number;
-  replayedMessages: number;
-  replayedBytes: number;
 }

@@ -9,7 +9,8 @@ import { buildEnvelope } from "../source/envelope.ts";
 import { AcceptRate, type AcceptRateOptions } from "./acceptRate.ts";
 import { Admission } from "./admission.ts";
 import { type AddressOptions, ClientAddresses } from "./clientAddress.ts";
-import type { ConnectionCounters, ConnectionLimits } from "./connectionContext.ts";
+import type { ConnectionLimits } from "./connectionContext.ts";
+import { ConnectionCounters } from "./connectionCounters.ts";
 import { RateLimit } from "./rateLimit.ts";
 import type { ReplayLimits } from "./replay.ts";
 import { Gateway, type GatewayOptions } from "./websocket.ts";
@@ -113,14 +114,7 @@ export function gatewayFixture(options: GatewayFixtureOptions = {}) {
   };
   const hub = new Hub(history, gateway.broadcast);
   hub.open(STREAM, 0);
-  const counters: ConnectionCounters = {
-    requests: 0,
-    refusals: 0,
-    resumed: 0,
-    notRecovered: 0,
-    replayedMessages: 0,
-    replayedBytes: 0,
-  };
+  const counters = new ConnectionCounters();
   options.beforeOpening?.(gateway);
   gateway.open({
     hub,
