@@ -2,6 +2,7 @@ import { afterAll, describe, expect, test } from "bun:test";
 import { DASHBOARDS, metricsOf } from "../deploy/grafana/dashboards.ts";
 import { parseExposition } from "./exposition.fixture.ts";
 import { startInstance } from "./instance.fixture.ts";
+import { finished } from "./services/finished.ts";
 import { kafkaAvailable, sharedKafka } from "./services/kafka.ts";
 import { KafkaFixture } from "./services/kafkaFixture.ts";
 import { promtoolProgram } from "./services/promtool.ts";
@@ -97,9 +98,6 @@ async function check(metrics: string): Promise<{ complaints: string; exitCode: n
     stdout: "pipe",
     stderr: "pipe",
   });
-  const [output, errors] = await Promise.all([
-    new Response(child.stdout).text(),
-    new Response(child.stderr).text(),
-  ]);
-  return { complaints: output + errors, exitCode: await child.exited };
+  const { stdout, stderr, exitCode } = await finished(child);
+  return { complaints: stdout + stderr, exitCode };
 }

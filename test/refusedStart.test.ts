@@ -1,8 +1,10 @@
 // Starts of `shardcast serve` that are refused, each with what the person who started it can do about it.
+
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { connect } from "@shardcast/client/client";
 import { startInstance, type TestInstance } from "./instance.fixture.ts";
 import { health } from "./instanceStatus.fixture.ts";
+import { finished } from "./services/finished.ts";
 import { freePorts } from "./services/ports.ts";
 import { until } from "./status.fixture.ts";
 
@@ -106,11 +108,7 @@ async function serveRefused(
   const child = Bun.spawn(filesMax === undefined ? serve : limited, { stdout: "pipe", stderr: "pipe" });
   // One that comes up after all would never end by itself.
   const tooLong = setTimeout(() => child.kill("SIGKILL"), TEST_MS / 2);
-  const [out, err, code] = await Promise.all([readAll(child.stdout), readAll(child.stderr), child.exited]);
+  const { stdout, stderr, exitCode } = await finished(child);
   clearTimeout(tooLong);
-  return { code, output: out + err };
-}
-
-function readAll(stream: ReadableStream<Uint8Array<ArrayBuffer>>): Promise<string> {
-  return new Response(stream).text();
+  return { code: exitCode, output: stdout + stderr };
 }

@@ -1,4 +1,5 @@
 // Runs every task of Taskfile.yml dry, with the real go-task, and holds what they call to what is there.
+
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
 import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -6,6 +7,7 @@ import { join } from "node:path";
 import { Glob } from "bun";
 import { parse } from "yaml";
 import { COMMANDS } from "../packages/cli/commands.ts";
+import { finished } from "./services/finished.ts";
 import { taskProgram } from "./services/goTask.ts";
 
 const ROOT = join(import.meta.dir, "..");
@@ -99,11 +101,7 @@ async function run(args: readonly string[], path = `${bin}:${process.env["PATH"]
     stdout: "pipe",
     stderr: "pipe",
   });
-  const [stdout, stderr, exitCode] = await Promise.all([
-    new Response(child.stdout).text(),
-    new Response(child.stderr).text(),
-    child.exited,
-  ]);
+  const { exitCode, stdout, stderr } = await finished(child);
   return { exitCode, output: stdout + stderr };
 }
 

@@ -1,10 +1,6 @@
-const MAIN = new URL("main.ts", import.meta.url).pathname;
+import { type Finished, finished } from "../../test/services/finished.ts";
 
-export interface Finished {
-  readonly exitCode: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
+const MAIN = new URL("main.ts", import.meta.url).pathname;
 
 export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>;
@@ -14,13 +10,7 @@ export interface RunOptions {
 
 /** Runs `shardcast` as a user would, with no variables but those given, to its end. */
 export async function shardcast(args: readonly string[], options: RunOptions = {}): Promise<Finished> {
-  const child = start(args, options);
-  const [stdout, stderr, exitCode] = await Promise.all([
-    new Response(child.stdout).text(),
-    new Response(child.stderr).text(),
-    child.exited,
-  ]);
-  return { exitCode, stdout, stderr };
+  return await finished(start(args, options));
 }
 
 /** Starts `shardcast` and leaves it running. */

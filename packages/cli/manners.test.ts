@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { startInstance, type TestInstance } from "../../test/instance.fixture.ts";
-import { type Finished, shardcast } from "./cli.fixture.ts";
+import { type Finished, finished } from "../../test/services/finished.ts";
+import { shardcast } from "./cli.fixture.ts";
 import { onTerminal } from "./terminal.fixture.ts";
 
 const COLOR = "\x1b[3";
@@ -15,12 +16,7 @@ async function pipeline(text: string): Promise<Finished> {
     stdout: "pipe",
     stderr: "pipe",
   });
-  const [stdout, stderr, exitCode] = await Promise.all([
-    new Response(child.stdout).text(),
-    new Response(child.stderr).text(),
-    child.exited,
-  ]);
-  return { exitCode, stdout, stderr };
+  return await finished(child);
 }
 
 describe("colours", () => {

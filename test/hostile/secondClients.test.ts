@@ -1,7 +1,9 @@
 // What is legal in the case table, sent by clients that others have written: what our own sockets take for a frame is not all that
 // says that the server is right.
+
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { join } from "node:path";
+import { finished } from "../services/finished.ts";
 import { nodeProgram } from "../services/node.ts";
 import { pythonWithWebsockets } from "../services/pythonWebsockets.ts";
 import { type HostileInstance, startHostileInstance } from "./hostileInstance.fixture.ts";
@@ -30,11 +32,8 @@ describe.each(["plain", "tls"] as const)("over %s", (transport) => {
           stdout: "pipe",
           stderr: "pipe",
         });
-        const [output, errors] = await Promise.all([
-          new Response(child.stdout).text(),
-          new Response(child.stderr).text(),
-        ]);
-        expect({ errors, code: await child.exited }).toEqual({ errors: "", code: 0 });
+        const { stdout: output, stderr, exitCode } = await finished(child);
+        expect({ stderr, exitCode }).toEqual({ stderr: "", exitCode: 0 });
         const results = (JSON.parse(output) as SequenceResult[]).map(({ answers, ...rest }) => ({
           ...rest,
           answers: answers.map((answer) => (JSON.parse(answer) as { type: string }).type),

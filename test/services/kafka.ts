@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { makeCertificates, type TestCertificates } from "./certificates.ts";
 import { findService, type ServiceLocation, type ServiceRecipe } from "./find.ts";
+import { finished } from "./finished.ts";
 import { type GuardedProcess, startGuarded } from "./guardedProcess.ts";
 import { KAFKA_VERSION, kafkaClassPath } from "./kafkaDistribution.ts";
 import { freePorts } from "./ports.ts";
@@ -280,13 +281,10 @@ async function runToEnd(command: readonly string[], input: string | undefined): 
     stdout: "pipe",
     stderr: "pipe",
   });
-  const [output, errors, code] = await Promise.all([
-    new Response(child.stdout).text(),
-    new Response(child.stderr).text(),
-    child.exited,
-  ]);
-  if (code !== 0) throw new Error(`${command.slice(-8).join(" ")} ended with ${code}:\n${output}\n${errors}`);
-  return output;
+  const { stdout, stderr, exitCode } = await finished(child);
+  if (exitCode !== 0)
+    throw new Error(`${command.slice(-8).join(" ")} ended with ${exitCode}:\n${stdout}\n${stderr}`);
+  return stdout;
 }
 
 async function external(address: string): Promise<TestKafka> {
