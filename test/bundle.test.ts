@@ -2,14 +2,14 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { connect } from "@shardcast/client/client";
 import { DASHBOARD_PAGE } from "@shardcast/dashboard/page";
 import { DEMO_PAGE } from "@shardcast/demo/page";
 import { textsOf } from "@shardcast/server/admin/pages";
 import { buildBundle, type TestBundle } from "./bundle.fixture.ts";
 import { startInstance, type TestInstance } from "./instance.fixture.ts";
+import { NumberedTopic, NumbersReader, numbers } from "./numberedTopic.fixture.ts";
 import { kafkaAvailable, startKafka, type TestKafka } from "./services/kafka.ts";
-import { KafkaFixture, until } from "./services/kafkaFixture.ts";
+import { until } from "./services/kafkaFixture.ts";
 import { redisAvailable, startRedis, type TestRedis } from "./services/redis.ts";
 
 const TEST_MS = 120_000;
@@ -55,19 +55,16 @@ describe.skipIf(!isPossible)(
   () => {
     let kafka: TestKafka;
     let redis: TestRedis;
-    let fixture: KafkaFixture;
     let instance: TestInstance;
-    let topic: string;
+    let topic: NumberedTopic;
 
     beforeAll(async () => {
       kafka = await startKafka();
-      fixture = new KafkaFixture(kafka);
-      topic = await fixture.topic();
+      topic = await NumberedTopic.create(kafka);
       redis = await startRedis({ config: ["requirepass secret"] });
       instance = await startInstance(
         [
-          ...["--shards", "2", "--max-connections", "100", "--kafka-topics", topic],
-          ...["--kafka-brokers", kafka.brokers.join(","), "--channel-template", "{topic}"],
+          ...["--shards", "2", "--max-connections", "100", ...topic.flags],
           ...["--bus", redis.url.replace("//", "//:secret@")],
         ],
         { bundle: bundle.directory },
@@ -76,7 +73,7 @@ describe.skipIf(!isPossible)(
 
     afterAll(async () => {
       await instance?.end();
-      await fixture?.close();
+      await topic?.close();
       await kafka?.stop();
       await redis?.stop();
     }, TEST_MS);
@@ -94,16 +91,11 @@ describe.skipIf(!isPossible)(
     test(
       "serves records, and starts a killed shard anew from the bundle",
       async () => {
-        const seen: number[] = [];
-        const client = connect(instance.url, { backoff: { minMs: 20, maxMs: 200 } });
+        const reader = new NumbersReader(instance.url, topic);
         try {
-          await client.subscribe<number>(topic, ({ data }) => seen.push(data)).ready;
-          await fixture.produce(topic, numbers(0, 50));
-          await until(
-            () => seen.length === 50,
-            30_000,
-            () => seen,
-          );
+          await reader.subscribe();
+          await topic.append(50);
+          await reader.sees(50);
           const before = await instance.shardPids();
           expect(before.map(programOf)).toEqual([
             join(bundle.directory, "shardMain.js"),
@@ -118,25 +110,17 @@ describe.skipIf(!isPossible)(
             30_000,
             () => instance.log,
           );
-          await fixture.produce(topic, numbers(50, 100));
-          await until(
-            () => seen.length === 100,
-            30_000,
-            () => seen,
-          );
-          expect(seen).toEqual(numbers(0, 100).map(Number));
+          await topic.append(50);
+          await reader.sees(100);
+          expect(reader.seen).toEqual(numbers(0, 100));
         } finally {
-          await client.close();
+          await reader.close();
         }
       },
       TEST_MS,
     );
   },
 );
-
-function numbers(from: number, to: number): string[] {
-  return Array.from({ length: to - from }, (_, index) => `${from + index}`);
-}
 
 function programOf(pid: number): string | undefined {
   return readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0")[1];

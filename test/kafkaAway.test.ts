@@ -1,50 +1,40 @@
 // Invariant 8: without Kafka an instance keeps its clients, says so, and catches up. No record is skipped.
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { connect } from "@shardcast/client/client";
 import { startInstance, type TestInstance } from "./instance.fixture.ts";
 import { describeInstance, health } from "./instanceStatus.fixture.ts";
+import { NumberedTopic, NumbersReader, numbers } from "./numberedTopic.fixture.ts";
 import { kafkaAvailable, startKafka, type TestKafka } from "./services/kafka.ts";
-import { KafkaFixture, until } from "./services/kafkaFixture.ts";
+import { until } from "./services/kafkaFixture.ts";
 
 const TEST_MS = 120_000;
 
 describe.skipIf(!kafkaAvailable())("a shard that is started anew while Kafka is away", () => {
   let kafka: TestKafka;
-  let fixture: KafkaFixture;
   let instance: TestInstance;
-  let topic: string;
+  let topic: NumberedTopic;
 
   beforeAll(async () => {
     kafka = await startKafka();
-    fixture = new KafkaFixture(kafka);
-    topic = await fixture.topic();
-    await fixture.produce(topic, numbers(0, 50));
-    instance = await startInstance([
-      ...["--shards", "1", "--max-connections", "100", "--kafka-topics", topic],
-      ...["--kafka-brokers", kafka.brokers.join(","), "--channel-template", "{topic}"],
-    ]);
+    topic = await NumberedTopic.create(kafka);
+    await topic.append(50);
+    instance = await startInstance(["--shards", "1", "--max-connections", "100", ...topic.flags]);
   }, TEST_MS);
 
   afterAll(async () => {
     await instance?.end();
-    await fixture?.close();
+    await topic?.close();
     await kafka?.stop();
   }, TEST_MS);
 
   test(
     "becomes ready, serves, says so, and follows Kafka from where the instance had read once it is back",
     async () => {
-      const seen: number[] = [];
-      const client = connect(instance.url, { backoff: { minMs: 20, maxMs: 200 } });
-      const late = connect(instance.url, { backoff: { minMs: 20, maxMs: 200 } });
+      const reader = new NumbersReader(instance.url, topic);
+      const late = new NumbersReader(instance.url, topic);
       try {
-        await client.subscribe<number>(topic, ({ data }) => seen.push(data)).ready;
-        await fixture.produce(topic, numbers(50, 100));
-        await until(
-          () => seen.length === 50,
-          30_000,
-          () => seen,
-        );
+        await reader.subscribe();
+        await topic.append(50);
+        await reader.sees(50);
         // A beat has told the supervisor of all that was read.
         const stats = async () => (await describeInstance(instance)).shards[0]?.stats;
         await until(
@@ -66,9 +56,8 @@ describe.skipIf(!kafkaAvailable())("a shard that is started anew while Kafka is 
         );
 
         const served: number[] = [];
-        await late.subscribe<number>("by.http", ({ data }) => served.push(data)).ready;
-        const lateSeen: number[] = [];
-        await late.subscribe<number>(topic, ({ data }) => lateSeen.push(data)).ready;
+        await late.client.subscribe<number>("by.http", ({ data }) => served.push(data)).ready;
+        await late.subscribe();
         await instance.publish({ channel: "by.http", data: 7 });
         await until(() => served.length === 1);
         const told = await fetch(`${instance.admin}/health`);
@@ -79,26 +68,19 @@ describe.skipIf(!kafkaAvailable())("a shard that is started anew while Kafka is 
         });
 
         await kafka.restart();
-        await fixture.led(topic, 1);
-        await fixture.produce(topic, numbers(100, 200));
-        await until(
-          () => seen.length >= 150 && lateSeen.length >= 100,
-          60_000,
-          () => [seen, lateSeen],
-        );
-        expect(seen).toEqual(numbers(50, 200).map(Number));
-        expect(lateSeen).toEqual(numbers(100, 200).map(Number));
+        await topic.led();
+        await topic.append(100);
+        await reader.sees(150, 60_000);
+        await late.sees(100, 60_000);
+        expect(reader.seen).toEqual(numbers(50, 200));
+        expect(late.seen).toEqual(numbers(100, 200));
         await until(async () => (await health(instance)).status === "ok", 60_000);
-        expect(client.stats.gaps).toBe(0);
+        expect(reader.client.stats.gaps).toBe(0);
       } finally {
-        await client.close();
+        await reader.close();
         await late.close();
       }
     },
     TEST_MS,
   );
 });
-
-function numbers(from: number, to: number): string[] {
-  return Array.from({ length: to - from }, (_, index) => String(from + index));
-}
