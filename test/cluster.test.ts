@@ -1,8 +1,8 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import type { TestCluster } from "./cluster.fixture.ts";
 import { startInstance } from "./instance.fixture.ts";
-import { startNumberedCluster } from "./numberedCluster.fixture.ts";
-import { type Ledgers, type Numbers, TOPIC } from "./numbers.fixture.ts";
+import { numberedClusterForTests } from "./numberedCluster.fixture.ts";
+import { TOPIC } from "./numbers.fixture.ts";
 import { haproxyAvailable } from "./services/haproxy.ts";
 import { kafkaAvailable } from "./services/kafka.ts";
 import { natsAvailable } from "./services/nats.ts";
@@ -20,34 +20,24 @@ const BUSES = [
 
 for (const { bus, isThere } of BUSES) {
   describe.skipIf(!isThere)(`three instances behind HAProxy, on ${bus}`, () => {
-    let cluster: TestCluster;
-    let ledgers: Ledgers;
-    let numbers: Numbers;
-    let stop: (() => Promise<void>) | undefined;
-
-    beforeAll(async () => {
-      ({ cluster, ledgers, numbers, stop } = await startNumberedCluster({
-        ...{ instances: 3, shards: 2, bus, partitions: 4, clients: CLIENTS },
-        flags: ["--max-connections", "70"],
-        settled: (started) =>
-          until("HAProxy sees all instances", async () => (await serversUp(started)) === 3),
-      }));
-    }, TEST_MS);
-
-    afterAll(() => stop?.(), TEST_MS);
+    const its = numberedClusterForTests(TEST_MS, {
+      ...{ instances: 3, shards: 2, bus, partitions: 4, clients: CLIENTS },
+      flags: ["--max-connections", "70"],
+      settled: (started) => until("HAProxy sees all instances", async () => (await serversUp(started)) === 3),
+    });
 
     test(
       "every client has every record, whichever instance it is at",
       async () => {
-        await numbers.send(200);
-        await ledgers.expectAll(numbers.sent);
-        expect(ledgers.reconnects).toBe(0);
+        await its.numbers.send(200);
+        await its.ledgers.expectAll(its.numbers.sent);
+        expect(its.ledgers.reconnects).toBe(0);
       },
       TEST_MS,
     );
 
     test("the load balancer spreads the clients evenly", async () => {
-      const held = (await cluster.haproxy.servers()).map(({ connections }) => connections);
+      const held = (await its.cluster.haproxy.servers()).map(({ connections }) => connections);
       expect(held.reduce((sum, count) => sum + count, 0)).toBe(CLIENTS);
       for (const count of held) expect(Math.abs(count - CLIENTS / 3)).toBeLessThanOrEqual(2);
     });
@@ -55,7 +45,7 @@ for (const { bus, isThere } of BUSES) {
     test(
       "any instance tells of all",
       async () => {
-        for (const { adminPort } of cluster.members) {
+        for (const { adminPort } of its.cluster.members) {
           await until("it sees all three", async () => {
             const { instances, totals } = await clusterOf(adminPort);
             return instances.length === 3 && totals.connections === CLIENTS;
@@ -73,19 +63,19 @@ for (const { bus, isThere } of BUSES) {
     test(
       "an instance that is killed is taken out, its clients go on elsewhere, and it comes back",
       async () => {
-        const [first] = cluster.members;
+        const [first] = its.cluster.members;
         if (first === undefined) throw new Error("no instance");
-        const sending = numbers.send(300, 10);
+        const sending = its.numbers.send(300, 10);
         await Bun.sleep(500);
         await first.end("SIGKILL");
-        await until("HAProxy has taken it out", async () => (await serversUp(cluster)) === 2);
+        await until("HAProxy has taken it out", async () => (await serversUp(its.cluster)) === 2);
         await sending;
-        await ledgers.expectAll(numbers.sent);
-        expect(ledgers.reconnects).toBeGreaterThan(0);
+        await its.ledgers.expectAll(its.numbers.sent);
+        expect(its.ledgers.reconnects).toBeGreaterThan(0);
         await first.start();
-        await until("HAProxy has brought it back", async () => (await serversUp(cluster)) === 3);
-        await numbers.send(50);
-        await ledgers.expectAll(numbers.sent);
+        await until("HAProxy has brought it back", async () => (await serversUp(its.cluster)) === 3);
+        await its.numbers.send(50);
+        await its.ledgers.expectAll(its.numbers.sent);
       },
       TEST_MS,
     );
@@ -93,14 +83,14 @@ for (const { bus, isThere } of BUSES) {
     test(
       "an instance that hangs is taken out, and brought back when it goes on",
       async () => {
-        const [, second] = cluster.members;
+        const [, second] = its.cluster.members;
         const pids = [second?.instance?.pid ?? 0, ...((await second?.instance?.shardPids()) ?? [])];
         for (const pid of pids) process.kill(pid, "SIGSTOP");
-        await until("HAProxy has taken it out", async () => (await serversUp(cluster)) === 2);
+        await until("HAProxy has taken it out", async () => (await serversUp(its.cluster)) === 2);
         for (const pid of pids) process.kill(pid, "SIGCONT");
-        await until("HAProxy has brought it back", async () => (await serversUp(cluster)) === 3);
-        await numbers.send(50);
-        await ledgers.expectAll(numbers.sent);
+        await until("HAProxy has brought it back", async () => (await serversUp(its.cluster)) === 3);
+        await its.numbers.send(50);
+        await its.ledgers.expectAll(its.numbers.sent);
       },
       TEST_MS,
     );
@@ -109,20 +99,20 @@ for (const { bus, isThere } of BUSES) {
       "a full instance gets no more clients, and keeps those it has",
       async () => {
         const extra: WebSocket[] = [];
-        const [, , third] = cluster.members;
+        const [, , third] = its.cluster.members;
         try {
           await until("it is full", async () => {
             extra.push(new WebSocket(`ws://127.0.0.1:${third?.port}/ws`));
             return (await healthOf(third)).status === 503;
           });
-          await until("HAProxy has taken it out", async () => (await serversUp(cluster)) === 2);
-          expect((await cluster.haproxy.servers()).find(({ name }) => name === "c")?.check).toBe("L7STS");
-          await numbers.send(20);
-          await ledgers.expectAll(numbers.sent);
+          await until("HAProxy has taken it out", async () => (await serversUp(its.cluster)) === 2);
+          expect((await its.cluster.haproxy.servers()).find(({ name }) => name === "c")?.check).toBe("L7STS");
+          await its.numbers.send(20);
+          await its.ledgers.expectAll(its.numbers.sent);
         } finally {
           for (const socket of extra) socket.close();
         }
-        await until("HAProxy has brought it back", async () => (await serversUp(cluster)) === 3);
+        await until("HAProxy has brought it back", async () => (await serversUp(its.cluster)) === 3);
       },
       TEST_MS,
     );
@@ -130,28 +120,28 @@ for (const { bus, isThere } of BUSES) {
     test(
       "with the bus gone for good, delivery goes on from the log, and nothing is repeated when it is back",
       async () => {
-        const server = cluster.redis ?? cluster.nats;
-        const before = ledgers.reconnects;
-        await numbers.send(20);
+        const server = its.cluster.redis ?? its.cluster.nats;
+        const before = its.ledgers.reconnects;
+        await its.numbers.send(20);
         await server?.kill();
         await until("every instance says so, and stays in the load balancer", async () => {
-          const all = await Promise.all(cluster.members.map(healthOf));
+          const all = await Promise.all(its.cluster.members.map(healthOf));
           for (const { status } of all) expect(status).toBe(200);
           return all.every(({ checks }) => checks["bus"]?.status === "degraded");
         });
-        await numbers.send(100, 20);
-        await ledgers.expectAll(numbers.sent);
+        await its.numbers.send(100, 20);
+        await its.ledgers.expectAll(its.numbers.sent);
         await server?.restart();
-        await numbers.send(50, 20);
+        await its.numbers.send(50, 20);
         await until("the bus serves again, and no stream is read from the log", async () => {
-          const all = await Promise.all(cluster.members.map(healthOf));
+          const all = await Promise.all(its.cluster.members.map(healthOf));
           return all.every(
             ({ checks }) => checks["bus"]?.status === "ok" && checks["repair"]?.status === "ok",
           );
         });
-        await numbers.send(50);
-        await ledgers.expectAll(numbers.sent);
-        expect(ledgers.reconnects).toBe(before);
+        await its.numbers.send(50);
+        await its.ledgers.expectAll(its.numbers.sent);
+        expect(its.ledgers.reconnects).toBe(before);
       },
       TEST_MS,
     );
@@ -159,23 +149,23 @@ for (const { bus, isThere } of BUSES) {
     test(
       "a bus that hangs is noticed, and costs no message",
       async () => {
-        const resume = await hang(cluster);
+        const resume = await hang(its.cluster);
         try {
           await until("every instance says so", async () => {
-            const all = await Promise.all(cluster.members.map(healthOf));
+            const all = await Promise.all(its.cluster.members.map(healthOf));
             return all.every(({ checks }) => checks["bus"]?.status === "degraded");
           });
-          await numbers.send(50, 20);
-          await ledgers.expectAll(numbers.sent);
+          await its.numbers.send(50, 20);
+          await its.ledgers.expectAll(its.numbers.sent);
         } finally {
           resume();
         }
         await until("the bus serves again", async () => {
-          const all = await Promise.all(cluster.members.map(healthOf));
+          const all = await Promise.all(its.cluster.members.map(healthOf));
           return all.every(({ checks }) => checks["bus"]?.status === "ok");
         });
-        await numbers.send(50);
-        await ledgers.expectAll(numbers.sent);
+        await its.numbers.send(50);
+        await its.ledgers.expectAll(its.numbers.sent);
       },
       TEST_MS,
     );
@@ -183,13 +173,13 @@ for (const { bus, isThere } of BUSES) {
     test(
       "an instance with another's id, and one with other settings, are told apart and reported",
       async () => {
-        const url = (cluster.redis ?? cluster.nats)?.url ?? "";
+        const url = (its.cluster.redis ?? its.cluster.nats)?.url ?? "";
         const stranger = await startInstance([
           ...["--instance", "a", "--shards", "1", "--bus", url, "--channel-template", "{topic}.{key}"],
-          ...["--kafka-brokers", cluster.kafka.brokers.join(","), "--kafka-topics", TOPIC],
+          ...["--kafka-brokers", its.cluster.kafka.brokers.join(","), "--kafka-topics", TOPIC],
         ]);
         try {
-          const [, second] = cluster.members;
+          const [, second] = its.cluster.members;
           await until("both are reported", async () => {
             const { problems } = await clusterOf(second?.adminPort ?? 0);
             const kinds = problems.map(({ kind }) => kind);

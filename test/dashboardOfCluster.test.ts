@@ -1,10 +1,8 @@
 // The dashboard of a real cluster behind HAProxy, with clients that count what they get: what an operator does in it.
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { beforeAll, describe, expect, test } from "bun:test";
 import type { Page } from "playwright-core";
 import { browserForTests, hasChromium } from "./browser.fixture.ts";
-import type { TestCluster } from "./cluster.fixture.ts";
-import { startNumberedCluster } from "./numberedCluster.fixture.ts";
-import type { Ledgers, Numbers } from "./numbers.fixture.ts";
+import { numberedClusterForTests } from "./numberedCluster.fixture.ts";
 import { haproxyAvailable } from "./services/haproxy.ts";
 import { kafkaAvailable } from "./services/kafka.ts";
 import { redisAvailable } from "./services/redis.ts";
@@ -17,27 +15,20 @@ const openPage = browserForTests();
 const isThere = hasChromium && kafkaAvailable() && haproxyAvailable() && redisAvailable();
 
 describe.skipIf(!isThere)("a cluster of two, of which the second has just come", () => {
-  let cluster: TestCluster;
-  let ledgers: Ledgers;
-  let numbers: Numbers;
-  let stop: (() => Promise<void>) | undefined;
-
+  const its = numberedClusterForTests(TEST_MS, {
+    ...{ instances: 1, spares: 1, shards: 2, bus: "redis", partitions: 4, clients: CLIENTS },
+    flags: [
+      ...["--drain-wait-ms", "10000"],
+      ...["--rebalance-pause-seconds", "5", "--rebalance-round-percent", "50"],
+    ],
+  });
   beforeAll(async () => {
-    ({ cluster, ledgers, numbers, stop } = await startNumberedCluster({
-      ...{ instances: 1, spares: 1, shards: 2, bus: "redis", partitions: 4, clients: CLIENTS },
-      flags: [
-        ...["--drain-wait-ms", "10000"],
-        ...["--rebalance-pause-seconds", "5", "--rebalance-round-percent", "50"],
-      ],
-    }));
-    await cluster.members[1]?.start();
-    await until("HAProxy has both", async () => (await serversUp(cluster)) === 2);
+    await its.cluster.members[1]?.start();
+    await until("HAProxy has both", async () => (await serversUp(its.cluster)) === 2);
   }, TEST_MS);
 
-  afterAll(() => stop?.(), TEST_MS);
-
   const open = async (member: number) => {
-    const opened = await openPage(`http://127.0.0.1:${cluster.members[member]?.adminPort}/`);
+    const opened = await openPage(`http://127.0.0.1:${its.cluster.members[member]?.adminPort}/`);
     await opened.page.getByRole("heading", { name: "All is well" }).waitFor();
     return opened;
   };
@@ -67,15 +58,15 @@ describe.skipIf(!isThere)("a cluster of two, of which the second has just come",
       const box = page.locator("#operate");
       await box.getByText("20 clients beyond the mean of 20").waitFor();
       await press(page, "Rebalance", "Cancel");
-      expect(ledgers.reconnects).toBe(0);
-      await numbers.sendDuring(50, async () => {
+      expect(its.ledgers.reconnects).toBe(0);
+      await its.numbers.sendDuring(50, async () => {
         await press(page, "Rebalance", "Rebalance");
         await box.getByText("Clients are being moved").waitFor();
         await box.getByText("Nothing to move from here").waitFor({ timeout: 60_000 });
       });
-      const held = (await cluster.haproxy.servers()).map(({ connections }) => connections);
+      const held = (await its.cluster.haproxy.servers()).map(({ connections }) => connections);
       expect(Math.max(...held)).toBeLessThan(CLIENTS / 2 + 3);
-      await ledgers.expectAll(numbers.sent);
+      await its.ledgers.expectAll(its.numbers.sent);
       expect(faults).toEqual([]);
       await close();
     },
@@ -86,7 +77,7 @@ describe.skipIf(!isThere)("a cluster of two, of which the second has just come",
     "Drain tells how far it is, also on the other's page, and that the instance has ended; nobody loses a message",
     async () => {
       const [first, other] = [await open(0), await open(1)];
-      await numbers.sendDuring(50, async () => {
+      await its.numbers.sendDuring(50, async () => {
         await press(first.page, "Drain", "Drain");
         await first.page.locator("#operate").getByText("Begun: the balancer is to notice").waitFor();
         const heading = "All is well, and a part is being taken out";
@@ -100,7 +91,7 @@ describe.skipIf(!isThere)("a cluster of two, of which the second has just come",
         await other.page.getByText("1 instance, 2 shards ready of 2").waitFor();
       });
       await other.page.getByRole("heading", { name: "All is well", exact: true }).waitFor();
-      await ledgers.expectAll(numbers.sent);
+      await its.ledgers.expectAll(its.numbers.sent);
       expect(first.faults).toEqual([]);
       expect(other.faults).toEqual([]);
       await first.close();

@@ -1,3 +1,4 @@
+import { afterAll, beforeAll } from "bun:test";
 import { type ClusterOptions, startCluster, type TestCluster } from "./cluster.fixture.ts";
 import { Ledgers, Numbers, TOPIC } from "./numbers.fixture.ts";
 
@@ -36,4 +37,31 @@ export async function startNumberedCluster(options: NumberedClusterOptions): Pro
     await stop();
     throw error;
   }
+}
+
+/** One such cluster for the tests of a `describe`, which is there while they run. */
+export function numberedClusterForTests(
+  testMs: number,
+  options: NumberedClusterOptions,
+): Omit<NumberedCluster, "stop"> {
+  let started: NumberedCluster | undefined;
+  beforeAll(async () => {
+    started = await startNumberedCluster(options);
+  }, testMs);
+  afterAll(() => started?.stop(), testMs);
+  const its = (): NumberedCluster => {
+    if (started === undefined) throw new Error("the cluster has not started");
+    return started;
+  };
+  return {
+    get cluster() {
+      return its().cluster;
+    },
+    get numbers() {
+      return its().numbers;
+    },
+    get ledgers() {
+      return its().ledgers;
+    },
+  };
 }

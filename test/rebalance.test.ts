@@ -1,8 +1,7 @@
 // Clients that move to where there is room: real instances behind HAProxy, one added, one restarted, under load.
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import type { ClusterMember, TestCluster } from "./cluster.fixture.ts";
-import { startNumberedCluster } from "./numberedCluster.fixture.ts";
-import type { Ledgers, Numbers } from "./numbers.fixture.ts";
+import { numberedClusterForTests } from "./numberedCluster.fixture.ts";
 import { haproxyAvailable } from "./services/haproxy.ts";
 import { kafkaAvailable } from "./services/kafka.ts";
 import { redisAvailable } from "./services/redis.ts";
@@ -15,43 +14,34 @@ const TEST_MS = 240_000;
 const isThere = kafkaAvailable() && haproxyAvailable() && redisAvailable();
 
 describe.skipIf(!isThere)("instances with --rebalance behind HAProxy", () => {
-  let cluster: TestCluster;
-  let ledgers: Ledgers;
-  let numbers: Numbers;
-  let stop: (() => Promise<void>) | undefined;
-
-  beforeAll(async () => {
-    ({ cluster, ledgers, numbers, stop } = await startNumberedCluster({
-      ...{ instances: 2, spares: 1, shards: 2, bus: "redis", partitions: 4, clients: CLIENTS },
-      flags: [
-        ...["--rebalance", "--rebalance-pause-seconds", "5", "--rebalance-round-percent", "25"],
-        ...["--rebalance-clients-per-second", `${PER_SECOND}`, "--drain-wait-ms", "4000"],
-      ],
-    }));
-  }, TEST_MS);
-
-  afterAll(() => stop?.(), TEST_MS);
+  const its = numberedClusterForTests(TEST_MS, {
+    ...{ instances: 2, spares: 1, shards: 2, bus: "redis", partitions: 4, clients: CLIENTS },
+    flags: [
+      ...["--rebalance", "--rebalance-pause-seconds", "5", "--rebalance-round-percent", "25"],
+      ...["--rebalance-clients-per-second", `${PER_SECOND}`, "--drain-wait-ms", "4000"],
+    ],
+  });
 
   test(
     "an instance that is added gets its share: all within 5 % of the mean, nobody moved twice, nothing lost",
     async () => {
-      const before = ledgers.reconnectsOfEach;
-      await cluster.haproxy.clearCounters();
-      await numbers.sendDuring(50, async () => {
-        await cluster.members[2]?.start();
-        await until("HAProxy has it", async () => (await serversUp(cluster)) === 3);
-        await even(cluster);
+      const before = its.ledgers.reconnectsOfEach;
+      await its.cluster.haproxy.clearCounters();
+      await its.numbers.sendDuring(50, async () => {
+        await its.cluster.members[2]?.start();
+        await until("HAProxy has it", async () => (await serversUp(its.cluster)) === 3);
+        await even(its.cluster);
       });
-      const moved = ledgers.reconnectsOfEach.map((count, index) => count - (before[index] ?? 0));
+      const moved = its.ledgers.reconnectsOfEach.map((count, index) => count - (before[index] ?? 0));
       expect(Math.max(...moved)).toBe(1);
       const sum = moved.reduce((all, count) => all + count, 0);
       // The new one's share, and no more than that.
       expect(sum).toBeGreaterThanOrEqual(0.95 * (CLIENTS / 3));
       expect(sum).toBeLessThanOrEqual(1.05 * (CLIENTS / 3));
-      for (const { ratePerSecondMax } of await cluster.haproxy.servers()) {
+      for (const { ratePerSecondMax } of await its.cluster.haproxy.servers()) {
         expect(ratePerSecondMax).toBeLessThanOrEqual(PER_SECOND);
       }
-      await ledgers.expectAll(numbers.sent);
+      await its.ledgers.expectAll(its.numbers.sent);
     },
     TEST_MS,
   );
@@ -59,14 +49,14 @@ describe.skipIf(!isThere)("instances with --rebalance behind HAProxy", () => {
   test(
     "after an instance was restarted, all are within 5 % of the mean again",
     async () => {
-      const [first] = cluster.members;
-      await numbers.sendDuring(50, async () => {
+      const [first] = its.cluster.members;
+      await its.numbers.sendDuring(50, async () => {
         expect(await first?.end()).toBe(0);
         await first?.start();
-        await until("HAProxy has it back", async () => (await serversUp(cluster)) === 3);
-        await even(cluster);
+        await until("HAProxy has it back", async () => (await serversUp(its.cluster)) === 3);
+        await even(its.cluster);
       });
-      await ledgers.expectAll(numbers.sent);
+      await its.ledgers.expectAll(its.numbers.sent);
     },
     TEST_MS,
   );
@@ -74,7 +64,7 @@ describe.skipIf(!isThere)("instances with --rebalance behind HAProxy", () => {
   test(
     "while one of them hangs nothing is moved, and by hand it is refused with the reason",
     async () => {
-      const [first, second] = cluster.members;
+      const [first, second] = its.cluster.members;
       if (first === undefined || second === undefined) throw new Error("no instances");
       const pids = [second.instance?.pid ?? 0, ...((await second.instance?.shardPids()) ?? [])];
       for (const pid of pids) process.kill(pid, "SIGSTOP");
@@ -88,10 +78,10 @@ describe.skipIf(!isThere)("instances with --rebalance behind HAProxy", () => {
         for (const pid of pids) process.kill(pid, "SIGCONT");
       }
       await until("it is well again", async () => (await balanceOf(first)).state !== "held");
-      await even(cluster);
+      await even(its.cluster);
       const response = await fetch(`http://127.0.0.1:${first.adminPort}/api/rebalance`, { method: "POST" });
       expect(response.status).toBe(202);
-      await ledgers.expectAll(numbers.sent);
+      await its.ledgers.expectAll(its.numbers.sent);
     },
     TEST_MS,
   );

@@ -1,7 +1,6 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import type { ClusterMember, TestCluster } from "./cluster.fixture.ts";
-import { startNumberedCluster } from "./numberedCluster.fixture.ts";
-import type { Ledgers, Numbers } from "./numbers.fixture.ts";
+import { beforeAll, describe, expect, test } from "bun:test";
+import type { ClusterMember } from "./cluster.fixture.ts";
+import { numberedClusterForTests } from "./numberedCluster.fixture.ts";
 import { haproxyAvailable } from "./services/haproxy.ts";
 import { kafkaAvailable } from "./services/kafka.ts";
 import { redisAvailable } from "./services/redis.ts";
@@ -13,34 +12,28 @@ const TEST_MS = 120_000;
 const isThere = [kafkaAvailable, haproxyAvailable, redisAvailable].every((check) => check());
 
 describe.skipIf(!isThere)("one instance that ingests, and gateways before it", () => {
-  let cluster: TestCluster;
   let ingest: ClusterMember;
   let gateways: readonly ClusterMember[];
   /** Not started at first. */
   let spare: ClusterMember;
-  let numbers: Numbers;
-  let ledgers: Ledgers;
-  let stop: (() => Promise<void>) | undefined;
 
+  const its = numberedClusterForTests(TEST_MS, {
+    ...{ instances: 3, spares: 1, shards: 1, bus: "redis", partitions: 4, clients: CLIENTS },
+    flagsOf: (id) => ["--role", id === "a" ? "ingest" : "gateway"],
+    settled: (started) => until("HAProxy sees the gateways", async () => (await up(started)).length === 2),
+  });
   beforeAll(async () => {
-    ({ cluster, ledgers, numbers, stop } = await startNumberedCluster({
-      ...{ instances: 3, spares: 1, shards: 1, bus: "redis", partitions: 4, clients: CLIENTS },
-      flagsOf: (id) => ["--role", id === "a" ? "ingest" : "gateway"],
-      settled: (started) => until("HAProxy sees the gateways", async () => (await up(started)).length === 2),
-    }));
-    const [first, second, third, last] = cluster.members;
+    const [first, second, third, last] = its.cluster.members;
     if (first === undefined || second === undefined || third === undefined || last === undefined)
       throw new Error("a member is missing");
     [ingest, gateways, spare] = [first, [second, third], last];
   }, TEST_MS);
 
-  afterAll(() => stop?.(), TEST_MS);
-
   test(
     "clients at gateways have every record",
     async () => {
-      await numbers.send(100);
-      await ledgers.expectAll(numbers.sent);
+      await its.numbers.send(100);
+      await its.ledgers.expectAll(its.numbers.sent);
       // From the bus, and not because everybody reads the log.
       for (const gateway of gateways)
         expect(await metricOf(gateway, "shardcast_streams_read_forward")).toBe(0);
@@ -87,7 +80,7 @@ describe.skipIf(!isThere)("one instance that ingests, and gateways before it", (
     async () => {
       const before = { joins: joins(ingest), rebalances: await rebalances() };
       expect(before.joins).toHaveLength(1);
-      const sending = numbers.send(400, 10);
+      const sending = its.numbers.send(400, 10);
       await spare.start();
       await until("HAProxy sends it clients", async () => (await up()).length === 3);
       await gateways[0]?.end("SIGKILL");
@@ -96,8 +89,8 @@ describe.skipIf(!isThere)("one instance that ingests, and gateways before it", (
       await gateways[0]?.start();
       await until("HAProxy has brought it back", async () => (await up()).length === 2);
       await sending;
-      await ledgers.expectAll(numbers.sent);
-      expect(ledgers.reconnects).toBeGreaterThan(CLIENTS / 2);
+      await its.ledgers.expectAll(its.numbers.sent);
+      expect(its.ledgers.reconnects).toBeGreaterThan(CLIENTS / 2);
       expect({ joins: joins(ingest), rebalances: await rebalances() }).toEqual(before);
       for (const gateway of [spare, gateways[0]]) {
         expect(joins(gateway)).toEqual([]);
@@ -110,30 +103,30 @@ describe.skipIf(!isThere)("one instance that ingests, and gateways before it", (
   test(
     "without the one that ingests, gateways go on from the log, and say so",
     async () => {
-      const before = ledgers.reconnects;
+      const before = its.ledgers.reconnects;
       const serving = [spare, gateways[0]];
       await ingest.end("SIGKILL");
-      const sending = numbers.send(100, 20);
+      const sending = its.numbers.send(100, 20);
       await until("they say so", async () => {
         const all = await Promise.all(serving.map(healthOf));
         for (const { status } of all) expect(status).toBe(200);
         return all.every(({ checks }) => checks["repair"]?.status === "degraded");
       });
       await sending;
-      await ledgers.expectAll(numbers.sent);
+      await its.ledgers.expectAll(its.numbers.sent);
       await ingest.start();
       await until("they are served by the bus again", async () => {
         const all = await Promise.all(serving.map(healthOf));
         return all.every(({ checks }) => checks["repair"]?.status === "ok");
       });
-      await numbers.send(50);
-      await ledgers.expectAll(numbers.sent);
-      expect(ledgers.reconnects).toBe(before);
+      await its.numbers.send(50);
+      await its.ledgers.expectAll(its.numbers.sent);
+      expect(its.ledgers.reconnects).toBe(before);
     },
     TEST_MS,
   );
 
-  async function up(of = cluster): Promise<string[]> {
+  async function up(of = its.cluster): Promise<string[]> {
     return (await of.haproxy.servers()).filter(({ status }) => status === "UP").map(({ name }) => name);
   }
 

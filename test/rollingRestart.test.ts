@@ -1,8 +1,7 @@
 // A deploy as it is meant to be: three instances behind HAProxy, each ended by SIGTERM and started again, under load.
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import type { ClusterMember, TestCluster } from "./cluster.fixture.ts";
-import { startNumberedCluster } from "./numberedCluster.fixture.ts";
-import type { Ledgers, Numbers } from "./numbers.fixture.ts";
+import { numberedClusterForTests } from "./numberedCluster.fixture.ts";
 import { haproxyAvailable } from "./services/haproxy.ts";
 import { kafkaAvailable } from "./services/kafka.ts";
 import { redisAvailable } from "./services/redis.ts";
@@ -16,45 +15,36 @@ const TEST_MS = 240_000;
 const isThere = kafkaAvailable() && haproxyAvailable() && redisAvailable();
 
 describe.skipIf(!isThere)("a rolling restart of three instances", () => {
-  let cluster: TestCluster;
-  let ledgers: Ledgers;
-  let numbers: Numbers;
-  let stop: (() => Promise<void>) | undefined;
-
-  beforeAll(async () => {
-    ({ cluster, ledgers, numbers, stop } = await startNumberedCluster({
-      ...{ instances: 3, shards: 2, bus: "redis", partitions: PARTITIONS, clients: CLIENTS },
-      // HAProxy takes an instance out after two checks that fail, one a second.
-      flags: [
-        ...["--drain-wait-ms", "4000", "--drain-clients-per-second", `${PER_SECOND}`],
-        ...["--max-accepts-per-second", "120"],
-      ],
-    }));
-  }, TEST_MS);
-
-  afterAll(() => stop?.(), TEST_MS);
+  const its = numberedClusterForTests(TEST_MS, {
+    ...{ instances: 3, shards: 2, bus: "redis", partitions: PARTITIONS, clients: CLIENTS },
+    // HAProxy takes an instance out after two checks that fail, one a second.
+    flags: [
+      ...["--drain-wait-ms", "4000", "--drain-clients-per-second", `${PER_SECOND}`],
+      ...["--max-accepts-per-second", "120"],
+    ],
+  });
 
   test(
     "loses no message, moves each client at most once per instance, and never faster than it was told",
     async () => {
-      await cluster.haproxy.clearCounters();
-      await numbers.sendDuring(20, async () => {
-        for (const member of cluster.members) {
-          const before = ledgers.reconnectsOfEach;
+      await its.cluster.haproxy.clearCounters();
+      await its.numbers.sendDuring(20, async () => {
+        for (const member of its.cluster.members) {
+          const before = its.ledgers.reconnectsOfEach;
           const ending = member.end();
-          await handedOver(cluster, member);
+          await handedOver(its.cluster, member);
           expect(await ending).toBe(0);
-          const moved = ledgers.reconnectsOfEach.map((count, index) => count - (before[index] ?? 0));
+          const moved = its.ledgers.reconnectsOfEach.map((count, index) => count - (before[index] ?? 0));
           expect(Math.max(...moved)).toBeLessThanOrEqual(1);
           await member.start();
-          await until("HAProxy has it back", async () => (await serversUp(cluster)) === 3);
+          await until("HAProxy has it back", async () => (await serversUp(its.cluster)) === 3);
         }
       });
-      await ledgers.expectAll(numbers.sent);
-      for (const { ratePerSecondMax } of await cluster.haproxy.servers()) {
+      await its.ledgers.expectAll(its.numbers.sent);
+      for (const { ratePerSecondMax } of await its.cluster.haproxy.servers()) {
         expect(ratePerSecondMax).toBeLessThanOrEqual(PER_SECOND);
       }
-      for (const member of cluster.members) {
+      for (const member of its.cluster.members) {
         expect(await metricOf(member, "shardcast_handshake_refusals_total", 'reason="draining"')).toBe(0);
         expect(await metricOf(member, "shardcast_handshake_refusals_total", 'reason="accept_rate"')).toBe(0);
       }
