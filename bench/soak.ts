@@ -15,14 +15,14 @@ import { openFiles, ProcessWatch, type WatchedProcess } from "./soak/processWatc
 import { Publishing } from "./soak/publishing.ts";
 import { startResidents } from "./soak/residents.ts";
 import { type SoakSummary, soakTable } from "./soak/table.ts";
-import { faultsOf } from "./soak/verdict.ts";
+import { faultsOf, restingBytes } from "./soak/verdict.ts";
 import { BENCH_USAGE } from "./usage.ts";
 
 const { values: flags } = scriptFlags(BENCH_USAGE, {
   allowPositionals: true,
   options: {
     minutes: { type: "string", default: "60" },
-    /** Not judged, at the beginning; a third of all where it is not set: so long memory goes on settling. */
+    /** At the beginning, and then a rest, from which on it is judged; a quarter of all where it is not set. */
     "warm-up-minutes": { type: "string" },
     /** Connections that come, and vanish, in a second. */
     rate: { type: "string", default: "30" },
@@ -32,7 +32,7 @@ const { values: flags } = scriptFlags(BENCH_USAGE, {
   },
 });
 const MINUTES = Number(flags.minutes);
-const WARM_UP_MINUTES = Number(flags["warm-up-minutes"] ?? MINUTES / 3);
+const WARM_UP_MINUTES = Number(flags["warm-up-minutes"] ?? MINUTES / 4);
 const TOPIC = "soak";
 const KEYS = Array.from({ length: 16 }, (_, index) => `key${index}`);
 const CHANNELS = KEYS.map((key) => `${key}.${TOPIC}`);
@@ -50,6 +50,8 @@ const FLAGS = [
 ];
 const SETTLED_MS_MAX = 180_000;
 const REPORT_MS = 60_000;
+/** Before it is looked at what a rest has brought, and then while that is done. */
+const REST_SECONDS = { before: 60, measured: 120 };
 
 if (!(MINUTES > 0) || !(WARM_UP_MINUTES < MINUTES) || !(Number(flags.rate) > 0)) {
   console.error(`there must be minutes left behind the warm-up, and a rate\n\n${BENCH_USAGE}`);
@@ -94,26 +96,55 @@ async function soak({ members, url, kafka }: TestCluster): Promise<number> {
   console.log(
     `${MINUTES} minutes, ${flags.rate} visitors a second, ${residents.length} residents, ${RECORDS_PER_SECOND} records/s, ${processes.length} processes of servers`,
   );
-  for (let reportMs = REPORT_MS; watch.seconds < MINUTES * 60 && !watch.failed; ) {
-    await Bun.sleep(500);
-    if (watch.seconds * 1000 < reportMs) continue;
-    reportMs += REPORT_MS;
-    console.log(line(watch, churn, books));
-  }
-  await churn.end();
-  const deadline = performance.now() + SETTLED_MS_MAX;
   const remains = async () => leftOver(before, await gaugesOf(admins));
-  while ((await remains()).length > 0 && performance.now() < deadline) await Bun.sleep(1000);
+  const untilNothingRemains = async () => {
+    const deadline = performance.now() + SETTLED_MS_MAX;
+    while ((await remains()).length > 0 && performance.now() < deadline) await Bun.sleep(1000);
+  };
+  let reportMs = REPORT_MS;
+  /** So many minutes of visitors, of all together. */
+  const visits = async (minutes: number) => {
+    const until = watch.seconds + minutes * 60;
+    while (watch.seconds < until && !watch.failed) {
+      await Bun.sleep(500);
+      if (watch.seconds * 1000 < reportMs) continue;
+      reportMs += REPORT_MS;
+      console.log(line(watch, churn, books));
+    }
+  };
+  /** What each process holds when nobody has come for a while, in bytes. */
+  const rest = async (): Promise<ReadonlyMap<string, number>> => {
+    await untilNothingRemains();
+    await Bun.sleep(REST_SECONDS.before * 1000);
+    const since = watch.seconds;
+    await Bun.sleep(REST_SECONDS.measured * 1000);
+    return new Map(
+      processes.map(({ name }) => [
+        name,
+        restingBytes((watch.series.get(name)?.rss ?? []).filter(({ atSeconds }) => atSeconds >= since)),
+      ]),
+    );
+  };
+  await visits(WARM_UP_MINUTES);
+  await churn.rest();
+  const rssBefore = await rest();
+  churn.goOn();
+  const since = watch.seconds;
+  await visits(MINUTES - WARM_UP_MINUTES);
+  const until = watch.seconds;
+  await churn.end();
+  await untilNothingRemains();
   const filesAfter = new Map(processes.map(({ name, pid }) => [name, openFiles(pid)]));
+  const rssAfter = await rest();
+  const remaining = await remains();
   await publishing.end();
   await feed.stop();
   const totals = new Map(KEYS.map((key) => [`${key}.${TOPIC}`, feed.acknowledged.get(key) ?? 0]));
   const behind = () => residents.flatMap(({ ledger }) => ledger.behind(totals));
+  const deadline = performance.now() + SETTLED_MS_MAX;
   while (behind().length > 0 && performance.now() < deadline) await Bun.sleep(100);
   const cores = watch.cores;
   await watch.end();
-  const since = WARM_UP_MINUTES * 60;
-  const until = MINUTES * 60;
   const findings = {
     processes: processes.map(({ name }) => {
       const within = (what: "rss" | "files") =>
@@ -124,6 +155,8 @@ async function soak({ members, url, kafka }: TestCluster): Promise<number> {
         ...{ name, rss: within("rss"), files: within("files") },
         filesBefore: filesBefore.get(name) ?? Number.NaN,
         filesAfter: filesAfter.get(name) ?? Number.NaN,
+        rssBefore: rssBefore.get(name) ?? Number.NaN,
+        rssAfter: rssAfter.get(name) ?? Number.NaN,
       };
     }),
     minutesMeasured: MINUTES - WARM_UP_MINUTES,
@@ -136,7 +169,7 @@ async function soak({ members, url, kafka }: TestCluster): Promise<number> {
     gaps: books.gaps.length,
     behind: behind().length,
     reconnects: residents.reduce((sum, { reconnects }) => sum + reconnects(), 0),
-    leftOver: await remains(),
+    leftOver: remaining,
   };
   const faults = faultsOf(findings);
   await Promise.all(residents.map(({ close }) => close()));
@@ -156,6 +189,9 @@ async function soak({ members, url, kafka }: TestCluster): Promise<number> {
     ...flags,
     ...findings,
     processes: undefined,
+    rest: Object.fromEntries(
+      findings.processes.map(({ name, rssBefore: from, rssAfter: to }) => [name, { from, to }]),
+    ),
     counts,
     series,
     faults,

@@ -48,6 +48,7 @@ export class Churn {
   readonly #marks: string[] = [];
   readonly #running: Promise<void>;
   #isEnded = false;
+  #isResting = false;
   #visits = 0;
   #bytes = 0;
 
@@ -71,6 +72,16 @@ export class Churn {
     return this.#bytes;
   }
 
+  /** Nobody comes until `goOn`. Resolves when the last visitor has gone. */
+  async rest(): Promise<void> {
+    this.#isResting = true;
+    await Promise.all(this.#here);
+  }
+
+  goOn(): void {
+    this.#isResting = false;
+  }
+
   /** Resolves when the last visitor has gone. */
   async end(): Promise<void> {
     this.#isEnded = true;
@@ -79,11 +90,13 @@ export class Churn {
   }
 
   async #run(): Promise<void> {
-    const beganMs = performance.now();
-    while (!this.#isEnded) {
-      const due = ((performance.now() - beganMs) / 1000) * this.#options.perSecond;
-      while (this.#visits < due) this.#begin(this.#pick(this.#deck));
+    let due = 0;
+    for (let lastMs = performance.now(); !this.#isEnded; ) {
       await Bun.sleep(50);
+      const nowMs = performance.now();
+      if (!this.#isResting) due += ((nowMs - lastMs) / 1000) * this.#options.perSecond;
+      lastMs = nowMs;
+      while (this.#visits < due) this.#begin(this.#pick(this.#deck));
     }
   }
 

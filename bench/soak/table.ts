@@ -1,7 +1,7 @@
 import type { Churn } from "./churn.ts";
 import type { Series } from "./processWatch.ts";
 import { median, type Sample, slopePerHour } from "./slope.ts";
-import { rssBoundPerHour, type SoakFindings } from "./verdict.ts";
+import { restGrowthPerHour, rssBoundPerHour, type SoakFindings } from "./verdict.ts";
 
 export interface SoakSummary {
   readonly findings: SoakFindings;
@@ -20,7 +20,9 @@ const MIB = 2 ** 20;
 
 export function soakTable({ findings, faults, series, churn, cores, publishFailures }: SoakSummary): string {
   const end = Math.max(0, ...[...series.values()].map(({ rss }) => rss.at(-1)?.atSeconds ?? 0));
-  const processes = findings.processes.map(({ name, rss, files, filesBefore, filesAfter }) => {
+  const processes = findings.processes.map((process) => {
+    const { name, rss, files, filesBefore, filesAfter, rssBefore, rssAfter } = process;
+    const growth = restGrowthPerHour(process, findings.minutesMeasured);
     const all = series.get(name);
     const around = (samples: readonly Sample[] | undefined, seconds: number) =>
       median(
@@ -35,7 +37,9 @@ export function soakTable({ findings, faults, series, churn, cores, publishFailu
     return [
       name.padEnd(16),
       moments(all?.rss, MIB).padEnd(18),
-      `${(slopePerHour(rss) / MIB).toFixed(2)} of ${(rssBoundPerHour(rss) / MIB).toFixed(1)}`.padEnd(18),
+      (slopePerHour(rss) / MIB).toFixed(2).padEnd(12),
+      `${(rssBefore / MIB).toFixed(1)} → ${(rssAfter / MIB).toFixed(1)}`.padEnd(18),
+      `${(growth / MIB).toFixed(2)} of ${(rssBoundPerHour(process) / MIB).toFixed(1)}`.padEnd(15),
       moments(all?.pss, MIB).padEnd(18),
       moments(all?.heap, MIB).padEnd(18),
       moments(all?.files, 1).padEnd(12),
@@ -53,7 +57,7 @@ export function soakTable({ findings, faults, series, churn, cores, publishFailu
   );
   return [
     "",
-    `${"process".padEnd(16)}${"RSS, MiB".padEnd(18)}${"slope, MiB/h".padEnd(18)}${"PSS, MiB".padEnd(18)}${"heap, MiB".padEnd(18)}${"files".padEnd(12)}${"slope/h".padEnd(10)}before and after all visitors`,
+    `${"process".padEnd(16)}${"RSS, MiB".padEnd(18)}${"slope/h".padEnd(12)}${"at rest, MiB".padEnd(18)}${"growth/h".padEnd(15)}${"PSS, MiB".padEnd(18)}${"heap, MiB".padEnd(18)}${"files".padEnd(12)}${"slope/h".padEnd(10)}before and after all visitors`,
     ...processes,
     "",
     [

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { type Sample, slopePerHour } from "./slope.ts";
-import { faultsOf, type SoakFindings } from "./verdict.ts";
+import { faultsOf, restingBytes, type SoakFindings } from "./verdict.ts";
 
 const MIB = 2 ** 20;
 
@@ -16,7 +16,7 @@ function samples(base: number, perHour: number, noise: number): Sample[] {
 function findings(over: Partial<SoakFindings> = {}, ofProcess: object = {}): SoakFindings {
   const process = {
     ...{ name: "a, shard 0", rss: samples(120 * MIB, 0, MIB), files: samples(40, 0, 1) },
-    ...{ filesBefore: 30, filesAfter: 31 },
+    ...{ filesBefore: 30, filesAfter: 31, rssBefore: 110 * MIB, rssAfter: 110.1 * MIB },
     ...ofProcess,
   };
   return {
@@ -40,9 +40,16 @@ test("what only goes up and down is flat, and what grows below it is seen", () =
   expect(faultsOf(findings())).toEqual([]);
 });
 
+test("what a process holds at rest is found below its garbage", () => {
+  const resting = restingBytes(samples(120 * MIB, 0, MIB)) / MIB;
+  expect(resting).toBeGreaterThanOrEqual(120);
+  expect(resting).toBeLessThan(122);
+  expect(restingBytes([])).toBeNaN();
+});
+
 const CASES: ReadonlyArray<readonly [what: string, found: SoakFindings, fault: RegExp]> = [
-  ["memory that grows", findings({}, { rss: samples(120 * MIB, 8 * MIB, MIB) }), /RSS grows by 8/],
-  ["memory of which nothing is known", findings({}, { rss: [] }), /RSS grows by NaN/],
+  ["memory that stays", findings({}, { rssAfter: 117 * MIB }), /RSS at rest grows by 8\.4/],
+  ["memory of which nothing is known", findings({}, { rssAfter: Number.NaN }), /RSS at rest grows by NaN/],
   ["open files that grow", findings({}, { files: samples(40, 9, 1) }), /open files grow/],
   ["files that stay open", findings({}, { filesAfter: 40 }), /10 files more are open/],
   ["a short run", findings({ minutesMeasured: 2 }), /too short/],

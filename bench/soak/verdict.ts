@@ -1,9 +1,9 @@
-import { median, type Sample, slopePerHour } from "./slope.ts";
+import { type Sample, slopePerHour } from "./slope.ts";
 
-/** What a soak has found; everything in it can make it fail. */
+/** What a soak has found; but for the processes' `rss` everything in it can make it fail. */
 export interface SoakFindings {
-  /** Of each process, since the warm-up was over. */
   readonly processes: readonly ProcessFindings[];
+  /** From the rest after the warm-up to the rest at the end. */
   readonly minutesMeasured: number;
   readonly visits: number;
   /** Handshakes that the servers have let in, and event streams, from before the first visitor until after the last. */
@@ -22,14 +22,18 @@ export interface SoakFindings {
 
 export interface ProcessFindings {
   readonly name: string;
+  /** While visitors came, since the rest after the warm-up: for people, because the collector's moods are in it. */
   readonly rss: readonly Sample[];
   readonly files: readonly Sample[];
+  /** Bytes, when the visitors of the warm-up had gone, and when the last one had. */
+  readonly rssBefore: number;
+  readonly rssAfter: number;
   readonly filesBefore: number;
   /** When the last visitor had gone. */
   readonly filesAfter: number;
 }
 
-/** A shorter look can not tell a slope from the collector's ups and downs. */
+/** A shorter look can not tell growth from the collector's ups and downs. */
 export const MINUTES_MIN = 10;
 /** An allocator and a just-in-time compiler go on settling for hours: this much, or this share if that is more. */
 const RSS_BYTES_PER_HOUR_MAX = 6 * 2 ** 20;
@@ -41,8 +45,22 @@ const FILES_LEFT_MAX = 3;
 const ACCEPTED_SHARE_MIN = 0.6;
 const FAILED_SHARE_MAX = 0.001;
 
-export function rssBoundPerHour(rss: readonly Sample[]): number {
-  return Math.max(RSS_BYTES_PER_HOUR_MAX, RSS_SHARE_PER_HOUR_MAX * median(rss.map(({ value }) => value)));
+/** By how many bytes an hour a process holds more when all have gone. NaN where nothing was measured. */
+export function restGrowthPerHour({ rssBefore, rssAfter }: ProcessFindings, minutes: number): number {
+  return ((rssAfter - rssBefore) / minutes) * 60;
+}
+
+export function rssBoundPerHour({ rssBefore }: ProcessFindings): number {
+  return Math.max(RSS_BYTES_PER_HOUR_MAX, RSS_SHARE_PER_HOUR_MAX * rssBefore);
+}
+
+/**
+ * What a process holds at rest: a low quantile, since between two collections it holds garbage too, for as long as it has
+ * reason to think that there is room. NaN where there is no sample.
+ */
+export function restingBytes(rss: readonly Sample[]): number {
+  const sorted = rss.map(({ value }) => value).sort((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 4)] ?? Number.NaN;
 }
 
 /** What is wrong, a line each; empty where all is well. A soak that has shown nothing is not well. */
@@ -56,10 +74,14 @@ export function faultsOf(found: SoakFindings): string[] {
     `too short to tell: ${found.minutesMeasured.toFixed(1)} minutes behind the warm-up`,
   );
   must(found.processes.length > 0, "no process was watched");
-  for (const { name, rss, files, filesBefore, filesAfter } of found.processes) {
-    const grows = slopePerHour(rss);
+  for (const process of found.processes) {
+    const { name, files, filesBefore, filesAfter } = process;
+    const grows = restGrowthPerHour(process, found.minutesMeasured);
     // Written so that NaN fails.
-    must(grows <= rssBoundPerHour(rss), `${name}: RSS grows by ${(grows / 2 ** 20).toFixed(1)} MiB an hour`);
+    must(
+      grows <= rssBoundPerHour(process),
+      `${name}: RSS at rest grows by ${(grows / 2 ** 20).toFixed(1)} MiB an hour`,
+    );
     const filesGrow = slopePerHour(files);
     must(filesGrow <= FILES_PER_HOUR_MAX, `${name}: open files grow by ${filesGrow.toFixed(1)} an hour`);
     const left = filesAfter - filesBefore;
