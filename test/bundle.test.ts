@@ -9,8 +9,8 @@ import { buildBundle, type TestBundle } from "./bundle.fixture.ts";
 import { startInstance, type TestInstance } from "./instance.fixture.ts";
 import { NumberedTopic, NumbersReader, numbers } from "./numberedTopic.fixture.ts";
 import { kafkaAvailable, startKafka, type TestKafka } from "./services/kafka.ts";
-import { until } from "./services/kafkaFixture.ts";
 import { redisAvailable, startRedis, type TestRedis } from "./services/redis.ts";
+import { until } from "./services/until.ts";
 
 const TEST_MS = 120_000;
 

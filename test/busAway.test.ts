@@ -3,8 +3,8 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { startInstance, type TestInstance } from "./instance.fixture.ts";
 import { NumberedTopic, NumbersReader, numbers } from "./numberedTopic.fixture.ts";
 import { kafkaAvailable, sharedKafka } from "./services/kafka.ts";
-import { until } from "./services/kafkaFixture.ts";
 import { redisAvailable, startRedis, type TestRedis } from "./services/redis.ts";
+import { until } from "./services/until.ts";
 
 const TEST_MS = 120_000;
 

@@ -4,7 +4,7 @@ import { startInstance, type TestInstance } from "./instance.fixture.ts";
 import { describeInstance, health } from "./instanceStatus.fixture.ts";
 import { NumberedTopic, NumbersReader, numbers } from "./numberedTopic.fixture.ts";
 import { kafkaAvailable, startKafka, type TestKafka } from "./services/kafka.ts";
-import { until } from "./services/kafkaFixture.ts";
+import { until } from "./services/until.ts";
 
 const TEST_MS = 120_000;
 

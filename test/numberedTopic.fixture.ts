@@ -1,6 +1,7 @@
 import { connect } from "@shardcast/client/client";
 import type { TestKafka } from "./services/kafka.ts";
-import { KafkaFixture, until } from "./services/kafkaFixture.ts";
+import { KafkaFixture } from "./services/kafkaFixture.ts";
+import { until } from "./services/until.ts";
 
 /** A topic of one partition whose records are the numbers from 0 on. */
 export class NumberedTopic {

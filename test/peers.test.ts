@@ -7,8 +7,8 @@ import { nowUs, PAYLOAD_BYTES, payload, readPayloads } from "../bench/peers/payl
 import type { Wire } from "../bench/peers/peer.ts";
 import { peersTable, withTable } from "../bench/peers/table.ts";
 import { loopbackAddresses } from "../packages/loadtest/sourcePorts.ts";
-import { until } from "./services/kafkaFixture.ts";
 import { redisAvailable, startRedis } from "./services/redis.ts";
+import { until } from "./services/until.ts";
 
 const CLIENTS = 6;
 const BATCHES = [1, 4, 5];

@@ -4,7 +4,8 @@ import { connect } from "@shardcast/client/client";
 import { createProducer, type KafkaProducer } from "@shardcast/server/kafka/producer";
 import { startInstance, type TestInstance } from "./instance.fixture.ts";
 import { kafkaAvailable, sharedKafka } from "./services/kafka.ts";
-import { KafkaFixture, until } from "./services/kafkaFixture.ts";
+import { KafkaFixture } from "./services/kafkaFixture.ts";
+import { until } from "./services/until.ts";
 
 const TEST_MS = 120_000;
 /** Not UTF-8, and larger as base64 than the limit on unsent bytes (1 MiB). */

@@ -2,7 +2,8 @@
 import { afterAll, describe, expect, test } from "bun:test";
 import { startInstance, type TestInstance } from "./instance.fixture.ts";
 import { kafkaAvailable, sharedKafka } from "./services/kafka.ts";
-import { KafkaFixture, until } from "./services/kafkaFixture.ts";
+import { KafkaFixture } from "./services/kafkaFixture.ts";
+import { until } from "./services/until.ts";
 
 const TEST_MS = 150_000;
 const AS_WRITTEN = ["12345678901234567890", "1.0", '{"a":1,"a":2}', '{ "b" : [1.50,\t2] }', '"\\u00e9é"'];

@@ -1,8 +1,8 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { installPackages, reportMissing } from "../../test/services/find.ts";
-import { until } from "../../test/services/kafkaFixture.ts";
 import { freePorts } from "../../test/services/ports.ts";
+import { until } from "../../test/services/until.ts";
 import { openPublisher } from "./nchanPublisher.ts";
 import type { Peer } from "./peer.ts";
 import { type ServerProcess, startServer } from "./serverProcess.ts";

@@ -1,9 +1,9 @@
 import { describe, expect, test } from "bun:test";
 import { connect } from "node:net";
 import { VERSION } from "@shardcast/server/version";
-import { until } from "../../test/services/kafkaFixture.ts";
 import { nodeProgram } from "../../test/services/node.ts";
 import { freePorts } from "../../test/services/ports.ts";
+import { until } from "../../test/services/until.ts";
 import { readLines, shardcast, start } from "./cli.fixture.ts";
 
 const node = nodeProgram() ?? "node";

@@ -1,7 +1,8 @@
 import { expect, test } from "bun:test";
 import { pino } from "pino";
 import { kafkaAvailable, sharedKafka } from "../../test/services/kafka.ts";
-import { KafkaFixture, until } from "../../test/services/kafkaFixture.ts";
+import { KafkaFixture } from "../../test/services/kafkaFixture.ts";
+import { until } from "../../test/services/until.ts";
 import { loaded } from "./config/loadConfig.fixture.ts";
 import { IngestHalf } from "./ingest.ts";
 import { createProducer } from "./kafka/producer.ts";

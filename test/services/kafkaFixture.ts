@@ -4,6 +4,7 @@ import type { KafkaConnectionOptions } from "@shardcast/server/kafka/options";
 import { createProducer, type KafkaProducer } from "@shardcast/server/kafka/producer";
 import { createTopic, type NewTopic } from "@shardcast/server/kafka/topics";
 import type { TestKafka } from "./kafka.ts";
+import { until } from "./until.ts";
 
 /** What a test needs to fill a broker: topics with names of their own, records, and transactions. */
 export class KafkaFixture {
@@ -74,18 +75,5 @@ export class KafkaFixture {
   async close(): Promise<void> {
     await this.producer.close();
     await this.cluster.close();
-  }
-}
-
-/** Waits for a condition, looking again every few ms, and fails after `timeoutMs`. */
-export async function until(
-  condition: () => boolean | Promise<boolean>,
-  timeoutMs = 30_000,
-  describe: () => unknown = () => "",
-): Promise<void> {
-  const deadline = performance.now() + timeoutMs;
-  while (!(await condition())) {
-    if (performance.now() > deadline) throw new Error(`not within ${timeoutMs} ms: ${String(describe())}`);
-    await Bun.sleep(10);
   }
 }

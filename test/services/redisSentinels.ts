@@ -1,5 +1,5 @@
-import { until } from "./kafkaFixture.ts";
 import { askRedis, startRedis, type TestRedis, type TestRedisOptions } from "./redis.ts";
+import { until } from "./until.ts";
 
 export interface TestRedisSentinels {
   /** Of a bus. */

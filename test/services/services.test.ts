@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { isAlive } from "../processes.fixture.ts";
 import { reportMissing } from "./find.ts";
-import { until } from "./kafkaFixture.ts";
+import { until } from "./until.ts";
 
 test("a service dies with the process that started it, even when that is killed", async () => {
   const directory = mkdtempSync(join(tmpdir(), "shardcast-guard-"));

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { until } from "../../../test/services/kafkaFixture.ts";
 import { askRedis, redisAvailable, startRedis } from "../../../test/services/redis.ts";
 import { startRedisSentinels, type TestRedisSentinels } from "../../../test/services/redisSentinels.ts";
+import { until } from "../../../test/services/until.ts";
 import { connected } from "./busState.fixture.ts";
 import { busConformance } from "./conformance.ts";
 import { CHANNEL, faultOf, redisBus, untilDelivered } from "./redis.fixture.ts";

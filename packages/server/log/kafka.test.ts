@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, spyOn, test } from "bun:test";
 import { kafkaAvailable, sharedKafka } from "../../../test/services/kafka.ts";
-import { KafkaFixture, until } from "../../../test/services/kafkaFixture.ts";
+import { KafkaFixture } from "../../../test/services/kafkaFixture.ts";
+import { until } from "../../../test/services/until.ts";
 import { KafkaCluster } from "../kafka/cluster.ts";
 import { deleteRecords, deleteTopic } from "../kafka/topics.ts";
 import type { Publication, SourceRecord } from "../publication.ts";

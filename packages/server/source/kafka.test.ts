@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { kafkaAvailable, sharedKafka, startKafka } from "../../../test/services/kafka.ts";
-import { KafkaFixture, until } from "../../../test/services/kafkaFixture.ts";
+import { KafkaFixture } from "../../../test/services/kafkaFixture.ts";
+import { until } from "../../../test/services/until.ts";
 import { addPartitions, deleteRecords, deleteTopic } from "../kafka/topics.ts";
 import { KafkaSource, type KafkaSourceOptions } from "./kafka.ts";
 import type { SourceBatch, SourceSink } from "./source.ts";
