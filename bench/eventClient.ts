@@ -1,5 +1,6 @@
 // A process of clients of event streams: raw sockets that only count messages, as `loadClient.ts` does for WebSockets.
 import type { LoadCounts } from "./load.ts";
+import { openAll } from "./openAll.ts";
 
 interface Client {
   /** The end of the chunk before, in which a mark may have begun. */
@@ -12,7 +13,6 @@ const counts = { connected: 0, messages: 0, closed: 0, latenciesMs: [] as number
 const LATENCIES_MAX = 200_000;
 const SAMPLE = 50;
 const MESSAGE = 'data: {"type":"message"';
-const AT_ONCE = 100;
 
 function take(client: Client, chunk: Buffer, ready: () => void): void {
   const text = client.tail + chunk.toString("latin1");
@@ -64,8 +64,5 @@ process.on("message", (question: { reset?: boolean }) => {
   if (question.reset === true) Object.assign(counts, { messages: 0, latenciesMs: [] });
 });
 
-for (let at = 0; at < Number(connections); at += AT_ONCE) {
-  const share = Math.min(AT_ONCE, Number(connections) - at);
-  await Promise.all(Array.from({ length: share }, (_, index) => open(Number(first) + at + index)));
-}
+await openAll(Number(connections), 100, (at) => open(Number(first) + at));
 process.send?.({ ready: true });

@@ -1,4 +1,4 @@
-export {};
+import { openAll } from "./openAll.ts";
 
 // A process of load clients: raw sockets and a parser that only counts frames, because a full WebSocket client costs
 // more per message than the server that it is to measure. It tells its parent what it has counted when asked.
@@ -118,9 +118,5 @@ process.on("message", (question: { reset?: boolean }) => {
   if (question.reset === true) Object.assign(counts, { messages: 0, latenciesMs: [] });
 });
 
-const AT_ONCE = 100;
-for (let at = 0; at < Number(connections); at += AT_ONCE) {
-  const share = Math.min(AT_ONCE, Number(connections) - at);
-  await Promise.all(Array.from({ length: share }, (_, index) => open(Number(first) + at + index)));
-}
+await openAll(Number(connections), 100, (at) => open(Number(first) + at));
 process.send?.({ ready: true });

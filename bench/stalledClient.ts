@@ -1,4 +1,4 @@
-export {};
+import { openAll } from "./openAll.ts";
 
 // A process of clients that subscribe, stop reading, and read again when they are told to. What each of them has got last of
 // each channel is what its parent asks for in the end.
@@ -111,9 +111,5 @@ process.on("message", (question: { read?: boolean; last?: Record<string, number>
   process.send?.({ counts });
 });
 
-const AT_ONCE = 50;
-for (let at = 0; at < Number(connections); at += AT_ONCE) {
-  const share = Math.min(AT_ONCE, Number(connections) - at);
-  await Promise.all(Array.from({ length: share }, (_, index) => open(at + index)));
-}
+await openAll(Number(connections), 50, open);
 process.send?.({ ready: true });

@@ -1,4 +1,4 @@
-export {};
+import { openAll } from "../openAll.ts";
 
 // A process of clients that count bytes and frames and read neither: to inflate costs more than to serve. Its parent tells
 // it what to subscribe to, and asks for the counts.
@@ -11,7 +11,6 @@ interface Client {
 
 const [port = "", path = "", connections = "0", extensions = "", channelsJson = "[]"] = process.argv.slice(2);
 const counts = { bytes: 0, frames: 0, closed: 0 };
-const AT_ONCE = 50;
 const KEY = "dGhlIHNhbXBsZSBub25jZQ==";
 const handshake = [
   `GET ${path} HTTP/1.1`,
@@ -83,7 +82,5 @@ function open(): Promise<void> {
 
 process.once("disconnect", () => process.exit(0));
 process.on("message", () => process.send?.(counts));
-for (let left = Number(connections); left > 0; left -= AT_ONCE) {
-  await Promise.all(Array.from({ length: Math.min(AT_ONCE, left) }, open));
-}
+await openAll(Number(connections), 50, open);
 process.send?.({ ready: true });
