@@ -24,6 +24,8 @@ export async function buildClientPackage(directory: string): Promise<void> {
   const manifest = { name, version, license, ...PUBLISHED };
   writeFileSync(join(directory, "package.json"), `${JSON.stringify(manifest, undefined, 2)}\n`);
   cpSync(join(ROOT, "LICENSE"), join(directory, "LICENSE"));
+  // The README leads to them.
+  cpSync(join(SOURCE, "examples"), join(directory, "examples"), { recursive: true });
   // Pages of the repository are no part of the package.
   const readme = readFileSync(join(SOURCE, "README.md"), "utf8").replace(
     /\[([^\]]+)\]\(\.\.\/[^)]*\)/g,

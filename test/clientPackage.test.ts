@@ -44,7 +44,15 @@ async function expectAll(seed: number, ready: Promise<unknown>, report: Promise<
 describe("the package", () => {
   test("holds modules, their types, a bundle for browsers, a page and a license, and no tests or dependencies", () => {
     const files = (folder = "") => readdirSync(join(project.installed, folder)).sort();
-    expect(files()).toEqual(["LICENSE", "README.md", "browser", "client", "package.json", "protocol"]);
+    expect(files()).toEqual([
+      "LICENSE",
+      "README.md",
+      "browser",
+      "client",
+      "examples",
+      "package.json",
+      "protocol",
+    ]);
     expect(files("browser")).toContain("client.js");
     const modules = [...files("client"), ...files("protocol")];
     expect(modules).toContain("client.d.ts");
@@ -58,7 +66,11 @@ describe("the package", () => {
     for (const { types, default: module } of [manifest.exports["."], manifest.exports["./deflate"]]) {
       expect([types, module].every((path) => existsSync(join(project.installed, path)))).toBe(true);
     }
-    expect(readFileSync(join(project.installed, "README.md"), "utf8")).not.toContain("](..");
+    const readme = readFileSync(join(project.installed, "README.md"), "utf8");
+    const targets = [...readme.matchAll(/\]\((?!https:)([^)#]+)/g)].map(([, target = ""]) => target);
+    expect(targets).toContain("examples/react/useChannel.ts");
+    expect(targets.filter((target) => !existsSync(join(project.installed, target)))).toEqual([]);
+    expect(targets.filter((target) => target.startsWith(".."))).toEqual([]);
   });
 
   test("has types that a strict compiler takes, in both of its ways to find modules", () => {

@@ -292,7 +292,7 @@ test("where the platform has no WebSocket, what to do is said at once", () => {
   const { WebSocket } = globalThis;
   Reflect.deleteProperty(globalThis, "WebSocket");
   try {
-    expect(() => connect("ws://localhost/ws")).toThrow("give `connect` one");
+    expect(() => connect("ws://localhost/ws")).toThrow("give `connect` one as `{ WebSocket }`");
   } finally {
     globalThis.WebSocket = WebSocket;
   }
