@@ -26,7 +26,7 @@ export class Addresses {
 
   /** The server asks to leave. */
   sentAway(reason: string): void {
-    this.#fullInstance = reason === "rebalancing" ? this.#instance : undefined;
+    this.#fullInstance = reason === "rebalancing" && this.#urls.length > 1 ? this.#instance : undefined;
   }
 
   /** This instance has answered; returns whether it is the one that has just sent the client away. */

@@ -46,12 +46,14 @@ test("it stays with an address behind which another instance answers", async () 
 test("it comes back to the same instance where there is no other address, or none that answers", async () => {
   const [only, first, second] = [server("a"), server("a"), server("b")];
   second.isRefusing = true;
-  for (const [urls, visits] of [
+  for (const [urls, visits, token = "t"] of [
     [[only.url], 1],
+    // As one of several is looked after, and yet there is no other.
+    [[only.url], 1, () => "t"],
     [[first.url, second.url], 2],
   ] as const) {
     const own = urls[0] === only.url ? only : first;
-    fixture.client(urls).subscribe("x", () => {});
+    fixture.client(urls, { token }).subscribe("x", () => {});
     await sendAway(await own.connections.next(), "m1");
     let again = await own.connections.next();
     for (let visit = 1; visit < visits; visit++) again = await own.connections.next();
