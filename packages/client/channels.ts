@@ -244,9 +244,11 @@ export function createChannels(
         throw new ShardcastError(since ? "already_subscribed" : "policy_conflict", undefined, channelName);
       }
       state.recipients.add(recipient);
-      const mark = position.lastMark();
-      if (state.isLive && recipient.lastValue === NOTHING && mark)
-        recipient.makeReady({ recovered: true, mark });
+      if (state.isLive && recipient.lastValue === NOTHING)
+        recipient.makeReady({
+          recovered: true,
+          mark: position.lastMark() ?? JSON.parse(state.resumeFrom as string)[0],
+        });
       planFlush();
     },
     leave(recipient) {

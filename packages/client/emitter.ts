@@ -10,8 +10,7 @@ export function createEmitter<Events>(): Emitter<Events> {
   return {
     on(name, listener) {
       const set = listeners[name] ?? new Set();
-      listeners[name] = set;
-      set.add(listener);
+      listeners[name] = set.add(listener);
       return () => set.delete(listener);
     },
     emit(name, event) {

@@ -49,15 +49,20 @@ export function createSink<T>(
   }
 
   async function* read(): AsyncGenerator<DataMessage<T>, undefined, undefined> {
-    for (;;) {
-      const message = queue.shift();
-      if (message) yield message;
-      else if (failure) throw failure;
-      else if (isOver) return;
-      else
-        await new Promise<void>((resolve) => {
-          wake = resolve;
-        });
+    try {
+      for (;;) {
+        const message = queue.shift();
+        if (message) yield message;
+        else if (failure) throw failure;
+        else if (isOver) return;
+        else
+          await new Promise<void>((resolve) => {
+            wake = resolve;
+          });
+      }
+    } finally {
+      // Where something was thrown into it.
+      unsubscribe();
     }
   }
   const messages = read();
@@ -68,8 +73,8 @@ export function createSink<T>(
   };
 
   function unsubscribe(): void {
-    if (isOver) return;
     leave(sink);
+    // Who leaves asks for nothing more: neither what is queued nor, where it is over already, what went wrong.
     queue.length = 0;
     sink.endWith(fault("unsubscribed", undefined, signal?.reason));
   }

@@ -130,6 +130,15 @@ describe("a subscription", () => {
     expect((await sub.ready).recovered).toBe(true);
   });
 
+  test("of a channel that is answered is ready, though the resume of another one is not", async () => {
+    const { client, peer } = await connected();
+    const { ready } = client.subscribe("a", () => {});
+    client.subscribe("b", () => {}, { since: "m0" });
+    for (const request of await peer.subscribes.take(2)) if (!request.since) peer.accept(request, "m5");
+    await ready;
+    expect(await client.subscribe("a", () => {}).ready).toEqual({ recovered: true, mark: "m5" });
+  });
+
   test("ended before its answer rejects `ready`, and its answer is ignored", async () => {
     const { client, peer } = await connected();
     const sub = client.subscribe("a", () => {});
@@ -262,6 +271,35 @@ describe("an iterator", () => {
     await heard.next();
     sub.unsubscribe();
     expect((await sub[Symbol.asyncIterator]().next()).done).toBe(true);
+  });
+
+  test("that is left after it has overflowed ends without a word, whatever is queued", async () => {
+    const { client, peer } = await connected();
+    const [empty, filled] = [client.subscribe("a", { queueMax: 2 }), client.subscribe("b", { queueMax: 2 })];
+    await peer.acceptNext("m1");
+    for (const n of [1, 2, 3, 4, 5, 6]) peer.message(n % 2 ? "a" : "b", `sssssss:${n}`);
+    await peer.unsubscribes.take(2);
+    let seen = 0;
+    for await (const _ of empty) if (++seen === 2) break;
+    const messages = filled[Symbol.asyncIterator]();
+    await messages.next();
+    const end = { value: undefined, done: true } as const;
+    expect(await messages.return?.()).toEqual(end);
+    expect(await messages.next()).toEqual(end);
+  });
+
+  test("that something is thrown into has been left", async () => {
+    const { client, peer } = await connected();
+    const sub = client.subscribe("a");
+    await peer.acceptNext("m1");
+    async function* outer() {
+      yield* sub;
+    }
+    const messages = outer();
+    peer.message("a", "sssssss:1");
+    await messages.next();
+    await expect(messages.throw(new Error("mine"))).rejects.toThrow("mine");
+    expect((await peer.unsubscribes.next()).channels).toEqual(["a"]);
   });
 
   test("does not exist beside a handler", async () => {
