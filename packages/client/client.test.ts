@@ -157,6 +157,24 @@ describe("reconnecting", () => {
     await client.close();
     expect(closes.left).toBe(0);
   });
+
+  test("that has ended for good takes no subscription, not even from who is told so", async () => {
+    const server = fixture.server();
+    const told = new Inbox<unknown>();
+    const client = fixture.client(server.url, {
+      onError: () => {
+        try {
+          told.push(client.subscribe("a"));
+        } catch (error) {
+          told.push(error);
+        }
+      },
+    });
+    (await server.connections.next()).close(1008);
+    expect(await told.next()).toMatchObject({ code: "closed", message: "closed" });
+    await client.close();
+    expect(client.status).toBe("closed");
+  });
 });
 
 describe("closing", () => {

@@ -115,7 +115,8 @@ export function connect(url: string | readonly string[], options: ConnectOptions
       if (access?.isRenewable)
         access.token().then(
           (given) => given && connection?.ask({ type: "auth", token: given }),
-          (cause: unknown) => emit("error", new ShardcastError("token_failed", `${cause}`, undefined, cause)),
+          (cause: unknown) =>
+            life.aborted || emit("error", new ShardcastError("token_failed", `${cause}`, undefined, cause)),
         );
     },
   };
@@ -236,15 +237,14 @@ export function connect(url: string | readonly string[], options: ConnectOptions
 
   /** Ends as the caller wished, or because the server does not want it back. */
   function end(code: number, reason: string): void {
+    clearTimeout(timer);
     if (!life.aborted) {
+      // First, because a listener that is told of the error may subscribe to something, which nobody would end any more.
+      ending.abort();
       const error = new ShardcastError("closed", `${code} ${reason}`);
       channels.endAll(error, error);
       emit("error", error);
     }
-    ending.abort();
-    clearTimeout(timer);
-    // A listener that was told of the error may have closed the client already.
-    if (status === "closed") return;
     setStatus("closed");
     emit("close", { code, reason });
   }

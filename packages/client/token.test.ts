@@ -93,6 +93,27 @@ test("a function that fails while connected is an error, and the connection stay
   expect(client.status).toBe("connected");
 });
 
+test("after `close`, a new token that was waited for is no error any more", async () => {
+  const server = fixture.server();
+  const asked = new Inbox<true>();
+  const answers = ["token", new Promise<string>(() => {})];
+  const events: string[] = [];
+  const client = fixture.client(server.url, {
+    token: () => {
+      asked.push(true);
+      return answers.shift() ?? "";
+    },
+    onError: ({ code }) => events.push(code),
+  });
+  client.on("close", () => events.push("close"));
+  const peer = await server.connections.next();
+  await asked.next();
+  peer.send({ type: "token_expiring", expiresInMs: 1000 });
+  await asked.next();
+  await client.close();
+  expect(events).toEqual(["close"]);
+});
+
 test("a client that is closed while it waits for its token opens no connection", async () => {
   const server = fixture.server();
   const given = Promise.withResolvers<string>();
