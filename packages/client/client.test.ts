@@ -310,7 +310,7 @@ test("where the platform has no WebSocket, what to do is said at once", () => {
   const { WebSocket } = globalThis;
   Reflect.deleteProperty(globalThis, "WebSocket");
   try {
-    expect(() => connect("ws://localhost/ws")).toThrow("give `connect` one as `{ WebSocket }`");
+    expect(() => connect("ws://localhost/ws")).toThrow("give `{ WebSocket }`");
   } finally {
     globalThis.WebSocket = WebSocket;
   }

@@ -61,7 +61,7 @@ export function connect(url: string | readonly string[], options: ConnectOptions
   signal?.throwIfAborted();
   if (!urls[0]) throw new TypeError("no URL");
   // Such as Node 20: a package, `ws` for one, has it there.
-  if (!WebSocket) throw new TypeError("no WebSocket: give `connect` one as `{ WebSocket }`");
+  if (!WebSocket) throw new TypeError("no WebSocket: give `{ WebSocket }`");
 
   const { on, emit } = createEmitter<ClientEvents>();
   const stats = { messages: 0, reconnects: 0, gaps: 0, errors: 0, repeated: 0 };
