@@ -37,8 +37,8 @@ export interface GroupHandler {
   revoked(partitions: readonly TopicPartition[]): Promise<void>;
   /** Others may read these already; nothing can be committed any more. */
   lost(partitions: readonly TopicPartition[]): void;
-  /** Something went wrong that is being retried. */
-  failed(error: KafkaError, retryMs: number): void;
+  /** Something went wrong, and is tried again after `retryMs` where that is given. */
+  failed(error: KafkaError, retryMs?: number): void;
   /** As the leader it has seen members that publish to another bus: so many. Called when the number changes. */
   strangers(count: number): void;
   /** A generation has begun. */
@@ -178,7 +178,7 @@ export class GroupMember {
       await this.#call(coordinator, GROUP_LANE, "leave the group", leaveGroupV5.api, [groupId, [member]]);
     } catch (error) {
       // The session then ends by itself; stopping must not hang on a broker that is away.
-      this.#handler.failed(error as KafkaError, 0);
+      this.#handler.failed(error as KafkaError);
     }
   }
 
@@ -212,8 +212,9 @@ export class GroupMember {
 
   /** Returns after how many ms to try again. */
   #recover(error: KafkaError, attempt: number): number {
-    const backoffMs =
-      Math.min(BACKOFF_MS.first * 2 ** attempt, BACKOFF_MS.most) * (0.5 + this.#options.random() / 2);
+    const mostMs = Math.min(BACKOFF_MS.first * 2 ** attempt, BACKOFF_MS.most);
+    // Whole, because it is logged.
+    const backoffMs = Math.round(mostMs * (0.5 + this.#options.random() / 2));
     switch (error.protocolCode) {
       case PROTOCOL.memberIdRequired:
       case PROTOCOL.rebalanceInProgress:

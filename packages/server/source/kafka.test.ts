@@ -301,7 +301,11 @@ describe.skipIf(!kafkaAvailable())("the Kafka source", () => {
     const own = new KafkaFixture(kafka);
     const topic = await own.topic({ partitions: 2 });
     const sink = new RecordingSink();
-    const source = new KafkaSource({ ...options(topic, { from: "earliest" }), connection: own.connection });
+    const delaysMs: unknown[] = [];
+    const logger = (_level: string, _message: string, fields: object = {}) =>
+      void ("retryMs" in fields && delaysMs.push(fields.retryMs));
+    const settings = options(topic, { from: "earliest", logger });
+    const source = new KafkaSource({ ...settings, connection: own.connection });
     await source.start(sink);
     const feed = startFeed(own, topic, 2);
     await until(() => sink.distinct(topic) > 20);
@@ -332,7 +336,11 @@ describe.skipIf(!kafkaAvailable())("the Kafka source", () => {
     );
     expect(sink.distinct(topic)).toBe(sent);
     sink.expectComplete();
+    await kafka.kill();
     await source.stop();
+    // Those who read the log see when it is tried again; leaving a group is not.
+    expect(delaysMs).not.toBeEmpty();
+    expect(delaysMs.filter((delayMs) => !(Number.isInteger(delayMs) && Number(delayMs) > 0))).toEqual([]);
     await own.close();
     await kafka.stop();
   }, 120_000);

@@ -156,7 +156,7 @@ export class KafkaSource implements Source {
         assigned: (partitions) => this.#assigned(session, partitions),
         revoked: (partitions) => this.#revoked(session, partitions),
         lost: (partitions) => this.#lost(partitions),
-        failed: (error, retryMs) => this.#failed(error, { retryMs }),
+        failed: (error, retryMs) => this.#failed(error, retryMs === undefined ? {} : { retryMs }),
         strangers: (count) => {
           this.#counters.strangers = count;
           if (count === 0) return;
