@@ -62,6 +62,7 @@ function summary({ url, kafka, redis, nats, haproxy, members }: TestCluster): st
     `  Kafka    ${kafka.brokers.join(",")}   topics ${TOPICS.join(", ")}`,
     "",
     `  look     npm run shardcast -- tail 'BTC.*' --url ${url}`,
+    `  see all  http://127.0.0.1:${members[0]?.adminPort}/   the dashboard`,
     `  cluster  curl http://127.0.0.1:${members[0]?.adminPort}/api/cluster`,
     `  break    kill -9 ${members[1]?.instance?.pid ?? members[0]?.instance?.pid}   # an instance; the tail goes on`,
     "",
