@@ -54,7 +54,7 @@ const REPORT_MS = 60_000;
 const REST_SECONDS = { before: 60, measured: 120 };
 
 if (!(MINUTES > 0) || !(WARM_UP_MINUTES < MINUTES) || !(Number(flags.rate) > 0)) {
-  console.error(`there must be minutes left behind the warm-up, and a rate\n\n${BENCH_USAGE}`);
+  console.error(`--minutes has to be more than --warm-up-minutes, and --rate more than 0\n\n${BENCH_USAGE}`);
   process.exit(2);
 }
 const cluster = await startCluster({
