@@ -139,7 +139,7 @@ const PUBLISHED = {
   keywords: ["websocket", "realtime", "pubsub", "kafka", "shardcast"],
   type: "module",
   sideEffects: false,
-  engines: { node: ">=22" },
+  engines: { node: ">=20" },
   exports: {
     ".": { types: "./client/client.d.ts", default: "./client/client.js" },
     "./deflate": { types: "./client/deflate.d.ts", default: "./client/deflate.js" },
