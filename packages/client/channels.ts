@@ -104,8 +104,8 @@ export function createChannels(
   }
 
   function isNew(state: ChannelState, channel: string, { streamId, offset }: Cursor): boolean {
-    // A channel that begins with what comes next repeats nothing.
-    if (!isFrozen || !state.resumeFrom) return true;
+    // Also of a channel that begins with what comes next: the resume of a pattern that covers it may repeat something.
+    if (!isFrozen) return true;
     state.guard ??= new Map();
     const isOld = isRepeated(state.guard, `${channel} ${streamId}`, offset, counts.reconnects, () => {
       if (!isOverflowTold) emit("error", new ShardcastError("guard_overflow", undefined, state.channelName));

@@ -170,6 +170,28 @@ describe("a subscription", () => {
     expect(peer.order).toEqual(["subscribe", "unsubscribe", "subscribe"]);
   });
 
+  test("begun during the unfinished resume of a pattern over it gets what that brings once", async () => {
+    const { server, client, peer } = await connected();
+    const covering = client.subscribe("a.*", () => {});
+    await peer.acceptNext("m1");
+    await covering.ready;
+    peer.cut();
+    const resuming = await server.connections.next();
+    await resuming.subscribes.next();
+    const heard = new Inbox<DataMessage>();
+    client.subscribe("a.x", heard.push);
+    await resuming.subscribes.next();
+    resuming.message("a.x", "sssssss:1");
+    await heard.next();
+    resuming.cut();
+    const again = await server.connections.next();
+    for (const request of await again.subscribes.take(2)) {
+      if (request.since) for (const n of [1, 2]) again.message("a.x", `sssssss:${n}`);
+      again.accept(request, "m2");
+    }
+    expect((await heard.next()).cursor).toBe("sssssss:2");
+  });
+
   test("with an impossible name, position or time is refused at once", async () => {
     const { client, peer } = await connected();
     expect(() => client.subscribe("a..b")).toThrow(expect.objectContaining({ code: "channel_invalid" }));
