@@ -238,13 +238,7 @@ describe("an iterator", () => {
   });
 
   test("ends when the client is closed, after what was queued", async () => {
-    const { client, peer } = await connected();
-    const sub = client.subscribe("a");
-    const heard = new Inbox<DataMessage>();
-    client.subscribe("a", heard.push);
-    await peer.acceptNext("m1");
-    peer.message("a", "sssssss:1");
-    await heard.next();
+    const { client, sub } = await withOneQueued();
     await client.close();
     const cursors: string[] = [];
     for await (const { cursor } of sub) cursors.push(cursor);
@@ -284,13 +278,7 @@ describe("an iterator", () => {
   });
 
   test("does not hand out what was queued when it is left", async () => {
-    const { client, peer } = await connected();
-    const sub = client.subscribe("a");
-    const heard = new Inbox<DataMessage>();
-    client.subscribe("a", heard.push);
-    await peer.acceptNext("m1");
-    peer.message("a", "sssssss:1");
-    await heard.next();
+    const { sub } = await withOneQueued();
     sub.unsubscribe();
     expect((await sub[Symbol.asyncIterator]().next()).done).toBe(true);
   });
@@ -330,3 +318,15 @@ describe("an iterator", () => {
     expect(() => sub[Symbol.asyncIterator]()).toThrow(TypeError);
   });
 });
+
+/** A subscription that nobody has read from yet, after its first message. */
+async function withOneQueued() {
+  const { client, peer } = await connected();
+  const sub = client.subscribe("a");
+  const heard = new Inbox<DataMessage>();
+  client.subscribe("a", heard.push);
+  await peer.acceptNext("m1");
+  peer.message("a", "sssssss:1");
+  await heard.next();
+  return { client, sub };
+}

@@ -132,3 +132,10 @@ const ENVELOPE = new Uint8Array(100);
 async function turns(): Promise<void> {
   for (let turn = 0; turn < 10; turn++) await undefined;
 }
+
+/** Follows one stream, `s`, from its beginning. */
+export function followed(options: AssemblerFixtureOptions = {}): AssemblerFixture {
+  const fixture = new AssemblerFixture(options);
+  void fixture.assembler.open("s", 0);
+  return fixture;
+}
