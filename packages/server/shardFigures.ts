@@ -128,9 +128,9 @@ export function shardFigures(parts: CountingParts): Figure[] {
     counter("resumes_not_recovered", "Resumes that could not.", () => counters.notRecovered),
     gauge("handshakes_waiting", "Handshakes that wait for their turn.", () => gateway.entrance.pace.waiting),
     counter(
-      "handshakes_left",
+      "handshakes_abandoned",
       "Handshakes whose clients had gone before their turn, or while their token was looked at.",
-      () => gateway.entrance.left,
+      () => gateway.entrance.abandoned,
     ),
     gauge("resumes_queued", "Resumes and last values that have a next step.", () => gateway.replays.waiting),
     gauge("resume_cursors", "Places in history that resumes hold.", () => gateway.replays.cursors),

@@ -220,9 +220,11 @@ describe("a token", () => {
       await fetch(`http://127.0.0.1:${gateway.port}/live`);
       looked.resolve();
       const { entrance } = gateway;
-      const ends = () => entrance.left + admission.refused.handshake_invalid + gateway.connections;
+      const ends = () => entrance.abandoned + admission.refused.handshake_invalid + gateway.connections;
       while (ends() === 0) await new Promise((resolve) => setImmediate(resolve));
-      expect([entrance.left, admission.refused.handshake_invalid, gateway.connections]).toEqual([1, 0, 0]);
+      expect([entrance.abandoned, admission.refused.handshake_invalid, gateway.connections]).toEqual([
+        1, 0, 0,
+      ]);
     },
   );
 });

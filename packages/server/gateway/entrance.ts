@@ -16,7 +16,7 @@ export interface EntranceOptions {
 export class Entrance {
   readonly pace: HandshakePace;
   /** Handshakes whose clients had gone before their turn, or while their token was looked at. */
-  left = 0;
+  abandoned = 0;
   readonly #options: EntranceOptions;
 
   constructor(options: EntranceOptions) {
@@ -70,7 +70,7 @@ export class Entrance {
 
   #hasLeft({ request, server }: Pick<Handshake<unknown>, "request" | "server">): boolean {
     if (server.requestIP(request) !== null) return false;
-    this.left += 1;
+    this.abandoned += 1;
     return true;
   }
 
