@@ -17,6 +17,7 @@ const FLAGS = {
   connections: {
     ...own,
     name: "connections",
+    alsoCalled: ["clients"],
     kind: integer(1, 10_000_000),
     doc: "Clients that this instance is to hold.",
     default: 12_000,

@@ -51,7 +51,7 @@ export const SCENARIO_SETTINGS = {
     doc: "Consumer group whose lag the brokers are asked for.",
   },
   connections: {
-    ...{ name: "connections", ...own },
+    ...{ name: "connections", alsoCalled: ["clients"], ...own },
     kind: integer(1, 1_000_000),
     doc: "Clients.",
   },

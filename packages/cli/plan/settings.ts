@@ -12,6 +12,7 @@ export const LOAD_SETTINGS = {
   connections: {
     ...own,
     name: "connections",
+    alsoCalled: ["clients"],
     kind: integer(1, 100_000_000),
     doc: "Clients at once, at the peak.",
     default: 12_000,

@@ -7,6 +7,8 @@ export interface FlagShape {
   readonly name: string;
   readonly isSwitch: boolean;
   readonly repeatable: boolean;
+  /** What else one may call it: it is suggested to who does. */
+  readonly alsoCalled?: readonly string[];
 }
 
 export interface ParsedFlags {
@@ -77,9 +79,17 @@ function readOption(
 }
 
 function unknownFlag(rawName: string, known: ReadonlyMap<string, FlagShape>): Problem {
-  const similar = rawName.startsWith("--") ? didYouMean(rawName.slice(2), known.keys()) : undefined;
+  const similar = rawName.startsWith("--") ? similarFlag(rawName.slice(2), known) : undefined;
   const advice = similar === undefined ? "--help lists all flags." : `Did you mean --${similar}?`;
   return problem(rawName, "there is no such flag", advice);
+}
+
+function similarFlag(written: string, known: ReadonlyMap<string, FlagShape>): string | undefined {
+  const names = new Map<string, string>();
+  for (const { name, alsoCalled = [] } of known.values())
+    for (const other of alsoCalled) names.set(other, name);
+  for (const name of known.keys()) names.set(name, name);
+  return names.get(didYouMean(written, names.keys()) ?? "");
 }
 
 function problem(name: string, message: string, advice: string): Problem {

@@ -97,8 +97,9 @@ export function withSecretFile(setting: Setting): Setting[] {
   return [setting, { name: `${name}-file`, kind: pathKind(), group, doc, ...(where && { where }) }];
 }
 
-function flagShape({ name, kind }: Setting): FlagShape {
-  return { name, isSwitch: kind.isSwitch, repeatable: kind.repeatable };
+function flagShape({ name, kind, alsoCalled }: Setting): FlagShape {
+  const { isSwitch, repeatable } = kind;
+  return { name, isSwitch, repeatable, ...(alsoCalled !== undefined && { alsoCalled }) };
 }
 
 function inVariable(setting: Setting): boolean {

@@ -36,6 +36,8 @@ export interface Setting<T = unknown> {
    * the same name with `-file`.
    */
   readonly secret?: "whole" | "url";
+  /** What else one may call its flag: it is suggested to who does, and never taken. */
+  readonly alsoCalled?: readonly string[];
   /** Absent: a flag, a variable and a key of the config file. */
   readonly where?: "flag" | "flag and variable";
 }
