@@ -1,5 +1,6 @@
 // `npm run bench [-- fanout|latency|cluster|coalescing|events|deflate|capacity|profile|storm|slow|soak|peers]`: all but those that take a quarter of an hour, unless
 // one is named. Each prints a table and writes its figures as JSON.
+import { scriptFlags, scriptName } from "../scripts/scriptFlags.ts";
 import { BENCH_USAGE } from "./usage.ts";
 
 const USUAL = ["fanout", "latency", "cluster"];
@@ -15,14 +16,10 @@ const BENCHES = [
   "soak",
   "peers",
 ];
-const [named] = process.argv.slice(2);
-if (process.argv.includes("--help")) {
-  console.log(BENCH_USAGE);
-  process.exit(0);
+/** A flag beside one of their names is a slip; without a name it is for those that run with them. */
+const WITHOUT_FLAGS = ["latency", "cluster"];
+const named = scriptName(BENCH_USAGE, "bench", BENCHES);
+if (named === undefined ? process.argv.includes("--help") : WITHOUT_FLAGS.includes(named)) {
+  scriptFlags(BENCH_USAGE, { allowPositionals: true });
 }
-if (named !== undefined && !named.startsWith("-") && !BENCHES.includes(named)) {
-  console.error(`no such bench: ${named}. There are ${BENCHES.join(", ")}.\n\n${BENCH_USAGE}`);
-  process.exit(2);
-}
-const chosen = named === undefined || named.startsWith("-") ? USUAL : [named];
-for (const bench of chosen) await import(`./${bench}.ts`);
+for (const bench of named === undefined ? USUAL : [named]) await import(`./${bench}.ts`);

@@ -11,14 +11,13 @@ const { values } = scriptFlags(USAGE, {
     bus: { type: "string", default: "redis" },
     seed: { type: "string" },
     minutes: { type: "string", default: "5" },
-    help: { type: "boolean", default: false },
   },
 });
 const minutes = Number(values.minutes);
 const seed = values.seed === undefined ? Math.floor(Math.random() * 2 ** 31) : Number(values.seed);
-if (values.help || !["redis", "nats"].includes(values.bus) || !(minutes > 0) || !Number.isSafeInteger(seed)) {
+if (!["redis", "nats"].includes(values.bus) || !(minutes > 0) || !Number.isSafeInteger(seed)) {
   console.log(USAGE);
-  process.exit(values.help ? 0 : 2);
+  process.exit(2);
 }
 
 const report = await runChaos({

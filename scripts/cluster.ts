@@ -22,7 +22,6 @@ const { values } = scriptFlags(USAGE, {
     bus: { type: "string", default: "redis" },
     port: { type: "string", default: "3000" },
     rate: { type: "string", default: "100" },
-    help: { type: "boolean", default: false },
   },
 });
 
@@ -71,10 +70,6 @@ function summary({ url, kafka, redis, nats, haproxy, members }: TestCluster): st
   ].join("\n");
 }
 
-if (values.help) {
-  console.log(USAGE);
-  process.exit(0);
-}
 if (values.bus !== "redis" && values.bus !== "nats") {
   console.error(`--bus must be redis or nats, not ${values.bus}\n\n${USAGE}`);
   process.exit(2);

@@ -1,13 +1,13 @@
 // `npm run compose:test -- [--bus redis|nats] [--stand-ins] [--engine-flags "…"] [--run-flags "…"]`: brings
 // docker-compose.horizontal.yml up, puts clients on it through HAProxy, plays records into its Kafka, stops an instance on the
 // way, starts it again, and compares each client with what was sent. Takes everything down at the end.
-import { parseArgs } from "node:util";
 import { connect } from "@shardcast/client/client";
 import { KafkaCluster } from "@shardcast/server/kafka/cluster";
 import { createProducer } from "@shardcast/server/kafka/producer";
 import { createTopic } from "@shardcast/server/kafka/topics";
 import { findEngine } from "./compose/engine.ts";
 import { buildStandIns } from "./compose/standIns.ts";
+import { scriptFlags } from "./scriptFlags.ts";
 
 const USAGE = `npm run compose:test -- [--bus redis|nats] [--clients N] [--records N] [--keep]
 
@@ -19,7 +19,7 @@ const USAGE = `npm run compose:test -- [--bus redis|nats] [--clients N] [--recor
   --engine-flags  what podman is called with, such as --engine-flags="--runtime runc"
   --run-flags     what each container is run with, such as --run-flags="--ulimit nofile=10000:10000"`;
 
-const { values } = parseArgs({
+const { values } = scriptFlags(USAGE, {
   options: {
     bus: { type: "string", default: "redis" },
     clients: { type: "string", default: "200" },
@@ -28,15 +28,14 @@ const { values } = parseArgs({
     "stand-ins": { type: "boolean", default: false },
     "engine-flags": { type: "string", default: "" },
     "run-flags": { type: "string", default: "" },
-    help: { type: "boolean", default: false },
   },
 });
 const clients = Number(values.clients);
 const records = Number(values.records);
 const isMeant = ["redis", "nats"].includes(values.bus) && clients > 0 && records > 0;
-if (values.help || !isMeant) {
+if (!isMeant) {
   console.log(USAGE);
-  process.exit(values.help ? 0 : 2);
+  process.exit(2);
 }
 
 const PROJECT = "shardcast-horizontal";

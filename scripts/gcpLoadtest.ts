@@ -29,7 +29,6 @@ const { values } = scriptFlags(USAGE, {
     machines: { type: "string", default: "1" },
     stack: { type: "string", default: "production" },
     "dry-run": { type: "boolean", default: false },
-    help: { type: "boolean", default: false },
   },
 });
 const ROOT = `${import.meta.dir}/..`;
@@ -51,9 +50,9 @@ const MACHINES_MS_MAX = 900_000;
 const LOOK_MS = 10_000;
 const wanted = Number(values.machines);
 
-if (values.help || !(wanted >= 1) || !["12k", "50k", "100k"].includes(values.size)) {
+if (!(wanted >= 1) || !["12k", "50k", "100k"].includes(values.size)) {
   console.log(USAGE);
-  process.exit(values.help ? 0 : 2);
+  process.exit(2);
 }
 try {
   process.exitCode = (await main()) ? 0 : 1;

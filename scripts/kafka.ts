@@ -10,12 +10,8 @@ const USAGE = `npm run kafka -- [--port N]
   --port  of this machine that it listens on (9092)`;
 
 const { values } = scriptFlags(USAGE, {
-  options: { port: { type: "string", default: "9092" }, help: { type: "boolean", default: false } },
+  options: { port: { type: "string", default: "9092" } },
 });
-if (values.help) {
-  console.log(USAGE);
-  process.exit(0);
-}
 const port = Number(values.port);
 if (!Number.isInteger(port) || port < 1 || port > 65_535)
   fail("--port: expected a whole number from 1 to 65535");

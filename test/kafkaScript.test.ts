@@ -6,14 +6,6 @@ import { freePorts } from "./services/ports.ts";
 
 const SCRIPT = join(import.meta.dir, "..", "scripts", "kafka.ts");
 
-test("npm run kafka answers a flag that it does not have with those that it has", async () => {
-  const child = Bun.spawn([process.execPath, SCRIPT, "--prot", "1"], { stderr: "pipe" });
-  const told = await new Response(child.stderr).text();
-  expect(told).toContain("'--prot'");
-  expect(told).toContain("npm run kafka -- [--port N]");
-  expect(await child.exited).toBe(2);
-});
-
 describe.skipIf(!kafkaAvailable())("npm run kafka", () => {
   test("gives a broker on the port that is asked for, and Ctrl-C takes it away", async () => {
     const [port = 0] = await freePorts(1);
