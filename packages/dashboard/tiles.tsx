@@ -15,12 +15,10 @@ export function Tiles({ overview, samples }: Props) {
   const now = (column: Column) => last?.[history.columns.indexOf(column)] ?? null;
   const counted = (column: Column) =>
     samples.reduce((sum, sample) => sum + (sample[history.columns.indexOf(column)] ?? 0), 0);
-  const connectionsMax = instances.reduce(
-    (sum, instance) => sum + (instance.isSilent ? 0 : instance.connectionsMax),
-    0,
-  );
+  const heard = instances.filter(({ isSilent }) => !isSilent);
+  const connectionsMax = heard.reduce((sum, instance) => sum + instance.connectionsMax, 0);
   const connections = now("connections") ?? 0;
-  const busStates = [...new Set(instances.flatMap(({ vitals }) => vitals?.busState ?? []))];
+  const busStates = [...new Set(heard.flatMap(({ vitals }) => vitals?.busState ?? []))];
   const coverage = last === undefined ? "" : `in ${Math.max(1, Math.round(covered(samples) / 60_000))} min`;
   return (
     <section aria-label="Now">

@@ -3,6 +3,7 @@ import { counter, type Figure, gauge } from "../admin/figure.ts";
 import type { ReconnectableBus } from "../bus/bus.ts";
 import { ProbedBus } from "../bus/probed.ts";
 import { type Announcement, decodeAnnouncement, encodeAnnouncement } from "./announcement.ts";
+import { ClusterTotals, type Totals } from "./clusterTotals.ts";
 import { type ClusterProblem, ClusterView, type SeenInstance } from "./clusterView.ts";
 
 export interface ClusterMemberOptions {
@@ -19,14 +20,7 @@ export interface ClusterDescription {
   readonly problems: readonly ClusterProblem[];
   /** State of the bus between the instances; `none` where the instance is alone. */
   readonly bus: string;
-  /** Of those that are not silent. */
-  readonly totals: {
-    readonly instances: number;
-    readonly shards: number;
-    readonly connections: number;
-    readonly connectionsMax: number;
-    readonly deliveriesPerSecond: number;
-  };
+  readonly totals: Totals;
 }
 
 const ANNOUNCE_MS = 2000;
@@ -37,6 +31,7 @@ export class ClusterMember {
   readonly #options: ClusterMemberOptions;
   readonly #bus: ProbedBus | undefined;
   readonly #view: ClusterView;
+  readonly #totals = new ClusterTotals();
   #announcing: Timer | undefined;
   /** Messages of the problems that were logged, so that each is logged when it begins and not every other second. */
   #logged = new Set<string>();
@@ -104,23 +99,8 @@ export class ClusterMember {
   }
 
   describe(): ClusterDescription {
-    const { instances } = this;
-    // The clients of one that died are on others already.
-    const counted = instances.filter(({ isSilent }) => !isSilent);
-    const sum = (of: (instance: SeenInstance) => number) =>
-      counted.reduce((total, instance) => total + of(instance), 0);
-    return {
-      instances,
-      problems: this.problems,
-      bus: this.busState,
-      totals: {
-        instances: counted.length,
-        shards: sum(({ shards }) => shards),
-        connections: sum(({ connections }) => connections),
-        connectionsMax: sum(({ connectionsMax }) => connectionsMax),
-        deliveriesPerSecond: Math.round(sum(({ deliveriesPerSecond }) => deliveriesPerSecond)),
-      },
-    };
+    const { instances, problems, busState: bus } = this;
+    return { instances, problems, bus, totals: this.#totals.take(instances, performance.now()) };
   }
 
   /** Says goodbye, as far as the bus takes it at once. */
@@ -144,6 +124,7 @@ export class ClusterMember {
       this.#unannounced += 1;
     });
     this.#logProblems();
+    this.#totals.take(this.instances, performance.now());
   }
 
   #heard(bytes: Uint8Array): void {

@@ -1,7 +1,7 @@
 import type { SeenInstance } from "../cluster/clusterView.ts";
+import { SettledInstances } from "../cluster/settledInstances.ts";
 import type { InstanceVitals } from "../vitals/instanceVitals.ts";
 import { COLUMNS, type HistoryColumn } from "./columns.ts";
-import { ConnectionsSum } from "./connectionsSum.ts";
 import type { Sample } from "./shape.ts";
 
 /** Between two samples, in ms: as often as instances announce themselves. */
@@ -17,19 +17,21 @@ export class ClusterHistory {
   readonly #samples: Sample[] = [];
   /** Counters as they were at the last sample, by boot: an instance that was started anew counts from nought. */
   #counters = new Map<string, Pick<InstanceVitals, Counted>>();
-  readonly #connections = new ConnectionsSum();
+  readonly #settled = new SettledInstances();
 
   take(all: readonly SeenInstance[], atMs: number): void {
     const instances = all.filter(({ isSilent }) => !isSilent);
     const vitals = instances.flatMap((instance) => instance.vitals ?? []);
     const most = (of: (vitals: InstanceVitals) => number | null) => greatest(vitals.map(of));
-    const sum = (of: (instance: SeenInstance) => number) =>
-      instances.reduce((total, instance) => total + of(instance), 0);
+    const settled = this.#settled.take(all, atMs);
+    const sum = (of: (instance: SeenInstance) => number, over = settled) =>
+      over.reduce((total, instance) => total + of(instance), 0);
+    const connectionsOf = ({ connections }: SeenInstance) => connections;
     const counted = this.#countedSinceLast(all);
     const sample: Record<HistoryColumn, number | null> = {
       atMs,
       instances: instances.length,
-      connections: this.#connections.take(instances, atMs),
+      connections: Math.min(sum(connectionsOf), sum(connectionsOf, instances)), // Who has gone is gone at once.
       // Every instance that serves clients has all of them.
       publicationsPerSecond: Math.max(0, ...instances.map((instance) => instance.publicationsPerSecond)),
       deliveriesPerSecond: sum(({ deliveriesPerSecond }) => deliveriesPerSecond),
@@ -38,7 +40,7 @@ export class ClusterHistory {
       loopLagMs: most(({ loopLagMs }) => loopLagMs),
       rssBytes: sum(({ rssBytes }) => rssBytes),
       cpuShare: sum(({ cpuShare }) => cpuShare),
-      kafkaLag: added(vitals.map(({ kafkaLag }) => kafkaLag)),
+      kafkaLag: added(settled.map((instance) => instance.vitals?.kafkaLag ?? null)),
       busRoundTripMs: most(({ busRoundTripMs }) => busRoundTripMs),
       ...counted,
     };

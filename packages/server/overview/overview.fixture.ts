@@ -1,5 +1,4 @@
-import type { ClusterDescription } from "../cluster/clusterMember.ts";
-import { type ClusterProblem, ClusterView } from "../cluster/clusterView.ts";
+import { type ClusterProblem, ClusterView, type SeenInstance } from "../cluster/clusterView.ts";
 import type { ChannelInfo } from "../supervisor/ipc.ts";
 import type { InstanceVitals } from "../vitals/instanceVitals.ts";
 import { COLUMNS } from "./columns.ts";
@@ -39,17 +38,10 @@ export function syntheticOverview(options: SyntheticOptions): OverviewKeeper {
   const view = new ClusterView(boots[0] ?? "");
   let clockMs = 0;
   let wallMs = Date.now() - SAMPLES_MAX * SAMPLE_MS;
-  const cluster = (): ClusterDescription => {
-    const instances = view.instances(clockMs);
-    const problems: ClusterProblem[] = view.problems(clockMs);
-    const totals = { instances: count, shards: 0, connections: 0, connectionsMax: 0, deliveriesPerSecond: 0 };
-    return { instances, problems, bus: "connected", totals };
-  };
-  const keeper = new OverviewKeeper({
-    ...{ self: idOf(0), version: "0.1.0", isDemo: false, cluster },
-    clients: () => ({ port, isEncrypted: false, takesTokens: false }),
-    ...{ balance: () => QUIET.balance, drain: () => QUIET.drain },
-    channels: async () => ({ channels: channelsAt(wallMs) }),
+  const keeper = overviewOf(() => view.instances(clockMs), {
+    problems: () => view.problems(clockMs),
+    channels: () => channelsAt(wallMs),
+    port,
   });
   for (let sample = 0; sample < SAMPLES_MAX; sample++) {
     clockMs += SAMPLE_MS;
@@ -86,6 +78,27 @@ export function syntheticOverview(options: SyntheticOptions): OverviewKeeper {
     keeper.sample(wallMs);
   }
   return keeper;
+}
+
+interface OverviewParts {
+  readonly problems?: () => readonly ClusterProblem[];
+  readonly channels?: () => readonly ChannelInfo[];
+  readonly port?: number;
+}
+
+/** What an instance makes of a cluster that a test describes. */
+export function overviewOf(
+  instances: () => readonly SeenInstance[],
+  { problems = () => [], channels = () => [], port = 3000 }: OverviewParts = {},
+): OverviewKeeper {
+  const totals = { instances: 0, shards: 0, connections: 0, connectionsMax: 0, deliveriesPerSecond: 0 };
+  return new OverviewKeeper({
+    ...{ self: idOf(0), version: "0.1.0", isDemo: false },
+    cluster: () => ({ instances: instances(), problems: problems(), bus: "connected", totals }),
+    clients: () => ({ port, isEncrypted: false, takesTokens: false }),
+    ...{ balance: () => QUIET.balance, drain: () => QUIET.drain },
+    channels: async () => ({ channels: channels() }),
+  });
 }
 
 const REGIONS = ["eu-west", "us-east", "ap-south"];

@@ -5,11 +5,11 @@ import type { HealthReport } from "../health.ts";
 import type { ShardStats } from "../supervisor/ipc.ts";
 import { instanceVitals } from "../vitals/instanceVitals.ts";
 import { NO_VITALS } from "../vitals/shardVitals.fixture.ts";
-import { COLUMNS } from "./columns.ts";
+import { COLUMNS, type HistoryColumn } from "./columns.ts";
 import { findingsOf } from "./findings.ts";
 import { ClusterHistory, SAMPLE_MS, SAMPLES_MAX } from "./history.ts";
 import { LostInstances } from "./lostInstances.ts";
-import { syntheticOverview } from "./overview.fixture.ts";
+import { overviewOf, syntheticOverview } from "./overview.fixture.ts";
 import { TopChannels } from "./topChannels.ts";
 
 const STATS: ShardStats = {
@@ -122,38 +122,56 @@ test("counters are told by their growth; a restart counts from nought", () => {
   expect(history.samplesAfter(0).map((sample) => sample[column] ?? null)).toEqual([0, 4, 0, 2]);
 });
 
-/** What the charts show of a cluster of three instances whose announcements come as they do: every 2 s, each at a time of its own. */
-function chartOf(announced: (id: string, atMs: number) => number | undefined, untilMs: number): number[] {
+type Announced = Partial<Pick<SeenInstance, "connections" | "deliveriesPerSecond" | "cpuShare" | "vitals">>;
+
+/** What a chart shows of a cluster of three instances whose announcements come as they do: every 2 s, each at a time of its own. */
+function chartOf(
+  announced: (id: string, atMs: number) => Announced | undefined,
+  untilMs: number,
+  column: HistoryColumn = "connections",
+): number[] {
   const history = new ClusterHistory();
   const view = new ClusterView("a");
   const { ageMs: _, isSilent: __, isSelf: ___, ...base } = seen({});
   for (let atMs = 0; atMs <= untilMs; atMs += 100) {
     for (const [index, id] of ["a", "b", "c"].entries()) {
-      const connections = (atMs - index * 700) % 2000 === 0 ? announced(id, atMs) : undefined;
-      if (connections !== undefined) view.take({ ...base, id, boot: id, connections }, atMs, atMs);
+      const told = (atMs - index * 700) % 2000 === 0 ? announced(id, atMs) : undefined;
+      if (told !== undefined) view.take({ ...base, id, boot: id, ...told }, atMs, atMs);
     }
     if (atMs % SAMPLE_MS === 0) history.take(view.instances(atMs), atMs + 1);
   }
-  const column = COLUMNS.indexOf("connections");
-  return history.samplesAfter(0).map((sample) => sample[column] ?? Number.NaN);
+  const index = COLUMNS.indexOf(column);
+  return history.samplesAfter(0).map((sample) => sample[index] ?? Number.NaN);
 }
 
-test.each(Array.from({ length: 20 }, (_, index) => 20_000 + index * 100))(
-  "clients of an instance that is killed at %d ms are in no sample twice, wherever they come back at once",
-  (killedMs) => {
+const KILLED_MS = Array.from({ length: 20 }, (_, index) => 20_000 + index * 100);
+/** A share that an instance has, and what it tells of itself while it has that. */
+const SHARES: readonly [HistoryColumn, (share: number) => Announced][] = [
+  ["connections", (connections) => ({ connections })],
+  ["deliveriesPerSecond", (deliveriesPerSecond) => ({ deliveriesPerSecond })],
+  ["cpuShare", (cpuShare) => ({ cpuShare })],
+  ["kafkaLag", (kafkaLag) => ({ vitals: { ...instanceVitals(REPORT, [STATS, undefined]), kafkaLag } })],
+];
+
+test.each(SHARES.flatMap(([column, told]) => KILLED_MS.map((killedMs) => [column, killedMs, told] as const)))(
+  "%s of an instance that is killed at %d ms are in no sample twice, wherever they come back at once",
+  (column, killedMs, told) => {
     // 300 ms later all of them are on a.
-    const chart = chartOf((id, atMs) => {
-      if (id === "c") return atMs < killedMs ? 1000 : undefined;
-      return id === "a" && atMs >= killedMs + 300 ? 2000 : 1000;
-    }, 40_000);
+    const shareOf = (id: string, atMs: number) => {
+      if (id === "c") return atMs < killedMs ? told(1000) : undefined;
+      return told(id === "a" && atMs >= killedMs + 300 ? 2000 : 1000);
+    };
+    const chart = chartOf(shareOf, 40_000, column);
+    expect(chart.slice(5).filter((sum) => sum !== 3000)).toEqual([]);
     expect(Math.max(...chart)).toBe(3000);
-    expect(chart.at(-1)).toBe(3000);
-    expect(chart.slice(5).filter((connections) => connections !== 3000)).toEqual([]);
   },
 );
 
 test("clients that nobody takes in again are gone from the sum once their instance is silent", () => {
-  const chart = chartOf((id, atMs) => (id === "c" && atMs > 20_000 ? undefined : 1000), 30_000);
+  const chart = chartOf(
+    (id, atMs) => (id === "c" && atMs > 20_000 ? undefined : { connections: 1000 }),
+    30_000,
+  );
   expect(chart.at(9)).toBe(3000);
   // Last heard of at 19.4 s; at 24 s it is not yet silent, and at 26 s it is.
   expect(chart.slice(12, 14)).toEqual([3000, 2000]);
@@ -161,9 +179,28 @@ test("clients that nobody takes in again are gone from the sum once their instan
 });
 
 test("clients that come are shown once everybody has spoken, and those that go at once", () => {
-  const chart = chartOf((id, atMs) => (id === "b" && atMs >= 10_000 && atMs < 20_000 ? 5000 : 1000), 30_000);
+  const chart = chartOf(
+    (id, atMs) => ({ connections: id === "b" && atMs >= 10_000 && atMs < 20_000 ? 5000 : 1000 }),
+    30_000,
+  );
   expect(chart.indexOf(7000) * SAMPLE_MS).toBeLessThanOrEqual(14_000);
   expect(chart.lastIndexOf(7000) * SAMPLE_MS).toBe(20_000);
+});
+
+test("a peak that one announcement tells of is shown, in its full height", () => {
+  const told = (id: string, atMs: number) => ({
+    deliveriesPerSecond: id === "b" && atMs >= 10_000 && atMs < 12_000 ? 5000 : 1000,
+  });
+  const chart = chartOf(told, 30_000, "deliveriesPerSecond");
+  expect(chart.filter((sum) => sum === 7000)).toHaveLength(1);
+});
+
+test("what an instance that is silent last said of its partitions is told no more", async () => {
+  const stream = { name: "trades/0", shard: 0, lag: 5 };
+  const vitals = { ...instanceVitals(REPORT, [STATS, undefined]), streams: [stream], streamsTotal: 1 };
+  const dead = seen({ id: "b", boot: "b", ageMs: 6000, isSilent: true, isSelf: false, vitals });
+  const { streams } = await overviewOf(() => [seen({ vitals }), dead]).tell(0);
+  expect(streams).toEqual({ most: [{ ...stream, instance: "a" }], total: 1 });
 });
 
 test("an instance that is alone shows its clients at once", () => {

@@ -64,7 +64,8 @@ export class OverviewKeeper {
       ...{ status: worstOf(findings), findings, bus, balance: balance(), drain: drain() },
       instances: instances.map(shown),
       lost: this.#lost.all,
-      streams: streamsOf(instances),
+      // Others have taken over the partitions of one that is silent, or are about to.
+      streams: streamsOf(instances.filter(({ isSilent }) => !isSilent)),
       channels,
       history: {
         sampleMs: SAMPLE_MS,
