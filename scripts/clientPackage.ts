@@ -3,7 +3,7 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } f
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { Glob } from "bun";
-import { minify } from "uglify-js";
+import { minifyForGzip } from "./minifyForGzip.ts";
 
 const ROOT = join(import.meta.dir, "..");
 const SOURCE = join(ROOT, "packages", "client");
@@ -60,13 +60,7 @@ export async function bundle(directory: string): Promise<void> {
   const shared = names.filter((name, index) => names.indexOf(name) !== index);
   const reserved = [...outside, ...shared];
   for (const [name, code] of bundled) {
-    const minified = minify(code, {
-      module: true,
-      compress: { passes: 6, inline: 1, pure_getters: true, keep_fargs: false, toplevel: true },
-      mangle: { toplevel: true, properties: { reserved, keep_quoted: true } },
-    });
-    if (minified.error !== undefined) throw minified.error;
-    await Bun.write(join(directory, `${name}.js`), minified.code);
+    await Bun.write(join(directory, `${name}.js`), minifyForGzip(code, reserved));
   }
 }
 

@@ -9,7 +9,7 @@ import { bundle } from "../scripts/clientPackage.ts";
 /**
  * Of what a page loads at once, `client.js`. The aim is 5,000; docs/decisions/sdk-size.md says what is above it.
  */
-const GZIPPED_BYTES_MAX = 5300;
+const GZIPPED_BYTES_MAX = 5040;
 
 const ROOT = join(import.meta.dir, "..");
 

@@ -1,5 +1,5 @@
 // What the SDK loads only where an option needs it, in a real browser: from a server that does not have it at first.
-import { afterEach, describe, expect, test } from "bun:test";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -32,11 +32,15 @@ state.client.subscribe("a", ({ data }) => state.got.push(data));
 describe.skipIf(!hasChromium)("in Chromium", () => {
   const openPage = browserForTests();
 
+  let directory: string;
+  beforeAll(async () => {
+    directory = mkdtempSync(join(tmpdir(), "shardcast-parts-"));
+    await bundle(directory);
+  }, 60_000);
+  afterAll(() => rmSync(directory, { recursive: true, force: true }));
+
   /** `answer` is how the server of files answers the request for that part, undefined as it should. */
   async function start(answer: { access: (() => Promise<Response>) | undefined }) {
-    const directory = mkdtempSync(join(tmpdir(), "shardcast-parts-"));
-    open.push(() => rmSync(directory, { recursive: true }));
-    await bundle(directory);
     const feed = new ScriptedServer();
     open.push(() => feed.stop());
     let asked = 0;
