@@ -17,6 +17,8 @@ afterAll(async () => {
   await instance?.end();
 });
 
+const NOWHERE = { x: 0, y: 0, width: 0, height: 0 };
+
 async function open(admin = instance.admin, options = {}) {
   return await openPage(`${admin}/`, options);
 }
@@ -201,6 +203,26 @@ test.skipIf(!hasChromium)("it fits a phone, light and dark", async () => {
     await close();
   }
 });
+
+test.skipIf(!hasChromium)(
+  "on a phone a confirmation stands clear of the edges, with a long name too",
+  async () => {
+    const width = 360;
+    const named = await startInstance(["--shards", "1", "--instance", `gateway-${"0123456789".repeat(5)}`]);
+    const { page, close } = await open(named.admin, { viewport: { width, height: 740 } });
+    for (const operation of ["Rebalance", "Drain"]) {
+      await page.getByRole("button", { name: `${operation} …` }).click();
+      const dialog = page.getByRole("dialog", { name: operation });
+      const { x, y, width: its, height } = (await dialog.boundingBox()) ?? NOWHERE;
+      expect(Math.min(x, width - x - its)).toBeGreaterThanOrEqual(16);
+      expect(Math.min(y, 740 - y - height)).toBeGreaterThanOrEqual(16);
+      expect(await dialog.evaluate(({ scrollWidth, clientWidth }) => scrollWidth - clientWidth)).toBe(0);
+      await dialog.getByRole("button", { name: "Cancel" }).click();
+    }
+    await close();
+    await named.end();
+  },
+);
 
 test.skipIf(!hasChromium)("the colours that were chosen stay", async () => {
   const { page, close } = await open(instance.admin, { colorScheme: "light" });
