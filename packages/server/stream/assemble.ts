@@ -2,14 +2,15 @@ import type { Frame, HeadsFrame, RangeFrame } from "../bus/frame.ts";
 import type { StreamLog } from "../log/log.ts";
 import { Discovery, type FoundStream } from "./discovery.ts";
 import { FollowedStreams } from "./followedStreams.ts";
+import { ForwardReading } from "./forwardReading.ts";
 import { Handover, type StreamHandler } from "./handover.ts";
 import { HeldBudget, HeldFrames, piecesOf } from "./heldFrames.ts";
 import { ASSEMBLER_LIMITS, type AssemblerLimits } from "./limits.ts";
 import { LogAnswers } from "./logAnswers.ts";
 import { LogReader } from "./logReader.ts";
 import { Pauses } from "./pauses.ts";
-import { AssemblerCounters, type AssemblerStats, type ForwardCause } from "./stats.ts";
-import { NOTHING_HEARD, StreamState } from "./streamState.ts";
+import { AssemblerCounters, type AssemblerStats } from "./stats.ts";
+import { StreamState } from "./streamState.ts";
 
 export interface AssemblerOptions extends StreamHandler {
   readonly log: Pick<StreamLog, "read">;
@@ -44,8 +45,8 @@ export class Assembler {
   readonly #handover: Handover;
   readonly #pauses: Pauses;
   readonly #reader: LogReader;
+  readonly #forward: ForwardReading;
   #closed = false;
-  #cancelTick: () => void;
 
   constructor(options: AssemblerOptions) {
     this.#options = options;
@@ -60,7 +61,7 @@ export class Assembler {
       handover: this.#handover,
       pauses: this.#pauses,
       readAgain: (stream) => this.#reader.enqueue(stream),
-      readForward: (stream, cause) => this.#readForward(stream, cause),
+      readForward: (stream, cause) => this.#forward.begin(stream, cause),
       gone: (stream, isEndUnknown, isComplete) => this.#gone(stream, isEndUnknown, isComplete),
       counters,
       limits,
@@ -73,7 +74,12 @@ export class Assembler {
       now: options.now,
       limits,
     });
-    this.#cancelTick = options.schedule(limits.tickMs, () => this.#tick());
+    this.#forward = new ForwardReading({
+      streams: () => this.#streams.all(),
+      pauses: this.#pauses,
+      settle,
+      ...{ schedule: options.schedule, now: options.now, counters, limits },
+    });
   }
 
   /**
@@ -130,7 +136,7 @@ export class Assembler {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#cancelTick();
+    this.#forward.close();
     this.#discovery.close();
     for (const stream of this.#streams.all()) {
       stream.cancelWait?.();
@@ -265,7 +271,7 @@ export class Assembler {
   #askWhetherItGoesOn(stream: StreamState, frame: RangeFrame): void {
     if (frame.through > stream.known) stream.known = frame.through;
     if (stream.mode === "live") {
-      this.#readForward(stream, "leader");
+      this.#forward.begin(stream, "leader");
       stream.pollAtOnce = true;
     }
     this.#settle(stream);
@@ -323,31 +329,8 @@ export class Assembler {
 
   /** A hole has not healed by itself. */
   #repair(stream: StreamState): void {
-    if (stream.polled) {
-      this.#reader.enqueue(stream);
-      return;
-    }
-    const now = this.#options.now();
-    const times = stream.repairTimesMs;
-    times.push(now);
-    if (times.length > this.#limits.repairsMax) times.shift();
-    this.#counters.repairs++;
-    const oldest = times[0] ?? now;
-    if (times.length === this.#limits.repairsMax && now - oldest <= this.#limits.repairsWindowMs) {
-      this.#readForward(stream, "repairs");
-    }
+    if (!stream.polled) this.#forward.noteRepair(stream);
     this.#reader.enqueue(stream);
-  }
-
-  #readForward(stream: StreamState, cause: ForwardCause): void {
-    this.#counters.forwardEntries[cause]++;
-    stream.mode = cause === "truncated" ? "distrust" : "forward";
-    stream.distrustTicks = Math.ceil(this.#limits.distrustMs / this.#limits.tickMs);
-    stream.calm = false;
-    stream.servedTicks = 0;
-    stream.idlePolls = 0;
-    stream.repairThrough = -1;
-    stream.repairTimesMs = [];
   }
 
   #seeToPoll(stream: StreamState, behind: boolean): void {
@@ -359,38 +342,6 @@ export class Assembler {
     }
     const idlePolls = behind ? 0 : stream.idlePolls;
     this.#pauses.beforePoll(stream, idlePolls, () => this.#reader.enqueue(stream));
-  }
-
-  #tick(): void {
-    // Ticks and not the clock measure silence, so that a process that was stopped for a while does not take its own
-    // silence for the bus's.
-    this.#cancelTick = this.#options.schedule(this.#limits.tickMs, () => this.#tick());
-    const overdueTicks = Math.ceil(this.#limits.overdueMs / this.#limits.tickMs);
-    const servedTicks = Math.ceil(this.#limits.servedMs / this.#limits.tickMs);
-    for (const stream of this.#streams.all()) {
-      if (stream.mode === "gone") continue;
-      const alive = stream.heard >= stream.deliveredAtTick;
-      stream.silentTicks = alive ? 0 : stream.silentTicks + 1;
-      stream.servedTicks = alive && !stream.skipped ? stream.servedTicks + 1 : 0;
-      stream.heard = NOTHING_HEARD;
-      stream.skipped = false;
-      stream.deliveredAtTick = stream.delivered;
-      if (stream.mode === "distrust") {
-        if (--stream.distrustTicks <= 0) stream.mode = "forward";
-      } else if (stream.mode === "live" && stream.silentTicks >= overdueTicks) {
-        this.#readForward(stream, "overdue");
-        this.#settle(stream);
-      } else if (stream.mode === "forward" && stream.servedTicks >= servedTicks) {
-        if (stream.holeThrough === undefined) this.#returnToBus(stream);
-      }
-    }
-  }
-
-  #returnToBus(stream: StreamState): void {
-    this.#counters.forwardExits++;
-    stream.mode = "live";
-    if (stream.job === "waiting") this.#pauses.cancel(stream);
-    this.#settle(stream);
   }
 
   // ——— Coming and going ———
@@ -441,7 +392,7 @@ export class Assembler {
     } else if (stream.mode === "gone") {
       this.#streams.returned(stream);
       stream.known = stream.delivered;
-      this.#readForward(stream, "returned");
+      this.#forward.begin(stream, "returned");
       this.#settle(stream);
     }
   }

@@ -17,6 +17,7 @@ const SOURCES = [
   "assemble.ts",
   "discovery.ts",
   "followedStreams.ts",
+  "forwardReading.ts",
   "handover.ts",
   "heldFrames.ts",
   "limits.ts",
@@ -73,13 +74,13 @@ const MUTANTS: readonly Mutant[] = [
   },
   {
     defect: "silence of the bus is never noticed",
-    file: "assemble.ts",
+    file: "forwardReading.ts",
     from: "stream.silentTicks >= overdueTicks",
     to: "stream.silentTicks < 0",
   },
   {
     defect: "a stream never returns to the bus",
-    file: "assemble.ts",
+    file: "forwardReading.ts",
     from: "stream.servedTicks >= servedTicks",
     to: "stream.servedTicks < 0",
   },
@@ -103,7 +104,7 @@ const MUTANTS: readonly Mutant[] = [
   },
   {
     defect: "after a truncation frames of the old epoch are still listened to",
-    file: "assemble.ts",
+    file: "forwardReading.ts",
     from: 'stream.mode = cause === "truncated" ? "distrust" : "forward";',
     to: 'stream.mode = "forward";',
   },
