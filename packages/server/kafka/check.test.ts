@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { kafkaAvailable, startKafka, type TestKafka } from "../../../test/services/kafka.ts";
 import { checkKafka } from "./check.ts";
+import { KafkaCluster } from "./cluster.ts";
 import { KafkaError } from "./kafkaError.ts";
 
 describe.skipIf(!kafkaAvailable())("a listener that expects something else than is configured", () => {
@@ -30,6 +31,19 @@ describe.skipIf(!kafkaAvailable())("a listener that expects something else than 
     expect(code).toBe("kafka_unreachable");
     expect(message).toContain("--kafka-sasl-mechanism");
     expect(message).toContain("--kafka-tls");
+  });
+
+  test("a broker that has answered and is gone: the message says that, and doubts no setting", async () => {
+    const cluster = new KafkaCluster({ brokers: kafka.brokers, clientId: "test" });
+    await cluster.topics([]);
+    await kafka.kill();
+    // On the connection that it has left behind, if that is not known yet, and on a new one.
+    for (const _ of [1, 2]) {
+      const message = await cluster.topics([]).then(String, String);
+      expect(message).toContain("It has answered there before: look whether it still runs");
+      expect(message).not.toMatch(/SASL|TLS/);
+    }
+    await cluster.close();
   });
 
   test("where nobody listens, the address is what is to be checked", async () => {

@@ -47,6 +47,8 @@ export class KafkaCluster {
   readonly #bootstrap: readonly Broker[];
   readonly #nodes = new Map<number, Broker>();
   readonly #connections = new Map<string, Promise<Connection>>();
+  /** Addresses of brokers that have answered, which they do only to who speaks as they expect. */
+  readonly #answered = new Set<string>();
   #versionsChecked = false;
   #closed = false;
 
@@ -73,14 +75,10 @@ export class KafkaCluster {
     doing: string,
     work: (connection: Connection) => Promise<R>,
   ): Promise<R> {
-    try {
-      const broker = this.#nodes.get(node);
-      if (broker === undefined)
-        throw new KafkaError("kafka_unreachable", `Could not ${doing}: broker ${node} is not known.`);
-      return await work(await this.#connect(broker, lane));
-    } catch (error) {
-      throw toKafkaError(error, doing);
-    }
+    const broker = this.#nodes.get(node);
+    if (broker === undefined)
+      throw new KafkaError("kafka_unreachable", `Could not ${doing}: broker ${node} is not known.`);
+    return await this.#ask(broker, lane, doing, work);
   }
 
   /** Runs `work` with the first broker that can be reached. Rejects with a `KafkaError`. */
@@ -88,11 +86,11 @@ export class KafkaCluster {
     let failure: KafkaError | undefined;
     for (const broker of [...this.#nodes.values(), ...this.#bootstrap]) {
       try {
-        return await work(await this.#connect(broker, CONTROL_LANE));
+        return await this.#ask(broker, CONTROL_LANE, `${doing} (Kafka broker ${addressOf(broker)})`, work);
       } catch (error) {
-        failure = toKafkaError(error, `${doing} (Kafka broker ${broker.host}:${broker.port})`);
         // Another broker would answer the same to anything but a broken connection.
-        if (failure.code !== "kafka_unreachable") throw failure;
+        if (!(error instanceof KafkaError) || error.code !== "kafka_unreachable") throw error;
+        failure = error;
       }
     }
     throw failure ?? new KafkaError("kafka_unreachable", `Could not ${doing}: no brokers are configured.`);
@@ -152,9 +150,25 @@ export class KafkaCluster {
     await Promise.all(connections.map(closeQuietly));
   }
 
+  async #ask<R>(
+    broker: Broker,
+    lane: Lane,
+    doing: string,
+    work: (connection: Connection) => Promise<R>,
+  ): Promise<R> {
+    const address = addressOf(broker);
+    try {
+      const answer = await work(await this.#connect(broker, lane));
+      this.#answered.add(address);
+      return answer;
+    } catch (error) {
+      throw toKafkaError(error, doing, this.#answered.has(address));
+    }
+  }
+
   #connect(broker: Broker, lane: Lane): Promise<Connection> {
     if (this.#closed) throw new KafkaError("kafka_closed", "The connection to Kafka was closed.");
-    const key = `${broker.host}:${broker.port}/${lane.name}`;
+    const key = `${addressOf(broker)}/${lane.name}`;
     const existing = this.#connections.get(key);
     if (existing !== undefined) return existing;
     const connection = new Connection(this.#options.clientId, connectionOptions(this.#options, broker, lane));
@@ -180,7 +194,7 @@ export class KafkaCluster {
           await connection.close();
           throw new KafkaError(
             "kafka_unsupported",
-            `The broker ${broker.host}:${broker.port} is too old: Kafka 3.2 or newer is needed.`,
+            `The broker ${addressOf(broker)} is too old: Kafka 3.2 or newer is needed.`,
           );
         }
       }
@@ -193,6 +207,10 @@ export class KafkaCluster {
 function metadataOf(error: unknown): Awaited<ReturnType<typeof metadataV12.api.async>> | undefined {
   if (protocolCodeOf(error) === 0 || !(error instanceof Error) || !("response" in error)) return undefined;
   return error.response as Awaited<ReturnType<typeof metadataV12.api.async>>;
+}
+
+function addressOf({ host, port }: Broker): string {
+  return `${host}:${port}`;
 }
 
 function parseBroker(address: string): Broker {

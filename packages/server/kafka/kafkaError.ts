@@ -68,8 +68,11 @@ export const PROTOCOL = {
   inconsistentTopicId: 103,
 } as const;
 
-/** Turns what the library throws into a KafkaError. `doing` completes "could not …". */
-export function toKafkaError(error: unknown, doing: string): KafkaError {
+/**
+ * Turns what the library throws into a KafkaError. `doing` completes "could not …"; `hasAnswered` tells whether the broker
+ * has answered at this address before, and so was spoken to as it expects.
+ */
+export function toKafkaError(error: unknown, doing: string, hasAnswered: boolean): KafkaError {
   if (error instanceof KafkaError) return error;
   const cause = error instanceof Error ? error : new Error(String(error));
   const because = `Could not ${doing}: ${rootMessage(cause)}`;
@@ -85,14 +88,7 @@ export function toKafkaError(error: unknown, doing: string): KafkaError {
   }
   switch (code) {
     case 0:
-      if (HUNG_UP.test(because)) {
-        return new KafkaError("kafka_unreachable", `${because}. ${HUNG_UP_ADVICE}`, { cause });
-      }
-      return new KafkaError(
-        "kafka_unreachable",
-        `${because}. Check that the brokers run, and their addresses, the network and the TLS settings.`,
-        { cause },
-      );
+      return new KafkaError("kafka_unreachable", `${because}. ${adviceFor(because, hasAnswered)}`, { cause });
     case PROTOCOL.topicAuthorizationFailed:
     case PROTOCOL.groupAuthorizationFailed:
     case PROTOCOL.clusterAuthorizationFailed:
@@ -134,6 +130,16 @@ const HUNG_UP = /connection closed|socket disconnected before secure TLS|broker 
 const HUNG_UP_ADVICE =
   "Where the broker runs, its listener at this address may expect SASL (--kafka-sasl-mechanism) or TLS (--kafka-tls) that " +
   "is not configured, or be one without.";
+
+const CERTIFICATE = /certificate|altname/i;
+
+function adviceFor(because: string, hasAnswered: boolean): string {
+  // Certificates are renewed, and run out, while brokers are spoken with; nothing else of how one speaks with them changes.
+  if (hasAnswered && !CERTIFICATE.test(because))
+    return "It has answered there before: look whether it still runs, and at the network.";
+  if (HUNG_UP.test(because)) return HUNG_UP_ADVICE;
+  return "Check that the brokers run, and their addresses, the network and the TLS settings.";
+}
 
 /** Kafka's error code in what a library call threw; 0 where there is none. */
 export function protocolCodeOf(error: unknown): number {

@@ -188,8 +188,11 @@ describe.skipIf(!kafkaAvailable())("the Kafka source", () => {
     const topic = await own.topic({ partitions: 2 });
     const sink = new RecordingSink();
     const delaysMs: unknown[] = [];
-    const logger = (_level: string, _message: string, fields: object = {}) =>
-      void ("retryMs" in fields && delaysMs.push(fields.retryMs));
+    const warnings: string[] = [];
+    const logger = (level: string, message: string, fields: object = {}) => {
+      if ("retryMs" in fields) delaysMs.push(fields.retryMs);
+      if (level === "warn") warnings.push(message);
+    };
     const settings = options(topic, { from: "earliest", logger });
     const source = new KafkaSource({ ...settings, connection: own.connection });
     await source.start(sink);
@@ -224,6 +227,9 @@ describe.skipIf(!kafkaAvailable())("the Kafka source", () => {
     sink.expectComplete();
     await kafka.kill();
     await source.stop();
+    // It has spoken with this broker: how, is not in doubt.
+    expect(warnings.filter((message) => message.includes("It has answered there before"))).not.toBeEmpty();
+    expect(warnings.filter((message) => /SASL|TLS/.test(message))).toEqual([]);
     // Those who read the log see when it is tried again; leaving a group is not.
     expect(delaysMs).not.toBeEmpty();
     expect(delaysMs.filter((delayMs) => !(Number.isInteger(delayMs) && Number(delayMs) > 0))).toEqual([]);
