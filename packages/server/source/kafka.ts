@@ -1,24 +1,16 @@
 import { partitionKey, type TopicPartition } from "../kafka/assign.ts";
 import { KafkaCluster, type TopicMetadata } from "../kafka/cluster.ts";
-import type { FetchedPartition } from "../kafka/fetch.ts";
 import { GroupMember } from "../kafka/groupMember.ts";
-import { KafkaError, PROTOCOL } from "../kafka/kafkaError.ts";
-import { EARLIEST, LATEST, listOffsets } from "../kafka/offsets.ts";
+import { KafkaError } from "../kafka/kafkaError.ts";
 import type { KafkaConnectionOptions } from "../kafka/options.ts";
-import { decodeRecords } from "../kafka/recordBatches.ts";
+import { KafkaAnswers } from "./kafkaAnswers.ts";
 import { KafkaCommits } from "./kafkaCommits.ts";
 import { KafkaFetcher } from "./kafkaFetcher.ts";
 import { PartitionReading } from "./kafkaPartition.ts";
 import { startPositions } from "./kafkaPositions.ts";
 import { KafkaSourceCounters, type KafkaSourceState, type KafkaSourceStats } from "./kafkaStats.ts";
 import { KafkaTopics } from "./kafkaTopics.ts";
-import type { Source, SourceSink } from "./source.ts";
-
-export type SourceLogger = (
-  level: "debug" | "info" | "warn" | "error",
-  message: string,
-  fields?: Readonly<Record<string, unknown>>,
-) => void;
+import type { Source, SourceLogger, SourceSink } from "./source.ts";
 
 export interface KafkaSourceOptions {
   readonly connection: KafkaConnectionOptions;
@@ -99,9 +91,11 @@ export class KafkaSource implements Source {
   /** Joins the group again after `release`, and when that has left it: two memberships would take from each other. */
   async resume(): Promise<void> {
     await this.#leaving;
-    if (this.#session !== undefined) return;
+    const sink = this.#sink;
+    // Before it was started there is nobody to read for.
+    if (this.#session !== undefined || sink === undefined) return;
     this.#state = "joining";
-    const session = this.#open();
+    const session = this.#open(sink);
     this.#session = session;
     try {
       const topics = await session.topics.first(() => this.#session === session);
@@ -133,7 +127,7 @@ export class KafkaSource implements Source {
     };
   }
 
-  #open(): Session {
+  #open(sink: SourceSink): Session {
     const { connection, random, fetchBytesMax, sessionTimeoutMs, groupId, groupInstanceId, topics, busName } =
       this.#options;
     const { commitIntervalMs, metadataIntervalMs } = this.#options;
@@ -144,11 +138,20 @@ export class KafkaSource implements Source {
       pendingBytesMax: () => this.#pendingShare(),
       fetchBytesMax,
       random,
-      fetched: (reading, fetched) => this.#fetched(session, reading, fetched),
+      fetched: (reading, fetched) => answers.take(reading, fetched),
       failed: (error) => {
         this.#failed(error);
         session.topics.lookSoon();
       },
+    });
+    const answers = new KafkaAnswers({
+      ...{ cluster, sink, counters: this.#counters, logger: this.#options.logger },
+      served: () => {
+        if (this.#state === "failing") this.#state = "reading";
+      },
+      failed: (error) => this.#failed(error),
+      wake: () => fetcher.wake(),
+      lookSoon: () => session.topics.lookSoon(),
     });
     const member = new GroupMember(
       { cluster, groupId, topics, instanceId: groupInstanceId, sessionTimeoutMs, random, busName },
@@ -298,75 +301,7 @@ export class KafkaSource implements Source {
     return missing().length === 0;
   }
 
-  // What the brokers say.
-
-  #fetched(session: Session, reading: PartitionReading, fetched: FetchedPartition): void {
-    const sink = this.#sink;
-    if (sink === undefined) return;
-    if (fetched.errorCode === PROTOCOL.offsetOutOfRange) {
-      reading.repositioning = true;
-      void this.#reposition(session, reading);
-      return;
-    }
-    if (fetched.errorCode !== 0) {
-      // Another leader, a topic made anew, a broker that starts: a look at the cluster tells.
-      reading.notBefore = performance.now() + RETRY_MS.first;
-      this.#failed(
-        new KafkaError("kafka_refused", `Could not fetch ${reading.name}: Kafka error ${fetched.errorCode}`),
-      );
-      session.topics.lookSoon();
-      return;
-    }
-    const { name: stream, topic, partition, position } = reading;
-    if (fetched.divergesAt !== undefined) {
-      this.#counters.outOfRange++;
-      const message = "the log has lost its end and grown again; going on where it parted";
-      this.#options.logger("warn", message, { stream, position, next: fetched.divergesAt });
-      reading.jump(Math.min(position, fetched.divergesAt));
-      return;
-    }
-    if (this.#state === "failing") this.#state = "reading";
-    reading.highWatermark = fetched.highWatermark;
-    const decoded = decodeRecords(fetched, { topic, partition, offset: position });
-    if (decoded.next > position) {
-      this.#counters.batches++;
-      this.#counters.records += decoded.records.length;
-      this.#counters.bytes += decoded.bytes;
-      reading.hand(sink, decoded, () => session.fetcher.wake());
-    }
-    if (decoded.unreadable !== undefined) {
-      const { first, last, error } = decoded.unreadable;
-      this.#counters.unreadable++;
-      const fields = { stream, first, last, error: error.message };
-      this.#options.logger("error", "skipping records that can not be decoded", fields);
-      // Where it ends is in the damaged bytes themselves; it is at most where the log ends.
-      reading.jump(Math.max(reading.position + 1, Math.min(last + 1, fetched.lastStableOffset)));
-    }
-  }
-
-  /** After retention has overtaken the position, or the log has lost its end. */
-  async #reposition(session: Session, reading: PartitionReading): Promise<void> {
-    this.#counters.outOfRange++;
-    try {
-      const earliest =
-        (await listOffsets(session.cluster, [reading], EARLIEST)).get(partitionKey(reading)) ?? 0;
-      const latest = (await listOffsets(session.cluster, [reading], LATEST)).get(partitionKey(reading)) ?? 0;
-      const next = reading.position < earliest ? earliest : Math.min(reading.position, latest);
-      const fields = { stream: reading.name, position: reading.position, earliest, latest, next };
-      this.#options.logger(
-        "warn",
-        "the log no longer has the position; going on where it can be read",
-        fields,
-      );
-      reading.jump(next);
-    } catch (error) {
-      if (!(error instanceof KafkaError)) throw error;
-      this.#failed(error);
-      reading.notBefore = performance.now() + RETRY_MS.first;
-    }
-    reading.repositioning = false;
-    session.fetcher.wake();
-  }
+  // What the cluster has.
 
   /** The topics that are there when the source starts, and comes back after it was released. */
   #began(topics: ReadonlyMap<string, TopicMetadata>): void {

@@ -30,3 +30,9 @@ export interface SourceBatch {
   readonly epoch?: number | undefined;
   readonly records: readonly SourceRecord[];
 }
+
+export type SourceLogger = (
+  level: "debug" | "info" | "warn" | "error",
+  message: string,
+  fields?: Readonly<Record<string, unknown>>,
+) => void;
