@@ -1,36 +1,27 @@
 import { rmSync } from "node:fs";
 import type { Logger } from "pino";
-import { startAdminServer } from "./admin/adminServer.ts";
-import { joinChannels } from "./admin/channels.ts";
-import { killDemoShard } from "./admin/demoShards.ts";
-import { counter, gauge } from "./admin/figure.ts";
-import { joinMetrics } from "./admin/joinMetrics.ts";
-import { type PageSource, Pages } from "./admin/pages.ts";
-import type { Published, PublishItem } from "./admin/publishRequest.ts";
-import { shardMetrics } from "./admin/shardMetrics.ts";
+import type { PageSource } from "./admin/pages.ts";
 import { openBus } from "./bus/open.ts";
 import type { Announcement } from "./cluster/announcement.ts";
-import { RebalanceRefused } from "./cluster/balance.ts";
 import { ClusterMember } from "./cluster/clusterMember.ts";
-import { isEmbeddedDemo, logKind, logPromise } from "./config/logKind.ts";
+import { logKind, logPromise } from "./config/logKind.ts";
 import type { Config } from "./config/shape.ts";
 import type { Pressure } from "./gateway/admission.ts";
 import type { HealthReport } from "./health.ts";
 import { createLogger } from "./logger.ts";
-import { OverviewKeeper } from "./overview/overview.ts";
 import { keepProgramTextSmall } from "./programText.ts";
-import { RequestFailures } from "./requestFailures.ts";
+import { AdminPort } from "./supervisor/adminPort.ts";
 import { announcementOf } from "./supervisor/announcementOf.ts";
 import { banner, instanceUrls } from "./supervisor/banner.ts";
 import { memoryCgroups } from "./supervisor/cgroups.ts";
-import { DRAIN_PROGRESS, Drain, type DrainAnswer } from "./supervisor/drain.ts";
+import { DRAIN_PROGRESS, Drain } from "./supervisor/drain.ts";
 import { InstanceHealth } from "./supervisor/instanceHealth.ts";
 import { InstanceRates } from "./supervisor/instanceRates.ts";
-import type { ChannelInfo, ShardStart } from "./supervisor/ipc.ts";
+import type { ShardStart } from "./supervisor/ipc.ts";
 import { KnownPositions } from "./supervisor/knownPositions.ts";
 import { LocalServices } from "./supervisor/localServices.ts";
 import { MemoryWatch, memoryFigures } from "./supervisor/memoryWatch.ts";
-import { Rebalancer, type RebalanceState } from "./supervisor/rebalancer.ts";
+import { Rebalancer } from "./supervisor/rebalancer.ts";
 import { SecretFiles } from "./supervisor/secretFiles.ts";
 import { ShardPermitBooks } from "./supervisor/shardPermits.ts";
 import { LOOK_MS, ShardProcess } from "./supervisor/shardProcess.ts";
@@ -38,7 +29,6 @@ import { listenToSignals } from "./supervisor/signals.ts";
 import { makeSocketDirectory, sweepSocketDirectories } from "./supervisor/socketDirectory.ts";
 import { startProblem } from "./supervisor/startProblem.ts";
 import type { TopicPublisher } from "./supervisor/topicPublisher.ts";
-import { VERSION } from "./version.ts";
 
 // Only where HTTP publishes go to a topic: Kafka's library takes some 5 MB.
 const topicPublisher = () =>
@@ -86,17 +76,12 @@ class Supervisor {
   readonly #positions = new KnownPositions();
   readonly #healthJudge = new InstanceHealth();
   readonly #memory: MemoryWatch;
-  readonly #overview: OverviewKeeper;
-  readonly #pages: Pages;
-  readonly #registry;
-  readonly #failures: RequestFailures;
   #port: number;
-  #adminPort: number;
   readonly #drain: Drain;
   readonly #rebalancer: Rebalancer;
+  readonly #admin: AdminPort;
   #lastHealth: HealthReport | undefined;
   #announced = false;
-  #metricsMissing = 0;
   #end: (exitCode: number) => void = () => {};
 
   constructor(config: Config, logger: Logger, command: string, pages: readonly PageSource[]) {
@@ -104,7 +89,6 @@ class Supervisor {
     this.#logger = logger;
     this.#command = command;
     this.#port = config.gateway.port;
-    this.#adminPort = config.admin.port;
     this.#permits = new ShardPermitBooks({ shards: config.instance.shards, ...config.gateway });
     this.#memory = new MemoryWatch({ cgroups: memoryCgroups(), ...config.admission.memory });
     this.#secrets = new SecretFiles({
@@ -135,37 +119,21 @@ class Supervisor {
       logger,
       now: () => performance.now(),
     });
-    this.#overview = this.#overviewKeeper();
-    this.#pages = new Pages(pages, (hostname) => {
-      const { protocol } = new URL(instanceUrls(config, 0, 0).clients);
-      return `${protocol}//${hostname}:${this.#port}`;
+    this.#admin = new AdminPort({
+      ...{ config, logger, pages, startedMs: this.#startedMs, guard: this.#secrets.guard },
+      ...{ shards: this.#shards, cluster: this.#cluster, rebalancer: this.#rebalancer, drain: this.#drain },
+      figures: [
+        ...this.#rebalancer.figures,
+        ...this.#local.figures,
+        ...this.#cluster.figures,
+        ...this.#secrets.figures,
+        ...memoryFigures(this.#memory),
+      ],
+      publicPort: () => this.#port,
+      health: () => this.#health(),
+      publish: (items) => this.#topicPublisher?.publish(items) ?? this.#local.publish(items),
+      beginDrain: (why) => this.#beginDrain(why),
     });
-    this.#failures = new RequestFailures((error) => logger.error({ err: error }, "a request failed"));
-    this.#registry = shardMetrics(undefined, [
-      ...this.#rebalancer.figures,
-      ...this.#local.figures,
-      ...this.#cluster.figures,
-      ...this.#secrets.figures,
-      ...memoryFigures(this.#memory),
-      counter(
-        "request_failures",
-        "HTTP requests that failed by a defect of this server.",
-        () => this.#failures.count,
-      ),
-      counter("shard_restarts", "Shards started anew after they died.", () =>
-        this.#shards.reduce((sum, shard) => sum + shard.health.restarts, 0),
-      ),
-      gauge(
-        "shards_ready",
-        "Shards that take clients.",
-        () => this.#shards.filter((shard) => shard.health.state === "ready").length,
-      ),
-      counter(
-        "metrics_missing",
-        "Times that this page lacked the figures of a shard, because it did not tell them in time or was not ready.",
-        () => this.#metricsMissing,
-      ),
-    ]);
   }
 
   async run(): Promise<number> {
@@ -173,7 +141,6 @@ class Supervisor {
       this.#end = resolve;
     });
     let exitCode = 1;
-    let admin: Bun.Server<undefined> | undefined;
     const stopListening = listenToSignals({
       end: (signal) => {
         // Somebody waits at a terminal.
@@ -192,9 +159,7 @@ class Supervisor {
       this.#local.start();
       void this.#sweep();
       this.#cluster.start();
-      this.#overview.start();
-      admin = this.#startAdmin();
-      this.#adminPort = admin.port ?? this.#adminPort;
+      this.#admin.start();
       // With port 0 the first shard chooses and the others follow it.
       if (this.#port === 0) this.#shards[0]?.start();
       else for (const shard of this.#shards) shard.start();
@@ -203,7 +168,7 @@ class Supervisor {
     } catch (error) {
       this.#logger.fatal({ err: error }, "the instance could not start");
     } finally {
-      await this.#stop(admin);
+      await this.#stop();
       clearInterval(ticking);
       stopListening();
     }
@@ -221,21 +186,6 @@ class Supervisor {
     this.#end(0);
   }
 
-  #requestRebalance(): RebalanceState {
-    if (this.#drain.phase !== "none") throw new RebalanceRefused("this instance is being taken out");
-    return this.#rebalancer.request();
-  }
-
-  #requestDrain(): DrainAnswer {
-    this.#beginDrain("POST /api/drain");
-    return this.#describeDrain();
-  }
-
-  #describeDrain(): DrainAnswer {
-    const { phase, clients, leftMs } = this.#drain;
-    return { phase, clients, leftMs: Math.round(leftMs) };
-  }
-
   /** Costs no start: who can not tidy up can still serve. */
   async #sweep(): Promise<void> {
     try {
@@ -247,15 +197,14 @@ class Supervisor {
     }
   }
 
-  async #stop(admin: Bun.Server<undefined> | undefined): Promise<void> {
+  async #stop(): Promise<void> {
     this.#drain.begin();
     this.#tellHealth();
     this.#local.stopFeeds();
     const { leftMs } = this.#drain;
     await Promise.all(this.#shards.map((shard) => shard.stop(leftMs)));
-    this.#overview.close();
     await this.#cluster.close();
-    await admin?.stop(true);
+    await this.#admin.close();
     await this.#topicPublisher?.close();
     await this.#local.close();
     rmSync(this.#directory, { recursive: true, force: true });
@@ -300,7 +249,7 @@ class Supervisor {
   }
 
   #announce(): void {
-    const urls = instanceUrls(this.#config, this.#port, this.#adminPort);
+    const urls = instanceUrls(this.#config, this.#port, this.#admin.port);
     this.#logger.info({ ...urls, shards: this.#config.instance.shards }, "instance ready");
     keepProgramTextSmall();
     process.stdout.write(banner(this.#config, urls, this.#command));
@@ -349,83 +298,11 @@ class Supervisor {
     });
   }
 
-  #startAdmin(): Bun.Server<undefined> {
-    return startAdminServer({
-      host: this.#config.admin.host,
-      port: this.#config.admin.port,
-      guard: this.#secrets.guard,
-      failures: this.#failures,
-      health: () => this.#health(),
-      metrics: () => this.#metrics(),
-      channels: () => this.#channels(),
-      instance: () => this.#instance(),
-      cluster: () => ({ ...this.#cluster.describe(), balance: this.#rebalancer.describe() }),
-      rebalance: () => this.#requestRebalance(),
-      overview: (afterMs) => this.#overview.tell(afterMs),
-      publish: (items) => this.#publish(items),
-      drain: () => this.#requestDrain(),
-      killDemoShard: (request) =>
-        killDemoShard(request, { isDemo: isEmbeddedDemo(this.#config), shards: this.#shards }),
-      pages: this.#pages,
-    });
-  }
-
-  #overviewKeeper(): OverviewKeeper {
-    const { instance, gateway, auth } = this.#config;
-    return new OverviewKeeper({
-      self: instance.id,
-      version: VERSION,
-      isDemo: isEmbeddedDemo(this.#config),
-      clients: () => ({
-        port: this.#port,
-        isEncrypted: gateway.tls !== undefined,
-        takesTokens: auth.tokens !== undefined,
-      }),
-      cluster: () => this.#cluster.describe(),
-      balance: () => this.#rebalancer.describe(),
-      drain: () => this.#describeDrain(),
-      channels: () => this.#channels(),
-    });
-  }
-
-  #publish(items: readonly PublishItem[]): Promise<readonly Published[]> {
-    return this.#topicPublisher?.publish(items) ?? this.#local.publish(items);
-  }
-
-  async #metrics(): Promise<string> {
-    const answers = await Promise.all(this.#shards.map((shard) => shard.ask("metrics")));
-    const texts = answers.filter((answer) => typeof answer === "string");
-    this.#metricsMissing += answers.length - texts.length;
-    return joinMetrics([await this.#registry.metrics(), ...texts]);
-  }
-
-  async #channels(): Promise<{ channels: ChannelInfo[] }> {
-    const answers = await Promise.all(this.#shards.map((shard) => shard.ask("channels")));
-    return {
-      channels: joinChannels(answers.filter((answer): answer is ChannelInfo[] => Array.isArray(answer))),
-    };
-  }
-
   #announcement(isLeaving: boolean): Announcement {
     const stats = this.#shards.map((shard) => shard.stats);
     return announcementOf({
       ...{ config: this.#config, boot: this.#boot, startedMs: this.#startedMs, isLeaving },
       ...{ health: this.#lastHealth, stats, rates: this.#rates.since(stats, performance.now()) },
     });
-  }
-
-  #instance(): unknown {
-    const { instance, bus } = this.#config;
-    return {
-      id: instance.id,
-      region: instance.region,
-      role: instance.role,
-      version: VERSION,
-      pid: process.pid,
-      uptimeMs: Date.now() - this.#startedMs,
-      port: this.#port,
-      busPrefix: bus.prefix,
-      shards: this.#shards.map((shard) => ({ ...shard.health, stats: shard.stats })),
-    };
   }
 }
