@@ -219,6 +219,7 @@ test.skipIf(!hasChromium)(
       expect(await dialog.evaluate(({ scrollWidth, clientWidth }) => scrollWidth - clientWidth)).toBe(0);
       await dialog.getByRole("button", { name: "Cancel" }).click();
     }
+    expect(await isTooWide(page)).toBe(false);
     await close();
     await named.end();
   },
