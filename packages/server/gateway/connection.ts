@@ -5,6 +5,7 @@ import { isCovered, patternNames, type Topic } from "../hub/topics.ts";
 import type { ClientSocket } from "./clientSocket.ts";
 import type { SharedContext } from "./connectionContext.ts";
 import type { Seat } from "./deflate/seat.ts";
+import { HeldChannels } from "./heldChannels.ts";
 import { LastValues } from "./lastValues.ts";
 import { NewestOnly } from "./newestOnly.ts";
 import { PacedTask, type PacedWork } from "./pacedTask.ts";
@@ -183,16 +184,17 @@ export class Connection {
     };
     const plan = withinRoom(planSubscription(request, subscriber), this.#context.hub);
     const { socket } = this;
+    const { since } = request;
+    if (since === undefined || socket === undefined) return this.#join(request, plan, NOT_RECOVERED);
+    const { hub, log, limits, replayLimits, now, waits } = this.#context;
     // Of others only the newest counts, and that comes after the answer.
     const asked = plan.added.filter(isLossless).map((item) => item.channel);
-    if (request.since === undefined || asked.length === 0 || socket === undefined) {
-      return this.#join(request, plan, false);
-    }
-    const { hub, log, limits, replayLimits, now, waits } = this.#context;
     const already = this.topics.map((topic) => topic.name);
     const wanted = new WantedChannels(asked, already);
-    const replay = new Replay({ hub, log, limits: replayLimits, wanted, since: request.since, nowMs: now() });
-    if (!replay.isPossible) return this.#join(request, plan, false);
+    if (wanted.isEmpty) return this.#join(request, plan, NOT_RECOVERED);
+    const held = HeldChannels.of(asked, already, hub.history.end);
+    const replay = new Replay({ hub, log, limits: replayLimits, wanted, held, since, nowMs: now() });
+    if (!replay.isPossible) return this.#join(request, plan, NOT_RECOVERED);
     const resume = new Resume({
       replay,
       waits,
@@ -210,7 +212,7 @@ export class Connection {
         const change = (channel: string, isPaused: boolean) => this.#pause(channel, isPaused);
         const seen = () => new SeenElsewhere({ owner: this, asked, already, change });
         const skips = seenMoreOf.length === 0 || hub.ahead.add(seenMoreOf, seen());
-        this.#join(request, plan, recovered && skips);
+        this.#join(request, plan, { recovered: recovered && skips, lacking: held?.lacking ?? NONE });
         this.#goOnWith(waiting);
       },
     });
@@ -259,18 +261,22 @@ export class Connection {
   }
 
   /** Joins the topics and answers. Nothing else happens between the end of a replay and this: the seam is exact. */
-  #join(request: SubscribeRequest, planned: SubscribePlan, recovered: boolean): void {
+  #join(request: SubscribeRequest, planned: SubscribePlan, { recovered, lacking }: Resumed): void {
     const { hub, counters } = this.#context;
     const plan = withinRoom(stillAllowed(planned, this.#access), hub);
     const asked = request.since !== undefined;
-    if (asked && plan.added.some(isLossless)) counters[recovered ? "resumed" : "notRecovered"] += 1;
+    // What this connection had before is not sent again, and what came before it had that is not sent either.
+    const isRecovered = (item: RequestedChannel) =>
+      !asked ||
+      !isLossless(item) ||
+      (recovered && !plan.present.has(item.channel) && !lacking.has(item.channel));
+    if (asked && plan.added.some(isLossless)) {
+      counters[plan.added.every(isRecovered) ? "resumed" : "notRecovered"] += 1;
+    }
     const acquire = (item: RequestedChannel) => hub.topicsOf(item.policy ?? "lossless").acquire(item.channel);
     if (plan.added.length > 0) this.#add(plan.added.map(acquire));
     const refused = new Set(plan.errors.map(({ channel }) => channel));
     const taken = request.channels.filter((item) => item.valid && !refused.has(item.channel));
-    // What this connection had before is not sent again, so nothing is said of what it missed before that.
-    const isRecovered = (item: RequestedChannel) =>
-      !asked || !isLossless(item) || (recovered && !plan.present.has(item.channel));
     const channels = taken.map((item) => ({
       channel: item.channel,
       recovered: isRecovered(item),
@@ -432,6 +438,16 @@ export class Connection {
     this.socket?.sendText(JSON.stringify(message));
   }
 }
+
+/** How a resume has ended. */
+interface Resumed {
+  readonly recovered: boolean;
+  /** Of what was asked for, those of which something was not sent all the same: see `HeldChannels`. */
+  readonly lacking: ReadonlySet<string>;
+}
+
+const NONE: ReadonlySet<never> = new Set();
+const NOT_RECOVERED: Resumed = { recovered: false, lacking: NONE };
 
 /** What others wait for: a resume, or last values. */
 interface Running {

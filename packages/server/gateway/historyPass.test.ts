@@ -4,6 +4,7 @@ import { joinSince } from "@shardcast/protocol/mark";
 import { Hub } from "../hub/hub.ts";
 import type { RangeRequest, RangeResult } from "../log/log.ts";
 import type { Publication } from "../publication.ts";
+import { HeldChannels } from "./heldChannels.ts";
 import { HistoryPass } from "./historyPass.ts";
 import { Replay } from "./replay.ts";
 import { WantedChannels } from "./wantedChannels.ts";
@@ -68,12 +69,16 @@ async function run(seed: number): Promise<number> {
     ...starts.flatMap((start, at) => (start > 0 ? [formatCursor(STREAMS[at] ?? "", start - 1)] : [])),
   ]);
   if ("invalid" in since) throw new Error(since.invalid);
-  const wanted = new WantedChannels(asked, []);
-  const replay = new Replay({ hub, log: { read }, limits: LIMITS, wanted, since, nowMs: 0 });
+  // Some have one of the channels already.
+  const already = next(2) === 0 ? ["a.x"] : [];
+  const held = HeldChannels.of(asked, already, hub.history.end);
+  const ends = STREAMS.map((streamId) => (logs.get(streamId) ?? []).length);
+  const wanted = new WantedChannels(asked, already);
+  const replay = new Replay({ hub, log: { read }, limits: LIMITS, wanted, held, since, nowMs: 0 });
   const got: string[] = [];
   let drops = 0;
   for (;;) {
-    const held = replay.cursors;
+    const cursors = replay.cursors;
     const step = replay.step(1 + next(600), () => next(3) === 0);
     if (step.kind === "impossible") throw new Error(`seed ${seed}: impossible`);
     if (step.kind === "read") {
@@ -85,11 +90,23 @@ async function run(seed: number): Promise<number> {
     }
     got.push(...step.texts);
     if (step.kind === "finished") break;
-    if (held > 0 && replay.cursors === 0) drops += 1;
+    if (cursors > 0 && replay.cursors === 0) drops += 1;
     // Less and less, so that it comes to an end.
     if (next(4) > 0) for (let i = next(Math.max(1, 12 - Math.floor(got.length / 20))); i > 0; i--) publish();
     if (next(10) === 0) replay.release();
   }
+  const hasCome = (until: readonly number[]) =>
+    held !== undefined &&
+    STREAMS.some((streamId, at) =>
+      logs
+        .get(streamId)
+        ?.slice(starts[at], until[at])
+        .some(({ channel }) => already.includes(channel)),
+    );
+  const isTold = held?.lacking.has("a.*") ?? false;
+  if (hasCome(ends)) expect({ seed, isTold }).toEqual({ seed, isTold: true });
+  // Where history has lost what came after the request, nobody knows when it came.
+  else if (!hasCome([])) expect({ seed, isTold }).toEqual({ seed, isTold: false });
   for (const [at, streamId] of STREAMS.entries()) {
     const expected = (logs.get(streamId) ?? [])
       .slice(starts[at])
@@ -135,4 +152,26 @@ test("a pass behind which nothing was appended looks at no channel, however many
   publish(1000);
   pass(end).look(count);
   expect(batches).toBeGreaterThan(10);
+});
+
+test("what a channel's cap drops between a request and its first look had come before the request all the same", () => {
+  const limits = { messagesMax: 2, bytesMax: 1 << 20, ageMsMax: 1e12, lastValueBytesMax: 1 << 18 };
+  const hub = new Hub(limits, () => {});
+  hub.open("stream0", 0);
+  const publish = (offset: number) => {
+    const envelope = new Uint8Array(10);
+    hub.deliver("stream0", [{ offset, timestampMs: 0, channel: "a.x", envelope }], offset);
+  };
+  const lacking = (since: number, live: readonly number[]) => {
+    const held = HeldChannels.of(["a.*"], ["a.x"], hub.history.end);
+    for (const offset of live) publish(offset);
+    const wanted = new WantedChannels(["a.*"], ["a.x"]);
+    const streams = new Map([[0, { streamId: "stream0", next: since }]]);
+    new HistoryPass(hub.history, { wanted, streams, from: 0, held }).look(() => false);
+    return held?.lacking.size;
+  };
+  publish(0);
+  expect(lacking(0, [1, 2])).toBe(1);
+  // What came after the request alone comes live.
+  expect(lacking(3, [3])).toBe(0);
 });

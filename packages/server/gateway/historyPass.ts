@@ -1,4 +1,5 @@
 import type { ChannelHistory, History } from "../hub/history.ts";
+import type { HeldChannels } from "./heldChannels.ts";
 import type { WantedChannels } from "./wantedChannels.ts";
 
 /** A stream that a client resumes. */
@@ -36,6 +37,7 @@ export class HistoryPass {
   readonly #wanted: WantedChannels;
   readonly #streams: ReadonlyMap<number, ResumedStream>;
   readonly #from: number;
+  readonly #held: HeldChannels | undefined;
   /** A heap by position. */
   readonly #cursors: Cursor[] = [];
   readonly #places: Iterator<ChannelHistory[]>;
@@ -48,12 +50,15 @@ export class HistoryPass {
       readonly wanted: WantedChannels;
       readonly streams: ReadonlyMap<number, ResumedStream>;
       readonly from: number;
+      /** Where patterns cover what the connection has already. */
+      readonly held?: HeldChannels | undefined;
     },
   ) {
     this.#history = history;
     this.#wanted = options.wanted;
     this.#streams = options.streams;
     this.#from = options.from;
+    this.#held = options.held;
     this.end = history.end;
     // The last pass of a resume, as a rule: a pattern may cover very many channels, and each of them is looked at otherwise.
     this.#hasLooked = this.#from >= this.end;
@@ -137,6 +142,7 @@ export class HistoryPass {
     let looked = 0;
     for (const channel of this.#history.channelsWithPrefix(prefix, after)) {
       if (this.#wanted.wantsCovered(channel.name)) batch.push(channel);
+      else if (this.#held !== undefined) this.#lookAtHeld(channel, this.#held);
       if (++looked >= CHANNELS_PER_LOOK) return channel.name;
     }
     return undefined;
@@ -160,6 +166,27 @@ export class HistoryPass {
       } else if (channel.slots.length === 1) break;
     }
     if (start !== undefined) this.#cursors.push(start);
+  }
+
+  /** Notes a channel of which something came since the client's positions. What came after its request it gets live. */
+  #lookAtHeld(channel: ChannelHistory, held: HeldChannels): void {
+    for (const index of channel.slots) {
+      const stream = this.#streams.get(index);
+      if (stream === undefined) continue;
+      // What is below the floor was dropped, and the last of it is not older than what is asked for.
+      const isDropped = (channel.floors.get(index) ?? 0) > stream.next;
+      const newest = this.#newestBefore(held.end, channel, index);
+      if (isDropped || (newest !== undefined && newest >= stream.next)) return held.note(channel.name);
+    }
+  }
+
+  /** The offset of a stream's newest entry before a place. */
+  #newestBefore(end: number, channel: ChannelHistory, slot: number): number | undefined {
+    for (let number = channel.end - 1; number >= channel.first; number--) {
+      const position = channel.positionOf(number);
+      if (position < end && this.#history.slotAt(position) === slot) return this.#history.offsetAt(position);
+    }
+    return undefined;
   }
 
   #advance(cursor: Cursor): void {

@@ -2,6 +2,7 @@ import type { Since } from "@shardcast/protocol/mark";
 import type { StreamSlot } from "../hub/history.ts";
 import type { Hub } from "../hub/hub.ts";
 import { LogError, type RangeResult, type StreamLog } from "../log/log.ts";
+import type { HeldChannels } from "./heldChannels.ts";
 import { HistoryPass, type ResumedStream } from "./historyPass.ts";
 import type { WantedChannels } from "./wantedChannels.ts";
 
@@ -16,6 +17,7 @@ export class Replay {
   readonly #log: Pick<StreamLog, "read">;
   readonly #limits: ReplayLimits;
   readonly #wanted: WantedChannels;
+  readonly #held: HeldChannels | undefined;
   readonly #streams = new Map<string, PlacedStream>();
   readonly #fromMark: boolean;
   readonly #positionUnknown: boolean;
@@ -36,6 +38,7 @@ export class Replay {
     this.#log = options.log;
     this.#limits = options.limits;
     this.#wanted = options.wanted;
+    this.#held = options.held;
     this.#fromMark = options.since.fromMark;
     const positions = [...options.since.positions];
     this.#positionUnknown =
@@ -168,6 +171,7 @@ export class Replay {
       this.#bytes += publication.envelope.length;
       if (this.#bytes > this.#limits.bytesMax) return undefined;
       if (this.#wanted.wants(publication.channel)) texts.push(decoder.decode(publication.envelope));
+      else this.#held?.note(publication.channel);
     }
     stream.next = Math.max(stream.next, result.through + 1);
     return texts;
@@ -193,7 +197,9 @@ export class Replay {
     }
     this.#reach = reach;
     this.#isChecked = false;
-    return new HistoryPass(this.#hub.history, { wanted: this.#wanted, streams, from: this.#passedTo });
+    // All that came before the request is found at the first look.
+    const held = this.#passedTo === 0 ? this.#held : undefined;
+    return new HistoryPass(this.#hub.history, { wanted: this.#wanted, streams, from: this.#passedTo, held });
   }
 
   /** The first stretch that history lacks of what the client needs. */
@@ -236,6 +242,8 @@ export interface ReplayOptions {
   readonly log: Pick<StreamLog, "read">;
   readonly limits: ReplayLimits;
   readonly wanted: WantedChannels;
+  /** Where patterns cover what the connection has already. */
+  readonly held?: HeldChannels | undefined;
   readonly since: Since;
   readonly nowMs: number;
 }

@@ -6,7 +6,8 @@ const CHANNELS = ["a.x", "a.y", "b"];
 const PATTERNS: readonly (readonly string[])[] = [["a.x"], ["a.*"], ["b", "a.y"], ["a.*", "a.x", "b"]];
 
 function random(seed: number): (below: number) => number {
-  let state = seed >>> 0;
+  // Neighbouring seeds would begin with nearly the same draws.
+  let state = Math.imul(seed, 2654435761) >>> 0;
   return (below) => {
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
     return Math.floor((state / 2 ** 32) * below);

@@ -26,6 +26,10 @@ export class WantedChannels {
     this.#names = new Set(this.names);
   }
 
+  get isEmpty(): boolean {
+    return this.names.length === 0 && this.patterns.length === 0;
+  }
+
   wants(channel: string): boolean {
     return (this.#names.has(channel) || isCovered(channel, this.#patterns)) && !this.#has(channel);
   }
