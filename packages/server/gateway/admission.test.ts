@@ -91,6 +91,33 @@ test("subscriptions beyond the shard's are refused one by one, and with none lef
   expect(admission.refused.subscriptions_full).toBe(1);
 });
 
+test("a resume has its subscriptions from its beginning: who comes meanwhile finds no room, and it is not refused in the end", async () => {
+  const { url, hub, publish, logHeld } = start({ history: { messagesMax: 1 } });
+  for (let i = 0; i < 5; i++) publish("x", i);
+  hub.room.max = 3;
+  const [resuming, leaving, other] = [await join(url), await join(url), await join(url)];
+  const log = Promise.withResolvers<void>();
+  logHeld.until = log.promise;
+  const resume = { type: "subscribe", id: 1, channels: ["x"], since: ["stream0:1"] } as const;
+  for (const client of [resuming, leaving]) {
+    client.send(resume);
+    await client.ask({ type: "ping", id: 2 });
+  }
+  const refused = { channels: [{ channel: "z", error: { code: "subscriptions_full" } }, { channel: "y" }] };
+  expect(await other.ask({ type: "subscribe", id: 1, channels: ["y", "z"] })).toMatchObject(refused);
+  leaving.close();
+  await leaving.closed();
+  while (hub.room.left === 0) await new Promise((resolve) => setImmediate(resolve));
+  expect(await other.ask({ type: "subscribe", id: 2, channels: ["z"] })).toMatchObject({
+    channels: [{ channel: "z", recovered: true }],
+  });
+  log.resolve();
+  await resuming.until(() => resuming.received.some(({ type }) => type === "subscribed"));
+  expect(resuming.received.at(-1)).toMatchObject({ channels: [{ channel: "x", recovered: true }] });
+  expect(resuming.data).toEqual([2, 3, 4]);
+  expect([hub.room.count, hub.room.promised, hub.room.left]).toEqual([3, 0, 0]);
+});
+
 test("one address gets 429 beyond its own rate, while others come in", async () => {
   const { url, admission } = start({
     rate: { perSecondPerAddress: 2, now: () => 0 },

@@ -117,6 +117,7 @@ export class Connection {
     this.socket = undefined;
     this.#access.stop();
     this.#running?.task.close();
+    this.#end();
     this.#seat?.close();
     this.#context.hub.ahead.remove(this);
     const patterns = patternNames(this.topics);
@@ -216,13 +217,14 @@ export class Connection {
         this.#goOnWith(waiting);
       },
     });
-    resume.begin(this.#begin(resume, socket).task);
+    resume.begin(this.#begin(resume, socket, plan.added.length).task);
   }
 
-  #begin(work: PacedWork, socket: ClientSocket): Running {
-    const { replays: queue, limits } = this.#context;
+  #begin(work: PacedWork, socket: ClientSocket, promised: number): Running {
+    const { replays: queue, limits, hub } = this.#context;
     const task = new PacedTask(socket, { queue, work, bufferBytes: limits.replayBufferBytes });
-    const running = { task, waiting: [], waitingBytes: 0 };
+    const running = { task, promised, waiting: [], waitingBytes: 0 };
+    hub.room.promised += promised;
     this.#running = running;
     return running;
   }
@@ -230,9 +232,11 @@ export class Connection {
   /** Ends what is under way. Returns the requests that have waited for that. */
   #end(): string[] {
     const running = this.#running;
-    running?.task.end();
+    if (running === undefined) return [];
+    running.task.end();
+    this.#context.hub.room.promised -= running.promised;
     this.#running = undefined;
-    return running?.waiting ?? [];
+    return running.waiting;
   }
 
   /** What the client has seen of a channel elsewhere is not sent to it again when this shard comes to it. */
@@ -263,7 +267,7 @@ export class Connection {
   /** Joins the topics and answers. Nothing else happens between the end of a replay and this: the seam is exact. */
   #join(request: SubscribeRequest, planned: SubscribePlan, { recovered, lacking }: Resumed): void {
     const { hub, counters } = this.#context;
-    const plan = withinRoom(stillAllowed(planned, this.#access), hub);
+    const plan = stillAllowed(planned, this.#access);
     const asked = request.since !== undefined;
     // What this connection had before is not sent again, and what came before it had that is not sent either.
     const isRecovered = (item: RequestedChannel) =>
@@ -419,7 +423,7 @@ export class Connection {
       send: (texts) => this.#sendTexts(texts),
       finish: () => this.#goOnWith(this.#end()),
     });
-    this.#begin(values, socket).task.step(() => false);
+    this.#begin(values, socket, 0).task.step(() => false);
   }
 
   #sendTexts(texts: readonly string[]): void {
@@ -452,6 +456,8 @@ const NOT_RECOVERED: Resumed = { recovered: false, lacking: NONE };
 /** What others wait for: a resume, or last values. */
 interface Running {
   readonly task: PacedTask;
+  /** Subscriptions that it will become. */
+  readonly promised: number;
   /** Requests behind it, as they came. */
   readonly waiting: string[];
   waitingBytes: number;

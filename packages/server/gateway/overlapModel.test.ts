@@ -38,6 +38,8 @@ async function run(seed: number): Promise<Tally> {
     // Who has seen more than this shard waits until that is there, or joins ahead of it.
     replay: { behindMsMax: next(2) * 5000 },
   });
+  // Some of what is asked for is refused for now then.
+  fixture.hub.room.max = [12, Number.POSITIVE_INFINITY][next(2)] ?? 12;
   const total = 100 + next(100);
   fixture.logAhead.next = total;
   const sent: string[] = [];
