@@ -69,6 +69,8 @@ async function bundleOne(path: string): Promise<string> {
   const build = await Bun.build({
     entrypoints: [join(ROOT, "packages", path)],
     target: "browser",
+    // Puts constants in the places of their names, which UglifyJS leaves.
+    minify: { syntax: true },
     plugins: [
       {
         name: "loaded later",

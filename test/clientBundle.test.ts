@@ -6,10 +6,8 @@ import { join } from "node:path";
 import { gzipSync } from "bun";
 import { bundle } from "../scripts/clientPackage.ts";
 
-/**
- * Of what a page loads at once, `client.js`. The aim is 5,000; docs/decisions/sdk-size.md says what is above it.
- */
-const GZIPPED_BYTES_MAX = 5040;
+/** Of what a page loads at once, `client.js`. docs/decisions/sdk-size.md says what it is made of. */
+const GZIPPED_BYTES_MAX = 4990;
 
 const ROOT = join(import.meta.dir, "..");
 

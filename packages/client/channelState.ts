@@ -18,7 +18,7 @@ export interface ChannelState {
   /** The request on the present connection that is not answered yet; 0: none. One that is live may be asked for once more. */
   askedWith: number;
   /** Exists while this channel has messages that `resumeFrom` does not cover. */
-  guard: ReplayGuard | undefined;
+  guard?: ReplayGuard | undefined;
 }
 
 /** The position of the whole client. */

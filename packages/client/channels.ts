@@ -103,16 +103,17 @@ export function createChannels(
     return found;
   }
 
-  function isNew(state: ChannelState, channel: string, { streamId, offset }: Cursor): boolean {
+  /** Whether an earlier connection has brought it, during a resume that broke off. */
+  function hadBefore(state: ChannelState, channel: string, { streamId, offset }: Cursor): boolean {
     // Also of a channel that begins with what comes next: the resume of a pattern that covers it may repeat something.
-    if (!isFrozen) return true;
+    if (!isFrozen) return false;
     state.guard ??= new Map();
     const isOld = isRepeated(state.guard, `${channel} ${streamId}`, offset, counts.reconnects, () => {
       if (!isOverflowTold) emit("error", new ShardcastError("guard_overflow", undefined, state.channelName));
       isOverflowTold = true;
     });
     if (isOld) counts.repeated++;
-    return !isOld;
+    return isOld;
   }
 
   /** The channels that wait for the answer to this request; they wait no longer. */
@@ -192,13 +193,13 @@ export function createChannels(
       for (const name of channels) leaving.set(name, id);
     }
     for (const [from, group] of groupByPosition(states.values())) {
-      const since = from === SHARED ? position.toSince() : from && JSON.parse(from);
-      isFrozen ||= Boolean(since);
+      const since = from === SHARED ? position.toSince() : from ? JSON.parse(from) : undefined;
+      if (since) isFrozen = true;
       for (const asked of splitIntoBatches(group, itemOf, since)) {
         const id = connection.ask({
           type: "subscribe",
           channels: asked.map(itemOf),
-          ...(since && { since }),
+          since,
         });
         for (const state of asked) {
           state.askedWith = id;
@@ -236,7 +237,6 @@ export function createChannels(
           resumeFrom,
           isLive: false,
           askedWith: 0,
-          guard: undefined,
         };
         states.set(channelName, state);
         if (isPattern(state)) patterns++;
@@ -264,11 +264,11 @@ export function createChannels(
       message(message) {
         const { channel, snapshot } = message;
         counts.messages++;
-        const cursor = parseCursor(message.cursor);
-        if (!cursor) return;
+        // It was checked.
+        const cursor = parseCursor(message.cursor) as Cursor;
         if (!isFrozen && !snapshot && position.saw(cursor)) connection?.sendPing();
         for (const state of covering(channel)) {
-          if (!snapshot && !isNew(state, channel, cursor)) continue;
+          if (!snapshot && hadBefore(state, channel, cursor)) continue;
           for (const recipient of state.recipients) {
             if (snapshot) {
               if (recipient.lastValue !== DUE) continue;

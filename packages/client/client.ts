@@ -22,9 +22,6 @@ export type { Schema, StandardSchema } from "./schema.ts";
 export type { MessageHandler, Ready, SubscribeOptions, Subscription } from "./subscription.ts";
 export { ShardcastError };
 
-/** A time that does not come. */
-const NEVER = 2 ** 53;
-
 /** Characters of a malformed message that a report quotes. */
 const QUOTED_CHARACTERS_MAX = 100;
 
@@ -137,7 +134,7 @@ export function connect(url: string | readonly string[], options: ConnectOptions
 
   async function open(): Promise<void> {
     if (isOffline(currentUrl())) {
-      dueAtMs = NEVER;
+      dueAtMs = Infinity;
       tellFailure("offline");
       return;
     }
@@ -278,9 +275,9 @@ export function connect(url: string | readonly string[], options: ConnectOptions
 
   on("gap", () => stats.gaps++);
   on("error", () => stats.errors++);
-  if (options.onStatus) on("status", options.onStatus);
-  if (options.onGap) on("gap", options.onGap);
-  if (options.onError) on("error", options.onError);
+  on("status", options.onStatus);
+  on("gap", options.onGap);
+  on("error", options.onError);
   signal?.addEventListener("abort", close, { signal: life });
   onWake(wake, life);
   void open();

@@ -100,7 +100,7 @@ export function openConnection(
     clearInterval(pingTimer);
   }
 
-  function end(code: number, reason: string, isSilent?: boolean): void {
+  function end(code: number, reason?: string, isSilent?: boolean): void {
     if (isOver) return;
     isOver = true;
     stop();
@@ -129,7 +129,7 @@ export function openConnection(
   // A close event follows each error, but in Node 22 not that of a handshake. Without a listener `ws` would throw.
   socket.addEventListener("error", ({ message }) => {
     fault = `${message ?? ""}`.trim();
-    setTimeout(() => read("", () => end(ABNORMAL_CLOSE, "")));
+    setTimeout(() => read("", () => end(ABNORMAL_CLOSE)));
   });
   expectTraffic(connectTimeoutMs, "no welcome in time");
 

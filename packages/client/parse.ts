@@ -5,15 +5,11 @@ import type { ServerMessage } from "@shardcast/protocol/messages";
  * Reads what one frame of the server holds: a message, or a list of them. Fields that it does not know stay and are ignored;
  * undefined stands for what is no message of the protocol, types of a newer server included.
  */
-export function parseServerMessages(frame: unknown): readonly (ServerMessage | undefined)[] {
-  try {
-    // What is no text becomes one that is no message.
-    const value: unknown = JSON.parse(frame as string);
-    const claimed: readonly ServerMessage[] = Array.isArray(value) && value.length > 0 ? value : [value];
-    return claimed.map((each) => (isServerMessage(each) ? each : undefined));
-  } catch {
-    return [undefined];
-  }
+export function parseServerMessages(frame: unknown): ReadonlyArray<ServerMessage | undefined> {
+  // What is no text becomes one that is no message.
+  const value: unknown = attempt(JSON.parse, frame as string);
+  const claimed: readonly ServerMessage[] = Array.isArray(value) ? value : [value];
+  return claimed.map((each) => (attempt(isServerMessage, each) ? each : undefined));
 }
 
 type Checks = {
@@ -23,7 +19,8 @@ type Checks = {
 /** Of each message what the client relies on, or hands on. Where a list or an object is none they throw, too. */
 const CHECKS: Checks = {
   message: ({ channel, cursor, ts, data }) =>
-    areTexts(channel, cursor) &&
+    isText(channel) &&
+    isText(cursor) &&
     parseCursor(cursor) !== undefined &&
     typeof ts === "number" &&
     // Without it a message would be a tombstone to handlers that test for null loosely.
@@ -31,31 +28,35 @@ const CHECKS: Checks = {
   welcome: ({ pingIntervalMs }) => isDuration(pingIntervalMs) && pingIntervalMs > 0,
   subscribed: ({ id, mark, channels }) =>
     id > 0 &&
-    areTexts(mark) &&
+    isText(mark) &&
     channels.every(
-      ({ channel, error }) => areTexts(channel) && (!error || areTexts(error.code, error.message)),
+      ({ channel, error }) => isText(channel) && (!error || (isText(error.code) && isText(error.message))),
     ),
   unsubscribed: ({ id }) => id > 0,
-  gap: ({ channel, after, through, reason }) => areTexts(channel, after, through, reason),
+  gap: ({ channel, after, through, reason }) => [channel, after, through, reason].every(isText),
   reconnect: ({ afterMs }) => isDuration(afterMs),
   token_expiring: () => true,
-  authenticated: ({ revoked = [] }) => areTexts(...revoked),
-  pong: ({ mark = "" }) => areTexts(mark),
-  error: ({ id, code, message }) => id !== 0 && areTexts(code, message),
+  authenticated: ({ revoked = [] }) => revoked.every(isText),
+  pong: ({ mark = "" }) => isText(mark),
+  error: ({ id, code, message }) => id !== 0 && isText(code) && isText(message),
 };
 
 function isServerMessage(claimed: ServerMessage): boolean {
+  // What objects inherit is no check, and never returns true.
+  return (CHECKS[claimed.type] as (claimed: ServerMessage) => boolean)(claimed) === true;
+}
+
+/** Undefined where it throws. */
+function attempt<In, Out>(action: (value: In) => Out, value: In): Out | undefined {
   try {
-    const { type } = claimed;
-    // What objects inherit is no check, and never returns true.
-    return (CHECKS[type] as undefined | ((claimed: ServerMessage) => boolean))?.(claimed) === true;
+    return action(value);
   } catch {
-    return false;
+    return undefined;
   }
 }
 
-function areTexts(...values: readonly unknown[]): boolean {
-  return values.every((value) => typeof value === "string");
+function isText(value: unknown): boolean {
+  return typeof value === "string";
 }
 
 /** Timers take at most 2³¹ − 1 ms and fire at once beyond that. */

@@ -8,10 +8,10 @@ export function groupByPosition(states: Iterable<ChannelState>): Map<string, Cha
     if (!needsRequest(state)) continue;
     // A live channel is asked for its last value alone, wherever it stands.
     const position = state.isLive ? "" : (state.resumeFrom ?? "");
-    const group = groups.get(position);
-    if (!group) groups.set(position, [state]);
+    const group = groups.get(position) ?? [];
+    groups.set(position, group);
     // Patterns first: they bring what they cover in one piece.
-    else if (isPattern(state)) group.unshift(state);
+    if (isPattern(state)) group.unshift(state);
     else group.push(state);
   }
   return groups;

@@ -9,9 +9,6 @@ export const CURSORS_MAX = 4000;
 /** So many cursors are worth a fresh mark, which replaces them all. */
 const CURSORS_WORTH_A_MARK = 256;
 
-/** So many entries of a `since` are sent as they are. */
-const CURSORS_SENT_MAX = 100;
-
 /**
  * How far everything that has settled was delivered: the last mark, and for each stream the greatest offset seen
  * after it. The mark stays opaque, and a new one replaces the old instead of being joined with it, so that a stream
@@ -43,24 +40,22 @@ export function createResumePosition(): ResumePosition {
       const known = offsets.get(streamId) ?? (size < CURSORS_MAX ? -1 : offset);
       if (offset <= known) return false;
       offsets.set(streamId, offset);
-      if (offsets.size === size) return false;
+      if (offsets.size === size || offsets.size % CURSORS_WORTH_A_MARK) return false;
       // Thousands of cursors beside a mark would not fit in the message that a server takes. Few clients see so many streams,
       // so what writes them shorter is loaded by those alone. Without it, as without a network, the list goes out as it is,
       // and the next time that there are so many cursors it is tried again.
-      if (size === CURSORS_SENT_MAX) {
-        import("@shardcast/protocol/mark").then(
-          (mark) => {
-            shorten = mark.shortenSince;
-          },
-          () => {},
-        );
-      }
-      return offsets.size % CURSORS_WORTH_A_MARK === 0;
+      import("@shardcast/protocol/mark").then(
+        (mark) => {
+          shorten = mark.shortenSince;
+        },
+        () => {},
+      );
+      return true;
     },
     toSince() {
       const entries = [...offsets].map(([streamId, offset]) => formatCursor(streamId, offset));
       if (mark) entries.unshift(mark);
-      return entries.length > CURSORS_SENT_MAX && shorten ? shorten(entries) : entries;
+      return shorten?.(entries) ?? entries;
     },
   };
 }

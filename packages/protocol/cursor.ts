@@ -17,7 +17,6 @@ export function formatCursor(streamId: string, offset: number): string {
 /** Returns undefined where the text is no cursor: input from clients is a value to answer, not an exception. */
 export function parseCursor(text: string): Cursor | undefined {
   const match = CURSOR.exec(text);
-  if (match === null) return undefined;
-  const offset = Number(match[2]);
-  return Number.isSafeInteger(offset) ? { streamId: match[1] as string, offset } : undefined;
+  const offset = Number(match?.[2]);
+  return Number.isSafeInteger(offset) ? { streamId: match?.[1] as string, offset } : undefined;
 }
