@@ -360,6 +360,24 @@ describe("a client", () => {
     await client.ask({ type: "ping", id: 3 });
     expect(client.data).toHaveLength(before);
   });
+
+  test("has not recovered what it had by a pattern that its token stopped allowing during a resume", async () => {
+    const { url, publish, logHeld } = start({}, { history: { messagesMax: 5 } });
+    for (let i = 0; i < 20; i++) publish("a.b", i);
+    const held = Promise.withResolvers<void>();
+    const client = await connect(url, await tokenFor({ claims: { channels: ["a.x.*", "a.b"] } }));
+    await client.ask({ type: "subscribe", id: 1, channels: ["a.x.*"] });
+    logHeld.until = held.promise;
+    const since = [`${STREAM}:2`];
+    client.send({ type: "subscribe", id: 2, channels: ["a.x.y", "a.b"], since });
+    const token = await tokenFor({ claims: { channels: ["a.x.y", "a.b"] } });
+    expect(await client.ask({ type: "auth", id: 3, token })).toMatchObject({ revoked: ["a.x.*"] });
+    publish("a.x.y", "between");
+    held.resolve();
+    const answer = () => client.received.find((each) => each.type === "subscribed" && each.id === 2);
+    await client.until(() => answer() !== undefined);
+    expect(answer()).toMatchObject({ channels: [{ recovered: false }, { recovered: true }] });
+  });
 });
 
 describe("a key set", () => {

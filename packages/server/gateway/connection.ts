@@ -192,10 +192,14 @@ export class Connection {
     const asked = plan.added.filter(isLossless).map((item) => item.channel);
     const already = this.topics.map((topic) => topic.name);
     const wanted = new WantedChannels(asked, already);
-    if (wanted.isEmpty) return this.#join(request, plan, NOT_RECOVERED);
-    const held = HeldChannels.of(asked, already, hub.history.end);
+    const present = request.channels.filter((item) => isLossless(item) && plan.present.has(item.channel));
+    const names = [...asked, ...present.map(({ channel }) => channel)];
+    if (names.length === 0) return this.#join(request, plan, NOT_RECOVERED);
+    const held = HeldChannels.of(names, already, hub.history.end);
     const replay = new Replay({ hub, log, limits: replayLimits, wanted, held, since, nowMs: now() });
-    if (!replay.isPossible) return this.#join(request, plan, NOT_RECOVERED);
+    // Nobody waits until this shard is there for what is not sent.
+    if (!replay.isPossible || (wanted.isEmpty && replay.ahead.length > 0))
+      return this.#join(request, plan, NOT_RECOVERED);
     const resume = new Resume({
       replay,
       waits,
@@ -269,11 +273,12 @@ export class Connection {
     const { hub, counters } = this.#context;
     const plan = stillAllowed(planned, this.#access);
     const asked = request.since !== undefined;
-    // What this connection had before is not sent again, and what came before it had that is not sent either.
+    const had = new Set(plan.present.size > 0 ? this.topics.map((topic) => topic.name) : []);
+    // What this connection had when it asked may have been revoked since.
+    const isLost = ({ channel }: RequestedChannel) =>
+      plan.present.has(channel) && !had.has(channel) && !isCovered(channel, had);
     const isRecovered = (item: RequestedChannel) =>
-      !asked ||
-      !isLossless(item) ||
-      (recovered && !plan.present.has(item.channel) && !lacking.has(item.channel));
+      !asked || !isLossless(item) || (recovered && !lacking.has(item.channel) && !isLost(item));
     if (asked && plan.added.some(isLossless)) {
       counters[plan.added.every(isRecovered) ? "resumed" : "notRecovered"] += 1;
     }

@@ -50,7 +50,7 @@ export class HistoryPass {
       readonly wanted: WantedChannels;
       readonly streams: ReadonlyMap<number, ResumedStream>;
       readonly from: number;
-      /** Where patterns cover what the connection has already. */
+      /** Where the connection has some of what is asked for already. */
       readonly held?: HeldChannels | undefined;
     },
   ) {
@@ -122,8 +122,12 @@ export class HistoryPass {
       yield batch;
       batch = [];
     }
+    for (const name of this.#held?.names ?? []) {
+      const channel = this.#history.channel(name);
+      if (channel !== undefined && this.#held !== undefined) this.#lookAtHeld(channel, this.#held);
+    }
     let patterns = 0;
-    for (const pattern of this.#wanted.patterns) {
+    for (const pattern of [...this.#wanted.patterns, ...(this.#held?.patterns ?? [])]) {
       const prefix = pattern.slice(0, -1);
       let after: string | undefined;
       do {

@@ -90,18 +90,35 @@ describe.each(ENCODINGS)("to a client whose frames are %s", (encoding) => {
     expect(messages()).toEqual([0, 1]);
   });
 
-  test("what a live pattern covers has not recovered, however little it is: nothing of it is sent to who asks for it", async () => {
-    const { publish, subscribe, messages, snapshots } = await connected();
+  test("what the connection has is not sent to who asks for it again, and has recovered where nothing came since", async () => {
+    const { fixture, publish, subscribe, messages, snapshots } = await connected();
     publish("a.x", "a.b.x");
-    const { mark } = await subscribe(["a.*"]);
+    await subscribe(["a.*", "d"]);
     publish("a.x", "a.b.x");
-    expect(await subscribe(["a.x", "c", "a.b.*", "a.*"], mark)).toMatchObject({
-      recovered: [false, true, false, false],
+    expect(await subscribe(["a.x", "c", "a.b.*", "a.*", "d"], cursor(2))).toMatchObject({
+      recovered: [true, true, false, false, true],
     });
     expect([messages(), snapshots()]).toEqual([
       [2, 3],
       [3, 2],
     ]);
+    expect(await subscribe(["a.x"], cursor(1))).toMatchObject({ recovered: [false] });
+    expect(await subscribe(["a.x", "a.b.*"], cursor(3))).toMatchObject({ recovered: [true, true] });
+    expect([messages(), snapshots()]).toEqual([
+      [2, 3],
+      [3, 2, 2],
+    ]);
+    expect(fixture.reads).toHaveLength(0);
+  });
+
+  test("nothing is waited for and no log read for what the connection has", async () => {
+    const { fixture, publish, subscribe } = await connected({ history: { bytesMax: 4096 } });
+    await subscribe(["a.*"]);
+    publish(...Array.from({ length: 100 }, () => "c"));
+    expect(await subscribe(["a.x"], "m")).toMatchObject({ recovered: [false] });
+    fixture.logAhead.next = 200;
+    expect(await subscribe(["a.y"], cursor(150))).toMatchObject({ recovered: [false] });
+    expect([fixture.reads.length, fixture.gateway.waits.givenUp]).toEqual([0, 0]);
   });
 
   test("what was left before the pattern is replayed with it", async () => {

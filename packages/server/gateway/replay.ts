@@ -132,6 +132,8 @@ export class Replay {
       const stretch = this.#missing(pass);
       if (stretch !== undefined) {
         this.#pass = undefined;
+        // The log is not read for what will not be sent.
+        if (this.#wanted.isEmpty) return { kind: "impossible" };
         return { kind: "read", stretch };
       }
       this.#isChecked = true;
@@ -242,7 +244,7 @@ export interface ReplayOptions {
   readonly log: Pick<StreamLog, "read">;
   readonly limits: ReplayLimits;
   readonly wanted: WantedChannels;
-  /** Where patterns cover what the connection has already. */
+  /** Where the connection has some of what is asked for already. */
   readonly held?: HeldChannels | undefined;
   readonly since: Since;
   readonly nowMs: number;
