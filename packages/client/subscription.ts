@@ -8,7 +8,7 @@ export interface SubscribeOptions<T = unknown> {
   /**
    * Deliver first what came after this position: marks and cursors, the greatest counts for each stream. For the first
    * subscription of a channel only, and of a pattern before those of channels that it covers: what this client already
-   * receives is not sent again.
+   * receives is not sent again, and `ready` and `onGap` tell where that leaves something out.
    */
   readonly since?: string | readonly string[];
   /** `latest`: only the newest of each channel counts while this client does not keep up. Default: `lossless`. */
