@@ -4,15 +4,21 @@ import { chooseLetters, type Name } from "./chooseLetters.ts";
 
 /**
  * Minifies a module, and gives what it names itself, variables and properties, those letters with which it is smallest once it is
- * gzipped. Properties in `reserved` keep their names, because others know them, too.
+ * gzipped. Properties in `reserved` keep their names, because others know them, too. Throws where what it names could meet what
+ * it leaves.
  */
 export function minifyForGzip(code: string, reserved: readonly string[]): string {
+  const [lookalike] = code.match(PLACEHOLDER) ?? [];
+  if (lookalike) throw new Error(`${lookalike} would be taken for a placeholder`);
   const words = [...new Set(code.match(/[a-z_$][\w$]*/gi))].filter((word) => !reserved.includes(word));
   const properties = words.map((_, at): Name => ({ word: placeholder(at), rivals: new Set() }));
   const ast = minifiedTree(code, {
     reserved: [...reserved],
     cache: Object.fromEntries(words.map((word, at) => [`$${word}`, placeholder(at)])),
   });
+  const [kept] = lettersKept(ast);
+  if (kept)
+    throw new Error(`a property that is named ${kept} can not be told from those that get one letter`);
   const variables = variablesOf(ast, words.length);
   for (const [definition, { word }] of variables) definition.mangled_name = word;
   const names = new Map([...properties, ...variables.values()].map((name) => [name.word, name]));
@@ -22,6 +28,8 @@ export function minifyForGzip(code: string, reserved: readonly string[]): string
   const rivals = used.filter((name) => properties.includes(name));
   for (const name of rivals) for (const other of rivals) if (other !== name) name.rivals.add(other);
   chooseLetters(used, () => gzipSync(text.print(), { level: 9 }).length);
+  if (new Set(rivals.map(({ word }) => word)).size < rivals.length)
+    throw new Error("a property has the name of another one");
   const chosen = text.print();
   for (const [definition, name] of variables) name.word = definition.mangled_name as string;
   if (canonical(chosen) !== canonical(text.print()))
@@ -51,7 +59,7 @@ class Template {
   }
 }
 
-/** A word that occurs in no code. */
+/** A word that no code may have that is minified. */
 function placeholder(at: number): string {
   return `$${at}_`;
 }
@@ -93,6 +101,14 @@ interface Tree {
 }
 
 interface TreeNode {
+  /** Where a property is reached, and where an object is written with it: its name, or what gives that. */
+  readonly property?: string | TreeNode;
+  readonly key?: string | TreeNode;
+  /** Of two things that are joined by it. */
+  readonly operator?: string;
+  readonly left?: TreeNode;
+  /** Of a text: the text. */
+  readonly value?: unknown;
   /** Of a name: which variable it is. */
   readonly thedef?: Definition;
   /** Of a scope: its variables, and all that are used in it or further in. */
@@ -107,6 +123,21 @@ interface Definition {
   readonly defun?: TreeNode;
   /** The one whose name it must have, too. */
   redefined(): Definition | undefined;
+}
+
+/** The properties of one letter that keep their names, those that are reached by a text included. */
+function lettersKept(ast: Tree): string[] {
+  const kept: string[] = [];
+  ast.walk({
+    visit(node, descend) {
+      for (const name of [node.property, node.key, node.operator === "in" ? node.left : undefined]) {
+        const text = typeof name === "string" ? name : name?.value;
+        if (typeof text === "string" && /^[a-z]$/i.test(text)) kept.push(text);
+      }
+      descend?.call(node);
+    },
+  });
+  return kept;
 }
 
 /** The name of each, a placeholder from that of the given number on, and which others must not have the same. */

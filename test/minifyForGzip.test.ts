@@ -34,6 +34,20 @@ test("it does what it did, with shorter names of its own and those of others as 
   expect(minified.match(/\$/)).toBeNull();
 });
 
+test("code whose names could meet those that it gets is refused", () => {
+  // As those of the platform are, of a point for one.
+  const reserved = "export const move = (point) => ({ x: point.x, moved: point.x + 1, by: 1 })";
+  expect(() => minifyForGzip(reserved, ["x"])).toThrow("a property that is named x");
+  const quoted = 'export const move = (by) => ({ "x": 0, moved: by })';
+  expect(() => minifyForGzip(quoted, [])).toThrow("a property that is named x");
+  const computed = 'export const move = (point) => ({ moved: "x" in point })';
+  expect(() => minifyForGzip(computed, [])).toThrow("a property that is named x");
+  const reached = 'export const move = (point) => ({ moved: point["x"] })';
+  expect(() => minifyForGzip(reached, [])).toThrow("a property that is named x");
+  const text = 'export const move = (path) => path.replace(/(-)/, "$1_")';
+  expect(() => minifyForGzip(text, ["replace"])).toThrow("$1_ would be taken for a placeholder");
+});
+
 test("the same code always becomes the same file", () => {
   expect(minifyForGzip(CODE, ["report"])).toBe(minifyForGzip(CODE, ["report"]));
 });
