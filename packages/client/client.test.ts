@@ -306,6 +306,15 @@ describe("a connection that does not come about", () => {
   });
 });
 
+test("a listener may be absent, also where code without types gives `isVerbose && log`", async () => {
+  const none = false as never;
+  const client = fixture.client(fixture.server().url, { onStatus: none, onGap: none, onError: none });
+  const heard = new Inbox<Status>();
+  client.on("status", heard.push);
+  // An error in a listener is an uncaught one, which a test does not survive.
+  expect(await heard.next()).toBe("connected");
+});
+
 test("where the platform has no WebSocket, what to do is said at once", () => {
   const { WebSocket } = globalThis;
   Reflect.deleteProperty(globalThis, "WebSocket");

@@ -19,7 +19,7 @@ export function createEmitter<Events>(): Emitter<Events> {
     emit(name, event) {
       for (const listener of listeners[name] ?? []) {
         try {
-          listener?.(event);
+          if (listener) listener(event);
         } catch (error) {
           // A listener must not break the connection's work, and its error must not vanish either: it surfaces as an
           // uncaught one.
