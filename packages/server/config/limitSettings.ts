@@ -7,7 +7,7 @@ export const LIMIT_SETTINGS = {
     name: "max-message-bytes",
     kind: bytes(128, 16 * 2 ** 20),
     group: "limits",
-    doc: "Size of one message from a client.",
+    doc: "Size of one message from a client. A larger one closes its connection, and the SDK does not come back then; its own are of up to 60,000 bytes.",
     default: 64 * 2 ** 10,
   },
   maxSubscriptions: {
