@@ -10,6 +10,7 @@ import { startInstance } from "../test/instance.fixture.ts";
 import { startKafka } from "../test/services/kafka.ts";
 import { cpuMs, rssBytes } from "./processes.ts";
 import { writeResults } from "./results.ts";
+import { Apart } from "./storm/apart.ts";
 import { joined, StormClients } from "./storm/clients.ts";
 import { startFeed } from "./storm/feed.ts";
 import { TOPIC } from "./storm/messages.ts";
@@ -24,7 +25,10 @@ const { values: flags } = scriptFlags(BENCH_USAGE, {
     /** Records a second, over 16 channels, of which each client has 4. */
     rate: { type: "string", default: "16" },
     "away-seconds": { type: "string", default: "30" },
-    shards: { type: "string", default: "2" },
+    /** Not set: 2, or one for each core of the servers where they have cores of their own. */
+    shards: { type: "string" },
+    /** Servers and clients do not share cores. */
+    apart: { type: "boolean", default: false },
     /** Of the instance; not set: as many as there are clients. */
     accepts: { type: "string" },
     from: { type: "string", default: "history,log" },
@@ -34,6 +38,10 @@ const CLIENTS = Number(flags.clients);
 const LIVE = Number(flags.live);
 const RATE = Number(flags.rate);
 const AWAY_SECONDS = Number(flags["away-seconds"]);
+/** Before this process is bound to some of them. */
+const CORES = navigator.hardwareConcurrency;
+const apart = flags.apart ? new Apart() : undefined;
+const SHARDS = Number(flags.shards ?? apart?.cores ?? 2);
 const STEADY_SECONDS = 10;
 const PROCESSES = 2;
 const PARTITIONS = 3;
@@ -48,12 +56,13 @@ async function storm(from: From) {
   await createTopic(admin, { name: TOPIC, partitions: PARTITIONS });
   await admin.close();
   const instance = await startInstance([
-    ...["--shards", flags.shards, "--log-level", "warn"],
+    ...["--shards", `${SHARDS}`, "--log-level", "warn"],
     ...["--kafka-brokers", kafka.brokers.join(","), "--kafka-topics", TOPIC],
     ...["--max-accepts-per-second", flags.accepts ?? `${CLIENTS + LIVE}`],
     ...(from === "log" ? SHORT_HISTORY : []),
   ]);
   const servers = [instance.pid, ...(await instance.shardPids())];
+  apart?.pinServers(servers);
   const addresses = loopbackAddresses(Math.random);
   const process = (at: number, clients: number, first: number) =>
     new StormClients({ url: instance.url, clients, first, addresses: addresses(at) });
@@ -62,6 +71,7 @@ async function storm(from: From) {
   const away = Array.from({ length: PROCESSES }, (_, at) =>
     process(at + 1, Math.min(each, CLIENTS - at * each), LIVE + at * each),
   );
+  apart?.putLast(away.map(({ pid }) => pid));
   const all = [live, ...away];
   const measure = () => Promise.all(all.map((clients) => clients.measure()));
   const stopFeed = startFeed(kafka.brokers, RATE);
@@ -138,7 +148,7 @@ for (const from of flags.from.split(",")) {
 
 console.log(
   `${CLIENTS} clients come back at once after ${AWAY_SECONDS} s, ${LIVE} stay; ${RATE} records/s, 4 of 16 channels each; ` +
-    `${flags.shards} shards, ${navigator.hardwareConcurrency} cores, Bun ${Bun.version}`,
+    `${SHARDS} shards, ${CORES} cores${apart === undefined ? "" : `, ${apart.cores} of them the servers' alone`}, Bun ${Bun.version}`,
 );
 type Result = (typeof results)[number];
 const ms = ({ p50, p99, max }: Result["caughtUpMs"]) =>

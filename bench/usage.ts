@@ -10,7 +10,7 @@ export const BENCH_USAGE = `npm run bench -- [bench] [flags]; without a name: fa
   capacity    12,000 to 100,000 clients held: [12k] [50k] [100k] [--bus redis|nats] [--hold-seconds N]
   profile     where the servers' time goes under the 12k load: [--clients N] [--hold-seconds N]
   storm       all clients back at once, resuming from 30 s ago: [--clients N] [--live N] [--rate N] [--away-seconds N]
-              [--shards N] [--accepts N] [--from history,log]
+              [--shards N] [--accepts N] [--from history,log] [--apart]
   slow        what stalled clients cost those that read, and whether they end on the last values:
               [--clients N] [--stalled N] [--rate N] [--bulk-rate N] [--seconds N] [--rounds N]
   soak        an hour of clients that come and vanish: are memory and open files flat?
