@@ -85,8 +85,8 @@ test("commands on pages name scripts and commands that there are", () => {
 });
 
 test("flags on pages are those of the commands", async () => {
-  // Those of a container engine, and of scripts/composeTest.ts and bench/peers, which are no commands.
-  const foreign = ["--ulimit", "--sysctl", "--stand-ins", "--run-flags"];
+  // Those of a container engine, and of scripts/composeTest.ts and of benches, which are no commands.
+  const foreign = ["--ulimit", "--sysctl", "--stand-ins", "--run-flags", "--apart"];
   const pages = PAGES.filter((page) => page !== "docs/benchmarks.md");
   const known = await knownFlags();
   const isWrong = (flag: string) => !known.has(flag) && !foreign.includes(flag);

@@ -127,6 +127,16 @@ export function shardFigures(parts: CountingParts): Figure[] {
     counter("resumes", "Resumes that recovered everything.", () => counters.resumed),
     counter("resumes_not_recovered", "Resumes that could not.", () => counters.notRecovered),
     gauge("handshakes_waiting", "Handshakes that wait for their turn.", () => gateway.entrance.pace.waiting),
+    gauge(
+      "accept_queue",
+      "Connections that wait in the kernel until this shard takes them; NaN where it does not tell.",
+      () => gateway.acceptQueue.now,
+    ),
+    gauge(
+      "accept_queue_max",
+      "How many may: the kernel drops the others, and they ask again after a second or more.",
+      () => gateway.acceptQueue.max,
+    ),
     counter(
       "handshakes_abandoned",
       "Handshakes whose clients had gone before their turn, or while their token was looked at.",

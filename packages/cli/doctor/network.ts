@@ -1,22 +1,23 @@
 import { type Finding, limited, unknown, type Wanted, whole } from "./finding.ts";
 import { type Host, numberAt } from "./host.ts";
 
-/** What the runtime asks the kernel for at each shard's socket; the kernel's own limit can only make it smaller. */
-export const LISTEN_BACKLOG = 512;
+/** A shard asks for as many as the kernel allows; so many it allows where nobody has set less. */
+const QUEUE_WANTED = 4096;
+/** Beyond these, handshakes of TCP go on with cookies in the place of memory. */
+const SYN_QUEUE_WANTED = 512;
 
 export function backlog(host: Host, wanted: Wanted): Finding {
   const path = "/proc/sys/net/core/somaxconn";
   const somaxconn = numberAt(host, path);
   const syn = numberAt(host, "/proc/sys/net/ipv4/tcp_max_syn_backlog") ?? Number.POSITIVE_INFINITY;
   if (somaxconn === undefined) return unknown("backlog", path);
-  const queue = Math.min(somaxconn, LISTEN_BACKLOG);
-  const found = `${queue} connections wait at each of ${wanted.shards} shards (somaxconn ${somaxconn}, tcp_max_syn_backlog ${syn})`;
-  if (somaxconn >= LISTEN_BACKLOG && syn >= LISTEN_BACKLOG) return { name: "backlog", status: "ok", found };
+  const found = `${somaxconn} connections may wait at each of ${wanted.shards} shards (tcp_max_syn_backlog ${syn})`;
+  if (somaxconn >= QUEUE_WANTED && syn >= SYN_QUEUE_WANTED) return { name: "backlog", status: "ok", found };
   return {
     name: "backlog",
     status: "warn",
     found,
-    why: `a shard that writes to thousands of clients takes no connection meanwhile; the ${LISTEN_BACKLOG} that it asks for are cut short here, and who finds the queue full tries again after 1 s and more`,
+    why: "a shard takes connections between its messages, so that a crowd does not hold these up: who finds no place in the kernel's queue tries again after 1 s and more",
     set: "sysctl -w net.core.somaxconn=4096 net.ipv4.tcp_max_syn_backlog=4096",
   };
 }

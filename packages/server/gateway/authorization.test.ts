@@ -342,12 +342,13 @@ describe("a client", () => {
   });
 
   test("does not join what its token stopped allowing during a resume, and is told", async () => {
-    const { url, publish, logHeld } = start({}, { history: { messagesMax: 5 } });
+    const { url, publish, logHeld, reads } = start({}, { history: { messagesMax: 5 } });
     for (let i = 0; i < 20; i++) publish("a.x", i);
     const held = Promise.withResolvers<void>();
     logHeld.until = held.promise;
     const client = await connect(url, await tokenFor());
     client.send({ type: "subscribe", id: 1, channels: ["a.x"], since: [`${STREAM}:2`] });
+    while (reads.length === 0) await Bun.sleep(1);
     const token = await tokenFor({ claims: { channels: ["b"] } });
     // Checked at once, although a resume is under way.
     expect(await client.ask({ type: "auth", id: 2, token })).toMatchObject({ type: "authenticated" });
@@ -362,7 +363,7 @@ describe("a client", () => {
   });
 
   test("has not recovered what it had by a pattern that its token stopped allowing during a resume", async () => {
-    const { url, publish, logHeld } = start({}, { history: { messagesMax: 5 } });
+    const { url, publish, logHeld, reads } = start({}, { history: { messagesMax: 5 } });
     for (let i = 0; i < 20; i++) publish("a.b", i);
     const held = Promise.withResolvers<void>();
     const client = await connect(url, await tokenFor({ claims: { channels: ["a.x.*", "a.b"] } }));
@@ -370,6 +371,7 @@ describe("a client", () => {
     logHeld.until = held.promise;
     const since = [`${STREAM}:2`];
     client.send({ type: "subscribe", id: 2, channels: ["a.x.y", "a.b"], since });
+    while (reads.length === 0) await Bun.sleep(1);
     const token = await tokenFor({ claims: { channels: ["a.x.y", "a.b"] } });
     expect(await client.ask({ type: "auth", id: 3, token })).toMatchObject({ revoked: ["a.x.*"] });
     publish("a.x.y", "between");

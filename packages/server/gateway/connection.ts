@@ -1,4 +1,5 @@
 import { CLOSE_CODES } from "@shardcast/protocol/closeCodes";
+import type { Since } from "@shardcast/protocol/mark";
 import type { RequestErrorCode, ServerMessage } from "@shardcast/protocol/messages";
 import type { Access } from "../auth/access.ts";
 import { isCovered, patternNames, type Topic } from "../hub/topics.ts";
@@ -8,7 +9,7 @@ import type { Seat } from "./deflate/seat.ts";
 import { HeldChannels } from "./heldChannels.ts";
 import { LastValues } from "./lastValues.ts";
 import { NewestOnly } from "./newestOnly.ts";
-import { PacedTask, type PacedWork } from "./pacedTask.ts";
+import { MadeInTurn, PacedTask, type PacedWork } from "./pacedTask.ts";
 import { Replay } from "./replay.ts";
 import {
   type AuthRequest,
@@ -176,17 +177,35 @@ export class Connection {
     else this.#seat.afterBatch(answer);
   }
 
+  /** After an outage thousands resume in the same moment. So what a resume needs is found in its turn among them. */
   #subscribe(request: SubscribeRequest): void {
-    // Before a resume too, which is much work for what will be refused.
+    const { socket } = this;
+    const { since } = request;
+    if (since === undefined || socket === undefined)
+      return this.#join(request, this.#plan(request), NOT_RECOVERED);
+    const work = new MadeInTurn(() => this.#resume(request, since, running));
+    const running = this.#begin(work, socket);
+    running.task.wake();
+  }
+
+  #plan(request: SubscribeRequest): SubscribePlan {
     const subscriber = {
       topics: this.topics,
       access: this.#access,
       subscriptionsMax: this.#context.limits.subscriptionsMax,
     };
-    const plan = withinRoom(planSubscription(request, subscriber), this.#context.hub);
-    const { socket } = this;
-    const { since } = request;
-    if (since === undefined || socket === undefined) return this.#join(request, plan, NOT_RECOVERED);
+    return withinRoom(planSubscription(request, subscriber), this.#context.hub);
+  }
+
+  /** Undefined where there is nothing to replay: then it is answered at once. */
+  #resume(request: SubscribeRequest, since: Since, running: Running): Resume | undefined {
+    // Before a resume, which is much work for what will be refused.
+    const plan = this.#plan(request);
+    const joinNow = (): undefined => {
+      const waiting = this.#end();
+      this.#join(request, plan, NOT_RECOVERED);
+      this.#goOnWith(waiting);
+    };
     const { hub, log, limits, replayLimits, now, waits } = this.#context;
     // Of others only the newest counts, and that comes after the answer.
     const asked = plan.added.filter(isLossless).map((item) => item.channel);
@@ -194,12 +213,11 @@ export class Connection {
     const wanted = new WantedChannels(asked, already);
     const present = request.channels.filter((item) => isLossless(item) && plan.present.has(item.channel));
     const names = [...asked, ...present.map(({ channel }) => channel)];
-    if (names.length === 0) return this.#join(request, plan, NOT_RECOVERED);
+    if (names.length === 0) return joinNow();
     const held = HeldChannels.of(names, already, hub.history.end);
     const replay = new Replay({ hub, log, limits: replayLimits, wanted, held, since, nowMs: now() });
     // Nobody waits until this shard is there for what is not sent.
-    if (!replay.isPossible || (wanted.isEmpty && replay.ahead.length > 0))
-      return this.#join(request, plan, NOT_RECOVERED);
+    if (!replay.isPossible || (wanted.isEmpty && replay.ahead.length > 0)) return joinNow();
     const resume = new Resume({
       replay,
       waits,
@@ -221,14 +239,16 @@ export class Connection {
         this.#goOnWith(waiting);
       },
     });
-    resume.begin(this.#begin(resume, socket, plan.added.length).task);
+    running.promised = plan.added.length;
+    hub.room.promised += running.promised;
+    resume.begin(running.task);
+    return resume;
   }
 
-  #begin(work: PacedWork, socket: ClientSocket, promised: number): Running {
-    const { replays: queue, limits, hub } = this.#context;
+  #begin(work: PacedWork, socket: ClientSocket): Running {
+    const { replays: queue, limits } = this.#context;
     const task = new PacedTask(socket, { queue, work, bufferBytes: limits.replayBufferBytes });
-    const running = { task, promised, waiting: [], waitingBytes: 0 };
-    hub.room.promised += promised;
+    const running = { task, promised: 0, waiting: [], waitingBytes: 0 };
     this.#running = running;
     return running;
   }
@@ -428,7 +448,7 @@ export class Connection {
       send: (texts) => this.#sendTexts(texts),
       finish: () => this.#goOnWith(this.#end()),
     });
-    this.#begin(values, socket, 0).task.step(() => false);
+    this.#begin(values, socket).task.step(() => false);
   }
 
   #sendTexts(texts: readonly string[]): void {
@@ -462,7 +482,7 @@ const NOT_RECOVERED: Resumed = { recovered: false, lacking: NONE };
 interface Running {
   readonly task: PacedTask;
   /** Subscriptions that it will become. */
-  readonly promised: number;
+  promised: number;
   /** Requests behind it, as they came. */
   readonly waiting: string[];
   waitingBytes: number;

@@ -1,77 +1,77 @@
-/** Of each turn of the event loop, in ms: what live messages may have to wait for. */
-const TURN_MS = 5;
+import type { AcceptQueue } from "./acceptQueue.ts";
+import { Pace } from "./pace.ts";
+
 /** Each holds its connection and a request. So many are a second or two of work, which a busy shard stretches. */
 const WAITING_MAX = 10_000;
+/**
+ * How many connections a turn still accepts once its time for handshakes is over: this part of those that wait in the kernel, so
+ * that none stays there for more than some turns, however long these are. That is less work than a handshake, and who is accepted
+ * can be seen: refused where too many wait, and answered where a balancer asks for health.
+ */
+const ACCEPTED_SHARE = 1 / 8;
+const ACCEPTED_MIN = 50;
 
 export interface HandshakePaceOptions {
   readonly now?: () => number;
   readonly waitingMax?: number;
+  /** In the place of `ACCEPTED_MIN`. Infinite: a turn accepts until nobody waits. */
+  readonly acceptedMin?: number;
 }
 
-/**
- * Shares the event loop out between those who come and those who are there. The transport accepts connections until none
- * waits, and hands each of them over on the way: while a crowd comes as fast as that goes, nothing else would have its
- * turn. So handshakes get a few milliseconds of each turn, and the others wait for later ones, in the order in which they
- * came.
- */
+/** Handshakes, each in its turn. Beyond what a turn has time for, connections are left in the kernel's queue. */
 export class HandshakePace {
-  readonly #waiting: Array<() => void> = [];
-  readonly #now: () => number;
+  /** Absent where connections can not be left there: the transport accepts all that have come, in one piece. */
+  accepts: AcceptQueue | undefined = undefined;
+  readonly #pace: Pace;
   readonly #waitingMax: number;
-  /** Of this turn; undefined where it has had no handshake yet. */
-  #until: number | undefined;
+  readonly #acceptedMin: number;
+  /** How many more this turn accepts; undefined while it has time for their handshakes. */
+  #left: number | undefined = undefined;
 
-  constructor({ now = () => performance.now(), waitingMax = WAITING_MAX }: HandshakePaceOptions = {}) {
-    this.#now = now;
+  constructor({ now, waitingMax = WAITING_MAX, acceptedMin = ACCEPTED_MIN }: HandshakePaceOptions = {}) {
+    this.#pace = new Pace({ now, onTurn: () => this.#onTurn() });
     this.#waitingMax = waitingMax;
+    this.#acceptedMin = acceptedMin;
   }
 
   /** Handshakes that wait for their turn. */
   get waiting(): number {
-    return this.#waiting.length;
+    return this.#pace.waiting;
   }
 
   /** Whether those who come are to share what is left: till then waiting is better than an answer that is not paced. */
   get areFewLeft(): boolean {
-    return this.#waiting.length >= this.#waitingMax / 4;
+    return this.waiting >= this.#waitingMax / 4;
   }
 
   /** Whether one more would be too many. */
   get isFull(): boolean {
-    return this.#waiting.length >= this.#waitingMax;
+    return this.waiting >= this.#waitingMax;
   }
 
   /** Whether a handshake may have its turn now: nobody waits before it, and this turn has time for it. */
   mayBegin(): boolean {
-    return this.#waiting.length === 0 && this.#hasTime();
+    if (this.#pace.mayBegin()) return true;
+    if (this.accepts === undefined) return false;
+    this.#left ??= Math.max(this.#acceptedMin, Math.floor(this.accepts.length.now * ACCEPTED_SHARE));
+    if (--this.#left <= 0) this.accepts.hold();
+    return false;
   }
 
   /** Has its turn after all who wait already. */
   wait<T>(handshake: () => T | Promise<T>): Promise<T> {
     return new Promise((resolve) => {
-      this.#waiting.push(() => resolve(new Promise((answer) => answer(handshake()))));
+      this.#pace.wait(() => resolve(new Promise((answer) => answer(handshake()))));
     });
   }
 
   /** All who wait have their turn now. */
   finish(): void {
-    for (const handshake of this.#waiting.splice(0)) handshake();
+    this.#pace.finish();
   }
 
-  #hasTime(): boolean {
-    const nowMs = this.#now();
-    if (this.#until === undefined) {
-      this.#until = nowMs + TURN_MS;
-      // Not a microtask: what has come in from the bus and from clients has its turn in between.
-      setImmediate(() => this.#turn());
-    }
-    return nowMs < this.#until;
-  }
-
-  #turn(): void {
-    this.#until = undefined;
-    let done = 0;
-    while (done < this.#waiting.length && this.#hasTime()) this.#waiting[done++]?.();
-    this.#waiting.splice(0, done);
+  #onTurn(): void {
+    this.#left = undefined;
+    this.accepts?.release();
   }
 }

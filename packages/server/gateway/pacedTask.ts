@@ -70,3 +70,31 @@ export class PacedTask implements QueuedTask {
     this.#work.close();
   }
 }
+
+/** Work that is made only in its turn: `make` wakes the task once there is something to send, or ends it. */
+export class MadeInTurn implements PacedWork {
+  readonly #make: () => PacedWork | undefined;
+  #work: PacedWork | undefined = undefined;
+
+  constructor(make: () => PacedWork | undefined) {
+    this.#make = make;
+  }
+
+  get cursors(): number {
+    return this.#work?.cursors ?? 0;
+  }
+
+  advance(isOver: () => boolean): boolean {
+    if (this.#work !== undefined) return this.#work.advance(isOver);
+    this.#work = this.#make();
+    return false;
+  }
+
+  release(): void {
+    this.#work?.release();
+  }
+
+  close(): void {
+    this.#work?.close();
+  }
+}

@@ -1,4 +1,5 @@
 import { OldestFirst } from "./oldestFirst.ts";
+import { TurnBudget } from "./turnBudget.ts";
 
 /** One step of something that is sent to one client beside live messages. */
 export interface QueuedTask {
@@ -10,8 +11,6 @@ export interface QueuedTask {
   release(): void;
 }
 
-/** Of each turn of the event loop, in ms: what live messages may have to wait for. */
-const TURN_MS = 5;
 /** Some 60 bytes each. */
 const CURSORS_MAX = 200_000;
 /** Tasks that have begun and could go on: while there are more, none begins. */
@@ -19,7 +18,7 @@ const READY_MAX = 256;
 
 /**
  * Shares the event loop out: after an outage all clients come back at once, and what they have missed must not keep the
- * others waiting for live messages. All replays together get a few milliseconds of each turn. Every second step is of the
+ * others waiting for live messages. All replays together get a part of each turn (`TurnBudget`). Every second step is of the
  * one that began first, so that a crowd is served one after another: if all went on in step, each would take so long that
  * history moves on meanwhile, and it would have to look again and again. The other steps go by turns, so that a long
  * one keeps nobody waiting. New ones begin only while few of those that began could go on, and these hold little.
@@ -37,6 +36,7 @@ export class ReplayQueue {
   readonly #now: () => number;
   #cursors = 0;
   #isScheduled = false;
+  readonly #budget = new TurnBudget();
 
   constructor(now: () => number = () => performance.now()) {
     this.#now = now;
@@ -95,7 +95,7 @@ export class ReplayQueue {
   }
 
   #turn(): void {
-    const until = this.#now() + TURN_MS;
+    const until = this.#budget.begin(this.#now());
     const isOver = () => this.#now() >= until;
     do {
       const task = this.#next();

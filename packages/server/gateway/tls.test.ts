@@ -7,6 +7,7 @@ import { closedAfterEach } from "../../../test/closing.fixture.ts";
 import { makeCertificates } from "../../../test/services/certificates.ts";
 import { connectTrusting, fingerprintAt } from "../../../test/services/tlsPeer.ts";
 import { gatewayFixture, RawClient } from "./gateway.fixture.ts";
+import { RawSocket } from "./rawSocket.fixture.ts";
 
 const closedLater = closedAfterEach();
 const directory = mkdtempSync(join(tmpdir(), "shardcast-tls-"));
@@ -42,6 +43,37 @@ test("a new certificate is shown to new clients, and old ones stay and miss noth
   await young.until(() => young.data.length >= 1);
   expect([old.data, young.data]).toEqual([[1, 2, 3], [3]]);
   expect(gateway.connections).toBe(2);
+});
+
+test("a certificate that comes while connections are held back in the kernel is shown to all who come after", async () => {
+  const { gateway, connect, publish } = start();
+  const { port } = gateway;
+  const before = await fingerprintAt(port);
+  gateway.entrance.pace.accepts?.hold();
+  gateway.setTls(second);
+  const after = await fingerprintAt(port);
+  expect(after).not.toBe(before);
+  for (let i = 0; i < 20; i++) expect(await fingerprintAt(port)).toBe(after);
+  const young = await connect();
+  publish("a", 1);
+  await young.until(() => young.data.length >= 1);
+});
+
+test("after a new certificate it is the new listener's connections that are held back, and nobody else's", async () => {
+  const { gateway, connect, publish } = start();
+  const before = gateway.entrance.pace.accepts;
+  gateway.setTls(second);
+  const { accepts } = gateway.entrance.pace;
+  expect(accepts).not.toBe(before);
+  // These have the numbers that the former listener had.
+  const young = await Promise.all(Array.from({ length: 5 }, connect));
+  accepts?.hold();
+  for (let at = 0; at < 20; at++) closedLater(await RawSocket.open(gateway.port)).write("not seen");
+  while (gateway.acceptQueue.now < 20) await Bun.sleep(1);
+  publish("a", 1);
+  await Promise.all(young.map((client) => client.until(() => client.data.length >= 1)));
+  accepts?.release();
+  await connect();
 });
 
 test("a certificate that comes while a shard starts is the one that its port opens with", async () => {

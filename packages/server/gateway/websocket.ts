@@ -6,6 +6,7 @@ import { answerByMethod } from "../httpMethods.ts";
 import type { Broadcast } from "../hub/hub.ts";
 import type { RequestFailures } from "../requestFailures.ts";
 import { requestUrl } from "../requestUrl.ts";
+import { AcceptQueue } from "./acceptQueue.ts";
 import type { Admission, GatewayLoad } from "./admission.ts";
 import { closeCodeOf } from "./closeCodeOf.ts";
 import { Connection } from "./connection.ts";
@@ -17,6 +18,7 @@ import { EventGateway } from "./eventGateway.ts";
 import { chosenSubprotocol, handshakeFault } from "./handshake.ts";
 import type { HandshakePaceOptions } from "./handshakePace.ts";
 import { kernelShareOf, limitKernelBuffers } from "./kernelBuffers.ts";
+import { listeningDescriptors } from "./listeningDescriptors.ts";
 import { ReplayQueue } from "./replayQueue.ts";
 import { SilentClients } from "./silentClients.ts";
 import { SlowClients } from "./slowClients.ts";
@@ -61,6 +63,9 @@ export interface GatewayOptions {
  */
 const FORMER_LISTENERS_MAX = 4;
 
+/** Each takes all who wait, as a rule. */
+const LAST_TURNS_MAX = 10;
+
 /** The transport refuses larger ones. */
 const HTTP_IDLE_SECONDS_MAX = 255;
 
@@ -69,7 +74,7 @@ const STANDARD_CODES = { min: 1000, max: 1015 } as const;
 
 /** A shard's public face: WebSockets at `/ws`, event streams at `/sse`, and the health that a load balancer asks for. */
 export class Gateway {
-  readonly replays = new ReplayQueue();
+  readonly replays: ReplayQueue;
   readonly waits = new StreamWaits();
   readonly slow: SlowClients;
   readonly silent: SilentClients;
@@ -85,6 +90,7 @@ export class Gateway {
   /** Closed to new clients, kept while there are old ones. */
   readonly #former = new Set<Listener>();
   #context: SharedContext | undefined;
+  #isClosing = false;
   /**
    * Ended connections by close code; 1006 is a broken connection, or a client that was cut off for slowness. Clients
    * choose codes, and each would be a label of its own in the metrics: those that no standard names count as `other`.
@@ -94,6 +100,7 @@ export class Gateway {
   constructor(options: GatewayOptions) {
     this.#options = options;
     this.#tls = options.tls;
+    this.replays = new ReplayQueue(options.pace?.now);
     const { admission, access } = options;
     this.entrance = new Entrance({ admission, access, load: () => this.#load, pace: options.pace });
     this.events = new EventGateway({
@@ -124,8 +131,13 @@ export class Gateway {
     return { connections: this.connections, subscriptionsLeft: this.#context?.hub.room.left ?? 0 };
   }
 
+  /** Clients whom the transport has not taken yet. */
+  get acceptQueue(): { readonly now: number; readonly max: number } {
+    return this.#current?.accepts?.length ?? { now: Number.NaN, max: Number.NaN };
+  }
+
   get port(): number {
-    return this.#current?.server.port ?? this.#options.port;
+    return this.#current?.port ?? this.#options.port;
   }
 
   /** Before `open` nobody listens, so there is nobody to send to. */
@@ -151,6 +163,8 @@ export class Gateway {
    * its queue in this moment is reset. Throws where the certificate can not be used, and leaves all as it was.
    */
   setTls(tls: TlsIdentity): void {
+    // Nobody comes any more.
+    if (this.#isClosing) return;
     const before = this.#current;
     if (before === undefined) {
       // A shard that is still reading the log opens its port with this one.
@@ -159,6 +173,7 @@ export class Gateway {
     }
     this.#current = this.#listen(this.port, tls);
     if (before.clients.size > 0) this.#former.add(before);
+    before.accepts?.close();
     void before.server.stop(false);
     const [oldest] = this.#former;
     if (oldest !== undefined && this.#former.size > FORMER_LISTENERS_MAX) sendAway(oldest);
@@ -167,6 +182,8 @@ export class Gateway {
   #listen(port: number, tls: TlsIdentity | undefined): Listener {
     const { host, messageBytesMax, idleTimeoutMs, handshakeTimeoutMs } = this.#options;
     const clients = new Set<Connection>();
+    // The one that is to be replaced, whose numbers are soon somebody else's.
+    const others = new Set(listeningDescriptors(port));
     const server = Bun.serve<Connection>({
       hostname: host,
       port,
@@ -222,9 +239,12 @@ export class Gateway {
         },
       },
     });
-    const listener = { server, clients };
+    const opened = server.port ?? port;
+    const descriptors = listeningDescriptors(opened).filter((each) => !others.has(each));
+    const listener = { server, clients, port: opened, accepts: AcceptQueue.of(descriptors) };
+    this.entrance.pace.accepts = listener.accepts;
     const kernelBytesMax = kernelShareOf(this.#options.backpressureBytes);
-    if (limitKernelBuffers(server.port ?? port, kernelBytesMax)) this.kernelBytesMax = kernelBytesMax;
+    if (limitKernelBuffers(descriptors, kernelBytesMax)) this.kernelBytesMax = kernelBytesMax;
     return listener;
   }
 
@@ -260,19 +280,30 @@ export class Gateway {
 
   /** Sends everybody away at once who is still here, to come back elsewhere, and closes the port. */
   async close(): Promise<void> {
+    this.#isClosing = true;
     this.slow.close();
     this.silent.close();
     this.departures.close();
     this.deflate?.close();
-    // Who waits is told as well, and the transport has a turn to write that.
-    this.entrance.pace.finish();
-    await new Promise((resolve) => setImmediate(resolve));
+    await this.#answerWaiting();
     await this.events.close();
     const listeners = [...this.#listeners()];
     for (const listener of listeners) sendAway(listener);
     await Promise.all(listeners.map(({ server }) => server.stop(true)));
     this.#current = undefined;
     this.#former.clear();
+  }
+
+  /** Who waits is told as well, here and in the kernel, and the transport has turns to take them and to write. */
+  async #answerWaiting(): Promise<void> {
+    const accepts = this.#current?.accepts;
+    this.entrance.pace.accepts = undefined;
+    accepts?.release();
+    // Others may come all the time.
+    for (let turn = 0; turn < LAST_TURNS_MAX && this.acceptQueue.now > 0; turn++) await nextTurn();
+    accepts?.close();
+    this.entrance.pace.finish();
+    await nextTurn();
   }
 
   #welcome(takesDeflate: boolean): string {
@@ -326,6 +357,13 @@ export class Gateway {
 interface Listener {
   readonly server: Server<Connection>;
   readonly clients: Set<Connection>;
+  /** The transport looks it up in the socket, which is another one while its queue is held. */
+  readonly port: number;
+  readonly accepts: AcceptQueue | undefined;
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }
 
 function sendAway({ clients }: Listener): void {
