@@ -183,7 +183,9 @@ export class Connection {
     const { since } = request;
     if (since === undefined || socket === undefined)
       return this.#join(request, this.#plan(request), NOT_RECOVERED);
-    const work = new MadeInTurn(() => this.#resume(request, since, running));
+    // What comes of channels that it has comes live from here on, also before that turn.
+    const { end } = this.#context.hub.history;
+    const work = new MadeInTurn(() => this.#resume(request, { since, end }, running));
     const running = this.#begin(work, socket);
     running.task.wake();
   }
@@ -197,8 +199,12 @@ export class Connection {
     return withinRoom(planSubscription(request, subscriber), this.#context.hub);
   }
 
-  /** Undefined where there is nothing to replay: then it is answered at once. */
-  #resume(request: SubscribeRequest, since: Since, running: Running): Resume | undefined {
+  /** Undefined where there is nothing to replay: then it is answered at once. `end` is history's, of when it was asked for. */
+  #resume(
+    request: SubscribeRequest,
+    { since, end }: { readonly since: Since; readonly end: number },
+    running: Running,
+  ): Resume | undefined {
     // Before a resume, which is much work for what will be refused.
     const plan = this.#plan(request);
     const joinNow = (): undefined => {
@@ -214,7 +220,7 @@ export class Connection {
     const present = request.channels.filter((item) => isLossless(item) && plan.present.has(item.channel));
     const names = [...asked, ...present.map(({ channel }) => channel)];
     if (names.length === 0) return joinNow();
-    const held = HeldChannels.of(names, already, hub.history.end);
+    const held = HeldChannels.of(names, already, end);
     const replay = new Replay({ hub, log, limits: replayLimits, wanted, held, since, nowMs: now() });
     // Nobody waits until this shard is there for what is not sent.
     if (!replay.isPossible || (wanted.isEmpty && replay.ahead.length > 0)) return joinNow();
