@@ -7,7 +7,7 @@ import { gzipSync } from "bun";
 import { bundle } from "../scripts/clientPackage.ts";
 
 /** Of what a page loads at once, `client.js`. docs/decisions/sdk-size.md says what it is made of. */
-const GZIPPED_BYTES_MAX = 4990;
+const GZIPPED_BYTES_MAX = 5000;
 
 const ROOT = join(import.meta.dir, "..");
 

@@ -4,18 +4,10 @@ import { covers } from "@shardcast/protocol/channel";
 import { formatCursor, parseCursor } from "@shardcast/protocol/cursor";
 import { type Client, connect, type Subscription } from "../packages/client/client.ts";
 import { gatewayFixture, STREAM } from "../packages/server/gateway/gateway.fixture.ts";
+import { seededDraws } from "./chaos/random.ts";
 
 const CHANNELS = ["a.x", "a.y", "a.b.x", "b"];
 const NAMES = [...CHANNELS, "a.*", "a.*", "a.b.*"];
-
-function random(seed: number): (below: number) => number {
-  // Neighbouring seeds would begin with nearly the same draws.
-  let state = Math.imul(seed, 2654435761) >>> 0;
-  return (below) => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return Math.floor((state / 2 ** 32) * below);
-  };
-}
 
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
 
@@ -30,7 +22,7 @@ interface Listener {
 
 /** Returns how often something was told to be missing. */
 async function run(seed: number): Promise<number> {
-  const next = random(seed);
+  const next = seededDraws(seed);
   const fixture = gatewayFixture({ limits: { replayBufferBytes: [1, 300, 100_000][next(3)] ?? 1 } });
   // The DOM's types stand before the runtime's here, and know no `terminate`.
   const sockets: (WebSocket & { terminate?: () => void })[] = [];
@@ -102,6 +94,11 @@ async function run(seed: number): Promise<number> {
     for (const listener of listeners) {
       const { name, from, log } = listener;
       expect({ name, from, log, missing: missing(listener) }).toEqual({ name, from, log, missing: [] });
+      const disordered = CHANNELS.flatMap((channel) => {
+        const own = log.filter((offset) => sent[Number(offset)] === channel);
+        return own.filter((offset, at) => offset <= (own[at - 1] ?? -1));
+      });
+      expect({ name, from, log, disordered }).toEqual({ name, from, log, disordered: [] });
     }
     return notRecovered;
   } catch (error) {

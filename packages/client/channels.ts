@@ -53,12 +53,13 @@ export function createChannels(
   const states = new Map<string, ChannelState>();
   const position = createResumePosition();
   /**
-   * Names that were given up, each with its `unsubscribe`, or 0 where that has to be sent yet. Until the server has answered
-   * it, what arrives for a name belongs to the subscription that was given up; a new one of the same name must not begin
-   * with it, because what follows is missing.
+   * Names that were given up, each with its `unsubscribe`, or `UNSENT`. Until the server has answered
+   * it, what arrives for a name belongs to the subscription that was given up; a new one of the same name, or of one that
+   * it covers, must not begin with it, because what follows is missing.
    */
   const leaving = new Map<string, number>();
-  let patterns = 0;
+  /** Has had one: what it brought may still come when it is given up. */
+  let hasPatterns = false;
   let connection: Connection | undefined;
   let isFrozen = false;
   let isFlushPlanned = false;
@@ -68,9 +69,8 @@ export function createChannels(
 
   function remove(state: ChannelState): void {
     states.delete(state.channelName);
-    if (isPattern(state)) patterns--;
     if (!state.isLive && !state.askedWith) return;
-    leaving.set(state.channelName, 0);
+    leaving.set(state.channelName, UNSENT);
     planFlush();
   }
 
@@ -93,12 +93,22 @@ export function createChannels(
     emit("gap", event);
   }
 
-  /** Everyone who is to see what concerns this channel: its own subscription and the patterns that cover it. */
-  function covering(channel: string): ChannelState[] {
-    const found: ChannelState[] = [];
-    for (const name of patterns ? new Set([channel, ...patternsOf(channel)]) : [channel]) {
+  /**
+   * Everyone who is to see what concerns this channel: its own subscription and the patterns that cover it. Requests are
+   * answered in their order: before a name is left nothing has come yet of what was asked for after that.
+   */
+  function covering(channel: string): Iterable<ChannelState> {
+    const found = new Set<ChannelState>();
+    const names = hasPatterns ? patternsOf(channel) : [];
+    names.push(channel);
+    for (const name of names) {
       const state = states.get(name);
-      if (state && !leaving.has(name)) found.push(state);
+      // Of what is not left the comparison is false.
+      if (
+        state &&
+        (state.isLive || !names.some((left) => (leaving.get(left) as number) <= (state.askedWith || UNSENT)))
+      )
+        found.add(state);
     }
     return found;
   }
@@ -165,7 +175,7 @@ export function createChannels(
       if (request !== id) continue;
       leaving.delete(name);
       if (!isAgain || states.has(name)) continue;
-      leaving.set(name, 0);
+      leaving.set(name, UNSENT);
       retryLater();
     }
   }
@@ -187,7 +197,7 @@ export function createChannels(
   function flush(): void {
     isFlushPlanned = false;
     if (!connection) return;
-    const left = [...leaving].flatMap(([name, request]) => (request ? [] : name));
+    const left = [...leaving].flatMap(([name, request]) => (request === UNSENT ? name : []));
     for (const channels of splitIntoBatches(left, (name) => name)) {
       const id = connection.ask({ type: "unsubscribe", channels });
       for (const name of channels) leaving.set(name, id);
@@ -239,7 +249,7 @@ export function createChannels(
           askedWith: 0,
         };
         states.set(channelName, state);
-        if (isPattern(state)) patterns++;
+        hasPatterns ||= isPattern(state);
       } else if (since || state.deliveryPolicy !== deliveryPolicy) {
         throw new ShardcastError(since ? "already_subscribed" : "policy_conflict", undefined, channelName);
       }
@@ -336,6 +346,8 @@ export function createChannels(
   };
 }
 
+/** In the place of a request that has to be sent yet: it comes after all others. */
+const UNSENT = 3e9;
 const REVOKED: RequestError = { code: "channel_forbidden", message: "revoked" };
 const UNANSWERED: Partial<SubscribedChannel> = { error: { code: "internal", message: "unanswered" } };
 

@@ -170,7 +170,10 @@ export function connect(url: string | readonly string[], options: ConnectOptions
   }
 
   function onMalformed(text: unknown): void {
-    emit("error", new ShardcastError("malformed", `${text ?? "frame"}`.slice(0, QUOTED_CHARACTERS_MAX)));
+    emit(
+      "error",
+      new ShardcastError("malformed", `${text ?? "undecodable"}`.slice(0, QUOTED_CHARACTERS_MAX)),
+    );
     if (text !== undefined) return;
     encoding = undefined;
     // The next connection resumes from before it.

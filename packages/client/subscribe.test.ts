@@ -170,6 +170,27 @@ describe("a subscription", () => {
     expect(peer.order).toEqual(["subscribe", "unsubscribe", "subscribe"]);
   });
 
+  test("from a place of its own, under a pattern that was given up, gets all since then, also over a break", async () => {
+    const { server, client, peer } = await connected();
+    const covering = client.subscribe("a.*", () => {});
+    await peer.acceptNext("m1");
+    await covering.ready;
+    covering.unsubscribe();
+    const heard = new Inbox<DataMessage>();
+    client.subscribe("a.x", heard.push, { since: "sssssss:0" });
+    const { id } = await peer.unsubscribes.next();
+    await peer.subscribes.next();
+    // Of the pattern: what is before it has not come yet.
+    peer.message("a.x", "sssssss:3");
+    peer.send({ type: "unsubscribed", id, channels: ["a.*"] });
+    peer.cut();
+    const again = await server.connections.next();
+    const request = await again.subscribes.next();
+    for (const n of [1, 2, 3, 4]) again.message("a.x", `sssssss:${n}`);
+    again.accept(request, "m2");
+    for (const n of [1, 2, 3, 4]) expect((await heard.next()).cursor).toBe(`sssssss:${n}`);
+  });
+
   test("begun during the unfinished resume of a pattern over it gets what that brings once", async () => {
     const { server, client, peer } = await connected();
     const covering = client.subscribe("a.*", () => {});

@@ -1,16 +1,13 @@
 import { CLOSE_CODES } from "@shardcast/protocol/closeCodes";
-import type { Since } from "@shardcast/protocol/mark";
 import type { RequestErrorCode, ServerMessage } from "@shardcast/protocol/messages";
 import type { Access } from "../auth/access.ts";
 import { isCovered, patternNames, type Topic } from "../hub/topics.ts";
 import type { ClientSocket } from "./clientSocket.ts";
 import type { SharedContext } from "./connectionContext.ts";
 import type { Seat } from "./deflate/seat.ts";
-import { HeldChannels } from "./heldChannels.ts";
 import { LastValues } from "./lastValues.ts";
 import { NewestOnly } from "./newestOnly.ts";
 import { MadeInTurn, PacedTask, type PacedWork } from "./pacedTask.ts";
-import { Replay } from "./replay.ts";
 import {
   type AuthRequest,
   parseRequest,
@@ -19,6 +16,7 @@ import {
   type RequestedChannel,
 } from "./requests.ts";
 import { Resume } from "./resume.ts";
+import { planResume, type ResumeFrom } from "./resumePlan.ts";
 import { SeenElsewhere } from "./seenElsewhere.ts";
 import {
   isLossless,
@@ -29,7 +27,6 @@ import {
   stillAllowed,
   withinRoom,
 } from "./subscribePlan.ts";
-import { WantedChannels } from "./wantedChannels.ts";
 
 /**
  * One client. There are very many of these, so it holds little: an array of topics, and what a replay needs only while
@@ -199,38 +196,27 @@ export class Connection {
     return withinRoom(planSubscription(request, subscriber), this.#context.hub);
   }
 
-  /** Undefined where there is nothing to replay: then it is answered at once. `end` is history's, of when it was asked for. */
-  #resume(
-    request: SubscribeRequest,
-    { since, end }: { readonly since: Since; readonly end: number },
-    running: Running,
-  ): Resume | undefined {
+  /** Undefined where there is nothing to replay: then it is answered at once. */
+  #resume(request: SubscribeRequest, from: ResumeFrom, running: Running): Resume | undefined {
     // Before a resume, which is much work for what will be refused.
     const plan = this.#plan(request);
-    const joinNow = (): undefined => {
+    const { topics } = this;
+    const context = this.#context;
+    const resumePlan = planResume(request, plan, from, { topics, context });
+    if (resumePlan === undefined) {
       const waiting = this.#end();
       this.#join(request, plan, NOT_RECOVERED);
       this.#goOnWith(waiting);
-    };
-    const { hub, log, limits, replayLimits, now, waits } = this.#context;
-    // Of others only the newest counts, and that comes after the answer.
-    const asked = plan.added.filter(isLossless).map((item) => item.channel);
-    const already = this.topics.map((topic) => topic.name);
-    const wanted = new WantedChannels(asked, already);
-    const present = request.channels.filter((item) => isLossless(item) && plan.present.has(item.channel));
-    const names = [...asked, ...present.map(({ channel }) => channel)];
-    if (names.length === 0) return joinNow();
-    const held = HeldChannels.of(names, already, end);
-    const replay = new Replay({ hub, log, limits: replayLimits, wanted, held, since, nowMs: now() });
-    // Nobody waits until this shard is there for what is not sent.
-    if (!replay.isPossible || (wanted.isEmpty && replay.ahead.length > 0)) return joinNow();
+      return undefined;
+    }
+    const { asked, already, held, replay } = resumePlan;
+    const { hub, limits, replayLimits, waits, counters } = context;
     const resume = new Resume({
       replay,
       waits,
       behindMsMax: replayLimits.behindMsMax,
       pieceBytes: limits.replayBufferBytes,
       send: (texts) => {
-        const { counters } = this.#context;
         counters.replayedMessages += texts.length;
         for (const text of texts) counters.replayedBytes += text.length;
         this.#sendTexts(texts);

@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { formatCursor } from "@shardcast/protocol/cursor";
 import { joinSince } from "@shardcast/protocol/mark";
+import { seededDraws } from "../../../test/chaos/random.ts";
 import { Hub } from "../hub/hub.ts";
 import type { RangeRequest, RangeResult } from "../log/log.ts";
 import type { Publication } from "../publication.ts";
@@ -13,17 +14,9 @@ const LIMITS = { recordsMax: 1e6, bytesMax: 1e9, ageMsMax: 1e12, readBytesMax: 1
 const STREAMS = ["stream0", "stream1"];
 const CHANNELS = ["a.x", "a.y", "b", "c"];
 
-function random(seed: number): (below: number) => number {
-  let state = seed >>> 0;
-  return (below) => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return Math.floor((state / 2 ** 32) * below);
-  };
-}
-
 /** Between any two steps of a replay history may go on, drop entries, or be let go of. Returns how often a pass ended, or had to begin anew. */
 async function run(seed: number): Promise<number> {
-  const next = random(seed);
+  const next = seededDraws(seed);
   const history = {
     messagesMax: [2, 5, 1000][next(3)] ?? 2,
     // Less than what is published: whole segments go.

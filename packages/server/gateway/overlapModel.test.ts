@@ -3,19 +3,11 @@ import { covers } from "@shardcast/protocol/channel";
 import { formatCursor, parseCursor } from "@shardcast/protocol/cursor";
 import { parseMark } from "@shardcast/protocol/mark";
 import type { SubscribedChannel } from "@shardcast/protocol/messages";
+import { seededDraws } from "../../../test/chaos/random.ts";
 import { ENCODINGS, gatewayFixture, RawClient, STREAM } from "./gateway.fixture.ts";
 
 const CHANNELS = ["a.x", "a.y", "a.b.x", "a.b.y", "b"];
 const NAMES = [...CHANNELS, "a.*", "a.*", "a.b.*", "b.*"];
-
-function random(seed: number): (below: number) => number {
-  // Neighbouring seeds would begin with nearly the same draws.
-  let state = Math.imul(seed, 2654435761) >>> 0;
-  return (below) => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return Math.floor((state / 2 ** 32) * below);
-  };
-}
 
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
 
@@ -32,7 +24,7 @@ function unreachable(): never {
 
 /** Clients that ask for what they have, for what covers it and for what it covers, from all positions, and leave it again. */
 async function run(seed: number): Promise<Tally> {
-  const next = random(seed);
+  const next = seededDraws(seed);
   const fixture = gatewayFixture({
     encoding: ENCODINGS[seed % 2] ?? "plain",
     history: { messagesMax: [3, 1000][next(2)] ?? 3, bytesMax: [8192, 1 << 20][next(2)] ?? 8192 },

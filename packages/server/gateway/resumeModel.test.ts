@@ -1,24 +1,16 @@
 import { expect, test } from "bun:test";
 import { formatCursor } from "@shardcast/protocol/cursor";
+import { seededDraws } from "../../../test/chaos/random.ts";
 import { ENCODINGS, gatewayFixture, RawClient, STREAM } from "./gateway.fixture.ts";
 
 const CHANNELS = ["a.x", "a.y", "b"];
 const PATTERNS: readonly (readonly string[])[] = [["a.x"], ["a.*"], ["b", "a.y"], ["a.*", "a.x", "b"]];
 
-function random(seed: number): (below: number) => number {
-  // Neighbouring seeds would begin with nearly the same draws.
-  let state = Math.imul(seed, 2654435761) >>> 0;
-  return (below) => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return Math.floor((state / 2 ** 32) * below);
-  };
-}
-
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
 
 /** The log has more than the shard has delivered; clients come from all positions, and go on while more comes. */
 async function run(seed: number): Promise<number> {
-  const next = random(seed);
+  const next = seededDraws(seed);
   // Some wait until the shard is there; others join ahead of it, and it publishes past them.
   const behindMsMax = next(2) * 5000;
   const fixture = gatewayFixture({
