@@ -104,10 +104,7 @@ export function createChannels(
     for (const name of names) {
       const state = states.get(name);
       // Of what is not left the comparison is false.
-      if (
-        state &&
-        (state.isLive || !names.some((left) => (leaving.get(left) as number) <= (state.askedWith || UNSENT)))
-      )
+      if (state && !(turnOf(state) && names.some((left) => (leaving.get(left) as number) <= turnOf(state))))
         found.add(state);
     }
     return found;
@@ -117,6 +114,10 @@ export function createChannels(
   function hadBefore(state: ChannelState, channel: string, { streamId, offset }: Cursor): boolean {
     // Also of a channel that begins with what comes next: the resume of a pattern that covers it may repeat something.
     if (!isFrozen) return false;
+    // What came by another that was asked for before says nothing of what comes before it here.
+    const isForeign = (name: string) =>
+      leaving.has(name) || turnOf(states.get(name) ?? state) < turnOf(state);
+    if (isBehind(state) && [channel, ...patternsOf(channel)].some(isForeign)) return false;
     state.guard ??= new Map();
     const isOld = isRepeated(state.guard, `${channel} ${streamId}`, offset, counts.reconnects, () => {
       if (!isOverflowTold) emit("error", new ShardcastError("guard_overflow", undefined, state.channelName));
@@ -348,6 +349,12 @@ export function createChannels(
 
 /** In the place of a request that has to be sent yet: it comes after all others. */
 const UNSENT = 3e9;
+
+/** Among the requests of a connection, which are answered in their order; 0: answered. */
+function turnOf({ isLive, askedWith }: ChannelState): number {
+  return isLive ? 0 : askedWith || UNSENT;
+}
+
 const REVOKED: RequestError = { code: "channel_forbidden", message: "revoked" };
 const UNANSWERED: Partial<SubscribedChannel> = { error: { code: "internal", message: "unanswered" } };
 

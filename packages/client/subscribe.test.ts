@@ -191,6 +191,28 @@ describe("a subscription", () => {
     for (const n of [1, 2, 3, 4]) expect((await heard.next()).cursor).toBe(`sssssss:${n}`);
   });
 
+  test("from a place of its own, under a pattern that is asked for before it, gets all since then, also over a break", async () => {
+    const { server, client, peer } = await connected();
+    const covering = client.subscribe("a.*", () => {});
+    await peer.acceptNext("m1");
+    await covering.ready;
+    peer.cut();
+    const resuming = await server.connections.next();
+    await resuming.subscribes.next();
+    const heard = new Inbox<DataMessage>();
+    client.subscribe("a.x", heard.push, { since: "sssssss:0" });
+    await resuming.subscribes.next();
+    resuming.message("a.x", "sssssss:3");
+    await heard.next();
+    covering.unsubscribe();
+    resuming.cut();
+    const again = await server.connections.next();
+    const request = await again.subscribes.next();
+    for (const n of [1, 2, 3, 4]) again.message("a.x", `sssssss:${n}`);
+    again.accept(request, "m2");
+    for (const n of [1, 2, 3, 4]) expect((await heard.next()).cursor).toBe(`sssssss:${n}`);
+  });
+
   test("begun during the unfinished resume of a pattern over it gets what that brings once", async () => {
     const { server, client, peer } = await connected();
     const covering = client.subscribe("a.*", () => {});
