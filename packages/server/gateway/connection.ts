@@ -1,12 +1,12 @@
 import { CLOSE_CODES } from "@shardcast/protocol/closeCodes";
 import type { RequestErrorCode, ServerMessage } from "@shardcast/protocol/messages";
 import type { Access } from "../auth/access.ts";
-import { isCovered, patternNames, type Topic } from "../hub/topics.ts";
+import { isCovered } from "../hub/topics.ts";
 import type { ClientSocket } from "./clientSocket.ts";
 import type { SharedContext } from "./connectionContext.ts";
 import type { Seat } from "./deflate/seat.ts";
 import { LastValues } from "./lastValues.ts";
-import { NewestOnly } from "./newestOnly.ts";
+import { Listening } from "./listening.ts";
 import { MadeInTurn, PacedTask, type PacedWork } from "./pacedTask.ts";
 import {
   type AuthRequest,
@@ -29,41 +29,46 @@ import {
 } from "./subscribePlan.ts";
 
 /**
- * One client. There are very many of these, so it holds little: an array of topics, and what a replay needs only while
- * it lasts. Requests are answered strictly in their order, also while a replay waits for the client or the log: so a
+ * One client, and the answers to its requests. There are very many of these, so it holds little, and what a replay needs
+ * only while it lasts. Requests are answered strictly in their order, also while a replay waits for the client or the log: so a
  * mark, in whatever answer, covers all that was sent before it. Only a ping overtakes a replay, and gets no mark then.
  */
 export class Connection {
-  socket: ClientSocket | undefined = undefined;
-  topics: readonly Topic[] = NO_TOPICS;
   silentLooks = 0;
   #rateState = 0;
   #refusals = 0;
   #running: Running | undefined = undefined;
-  /** Of subscriptions that are not owed every message; few clients have any. */
-  #newest: NewestOnly | undefined = undefined;
   readonly #context: SharedContext;
   readonly #access: Access;
-  /** Of a client that takes deflated frames: it listens there and not on the topics themselves. */
-  readonly #seat: Seat | undefined;
+  readonly #listening: Listening;
 
   constructor(context: SharedContext, access: Access, seat?: Seat) {
     this.#context = context;
     this.#access = access;
-    this.#seat = seat;
+    this.#listening = new Listening(context, seat);
+  }
+
+  /** Undefined once the client is gone. */
+  get socket(): ClientSocket | undefined {
+    return this.#listening.socket;
   }
 
   get takesDeflate(): boolean {
-    return this.#seat !== undefined;
+    return this.#listening.takesDeflate;
   }
 
   opened(socket: ClientSocket): void {
-    this.socket = socket;
+    this.#listening.socket = socket;
     this.#watchAccess();
   }
 
+  /** From where the client would go on if it came back now. */
+  get mark(): string {
+    return this.#context.hub.markOf(this.#listening);
+  }
+
   get burstBytes(): number {
-    return this.#newest?.burstBytes ?? 0;
+    return this.#listening.burstBytes;
   }
 
   receive(text: string): void {
@@ -108,25 +113,14 @@ export class Connection {
   /** The client has taken what was buffered for it. */
   drained(): void {
     this.#running?.task.drained();
-    this.#newest?.drained();
+    this.#listening.drained();
   }
 
   closed(): void {
-    this.socket = undefined;
+    this.#listening.close();
     this.#access.stop();
     this.#running?.task.close();
     this.#end();
-    this.#seat?.close();
-    this.#context.hub.ahead.remove(this);
-    const patterns = patternNames(this.topics);
-    for (const topic of this.topics) {
-      if (topic.policy === "lossless" && !isCovered(topic.name, patterns)) topic.listeners -= 1;
-      this.#release(topic);
-    }
-    this.topics = NO_TOPICS;
-    if (this.#newest === undefined) return;
-    this.#context.slow.unwatch(this.#newest);
-    this.#newest.closed();
   }
 
   #watchAccess(): void {
@@ -142,9 +136,8 @@ export class Connection {
     const fault = await this.#access.renew(token);
     if (this.socket === undefined) return;
     if (fault !== undefined) return this.refuse(id, fault.code, fault.message);
-    const names = this.topics.map((topic) => topic.name);
-    const revoked = names.filter((name) => !this.#access.allows(name));
-    this.#unsubscribe(revoked);
+    const revoked = this.#listening.names.filter((name) => !this.#access.allows(name));
+    this.#listening.remove(revoked);
     const expiresAtMs = this.#access.expiresAtMs ?? 0;
     this.#send({ type: "authenticated", id, expiresAtMs, ...(revoked.length > 0 && { revoked }) });
     this.#watchAccess();
@@ -161,7 +154,7 @@ export class Connection {
       case "ping":
         return this.#pong(request.id);
       case "unsubscribe":
-        this.#unsubscribe(request.channels);
+        this.#listening.remove(request.channels);
         return this.#send({ type: "unsubscribed", id: request.id, channels: request.channels });
       case "subscribe":
         return this.#subscribe(request);
@@ -169,9 +162,7 @@ export class Connection {
   }
 
   #pong(id: number): void {
-    const answer = () => this.#send({ type: "pong", id, mark: this.#context.hub.markOf(this) });
-    if (this.#seat === undefined) answer();
-    else this.#seat.afterBatch(answer);
+    this.#listening.afterPublished(() => this.#send({ type: "pong", id, mark: this.mark }));
   }
 
   /** After an outage thousands resume in the same moment. So what a resume needs is found in its turn among them. */
@@ -189,7 +180,7 @@ export class Connection {
 
   #plan(request: SubscribeRequest): SubscribePlan {
     const subscriber = {
-      topics: this.topics,
+      topics: this.#listening.topics,
       access: this.#access,
       subscriptionsMax: this.#context.limits.subscriptionsMax,
     };
@@ -200,7 +191,7 @@ export class Connection {
   #resume(request: SubscribeRequest, from: ResumeFrom, running: Running): Resume | undefined {
     // Before a resume, which is much work for what will be refused.
     const plan = this.#plan(request);
-    const { topics } = this;
+    const { topics } = this.#listening;
     const context = this.#context;
     const resumePlan = planResume(request, plan, from, { topics, context });
     if (resumePlan === undefined) {
@@ -219,13 +210,13 @@ export class Connection {
       send: (texts) => {
         counters.replayedMessages += texts.length;
         for (const text of texts) counters.replayedBytes += text.length;
-        this.#sendTexts(texts);
+        this.#listening.sendTexts(texts);
       },
       finish: (recovered, seenMoreOf) => {
         const waiting = this.#end();
         if (this.socket === undefined) return;
-        const change = (channel: string, isPaused: boolean) => this.#pause(channel, isPaused);
-        const seen = () => new SeenElsewhere({ owner: this, asked, already, change });
+        const change = (channel: string, isPaused: boolean) => this.#listening.pause(channel, isPaused);
+        const seen = () => new SeenElsewhere({ owner: this.#listening, asked, already, change });
         const skips = seenMoreOf.length === 0 || hub.ahead.add(seenMoreOf, seen());
         this.#join(request, plan, { recovered: recovered && skips, lacking: held?.lacking ?? NONE });
         this.#goOnWith(waiting);
@@ -255,16 +246,6 @@ export class Connection {
     return running.waiting;
   }
 
-  /** What the client has seen of a channel elsewhere is not sent to it again when this shard comes to it. */
-  #pause(channel: string, isPaused: boolean): void {
-    const topic = this.#listenedFor(channel);
-    const { socket } = this;
-    if (topic === undefined || socket === undefined) return;
-    const place = this.#seat?.place(topic.transport) ?? topic.transport;
-    if (isPaused) socket.unsubscribe(place);
-    else socket.subscribe(place);
-  }
-
   /** Handles requests that have waited, until one of them is something that others wait for. */
   #goOnWith(waiting: readonly string[]): void {
     for (const text of waiting) {
@@ -285,7 +266,7 @@ export class Connection {
     const { hub, counters } = this.#context;
     const plan = stillAllowed(planned, this.#access);
     const asked = request.since !== undefined;
-    const had = new Set(plan.present.size > 0 ? this.topics.map((topic) => topic.name) : []);
+    const had = new Set(plan.present.size > 0 ? this.#listening.names : []);
     // What this connection had when it asked may have been revoked since.
     const isLost = ({ channel }: RequestedChannel) =>
       plan.present.has(channel) && !had.has(channel) && !isCovered(channel, had);
@@ -295,7 +276,7 @@ export class Connection {
       counters[plan.added.every(isRecovered) ? "resumed" : "notRecovered"] += 1;
     }
     const acquire = (item: RequestedChannel) => hub.topicsOf(item.policy ?? "lossless").acquire(item.channel);
-    if (plan.added.length > 0) this.#add(plan.added.map(acquire));
+    if (plan.added.length > 0) this.#listening.add(plan.added.map(acquire));
     const refused = new Set(plan.errors.map(({ channel }) => channel));
     const taken = request.channels.filter((item) => item.valid && !refused.has(item.channel));
     const channels = taken.map((item) => ({
@@ -306,127 +287,12 @@ export class Connection {
     this.#send({
       type: "subscribed",
       id: request.id,
-      mark: hub.markOf(this),
+      mark: this.mark,
       channels: [...plan.errors, ...channels],
     });
     const getsLastValue = (item: RequestedChannel) =>
       asked ? !isRecovered(item) || !isLossless(item) : item.snapshot;
     this.#sendLastValues(taken.filter(getsLastValue));
-  }
-
-  #unsubscribe(names: readonly string[]): void {
-    const dropped = new Set(names);
-    const released = this.topics.filter((topic) => dropped.has(topic.name));
-    if (released.length === 0) return;
-    this.#remove(released, dropped);
-    for (const topic of released) this.#release(topic);
-  }
-
-  #release(topic: Topic): void {
-    this.#context.hub.topicsOf(topic.policy).release(topic);
-  }
-
-  /**
-   * Listens on exactly those topics that no broader one covers, so that each message comes once. The transport keeps
-   * the order of publish, subscribe and unsubscribe within a turn, so a change of cover loses and repeats nothing.
-   */
-  #add(added: readonly Topic[]): void {
-    const before = patternNames(this.topics);
-    const after = patternNames(added);
-    // Without a new pattern all that was listened to stays so, and a client may have very many topics.
-    if (after.size > 0) {
-      for (const topic of this.topics) {
-        if (isCovered(topic.name, after) && !isCovered(topic.name, before)) this.#leave(topic);
-      }
-    }
-    for (const name of before) after.add(name);
-    for (const topic of added) if (!isCovered(topic.name, after)) this.#listen(topic);
-    this.topics = [...this.topics, ...added];
-    this.#sit();
-  }
-
-  #remove(removed: readonly Topic[], names: ReadonlySet<string>): void {
-    const before = patternNames(this.topics);
-    const kept = this.topics.filter((topic) => !names.has(topic.name));
-    const after = patternNames(kept);
-    for (const topic of removed) if (!isCovered(topic.name, before)) this.#leave(topic);
-    if (after.size < before.size) {
-      for (const topic of kept) {
-        if (isCovered(topic.name, before) && !isCovered(topic.name, after)) this.#listen(topic);
-      }
-    }
-    this.topics = kept.length === 0 ? NO_TOPICS : kept;
-    this.#sit();
-    this.#context.hub.ahead.leave(this, names, kept);
-  }
-
-  /** The one topic by which a message of this channel comes here. */
-  #listenedFor(channel: string): Topic | undefined {
-    let broadest: Topic | undefined;
-    for (const topic of this.topics) {
-      const isMatch = topic.prefix === undefined ? topic.name === channel : channel.startsWith(topic.prefix);
-      if (
-        isMatch &&
-        (broadest === undefined || topic.name.length < broadest.name.length || broadest.prefix === undefined)
-      ) {
-        broadest = topic;
-      }
-    }
-    return broadest;
-  }
-
-  #listen(topic: Topic): void {
-    if (topic.policy !== "lossless") return this.#newestOnly()?.listen(topic);
-    this.#subscribeTo(topic);
-    topic.listeners += 1;
-  }
-
-  #leave(topic: Topic): void {
-    if (topic.policy !== "lossless") return this.#newest?.leave(topic);
-    this.#unsubscribeFrom(topic);
-    topic.listeners -= 1;
-  }
-
-  /** Who takes deflated frames has a seat instead, which is taken when all topics are known. */
-  #subscribeTo(topic: Topic): void {
-    if (this.#seat === undefined) this.socket?.subscribe(topic.transport);
-  }
-
-  #unsubscribeFrom(topic: Topic): void {
-    if (this.#seat === undefined) this.socket?.unsubscribe(topic.transport);
-  }
-
-  /** Takes the seat that belongs to the topics, which have changed. */
-  #sit(): void {
-    if (this.#seat === undefined || this.socket === undefined) return;
-    const patterns = patternNames(this.topics);
-    const isBehind = this.#newest?.isBehind === true;
-    const listened = this.topics.filter(
-      ({ name, policy }) => !(isCovered(name, patterns) || (isBehind && policy !== "lossless")),
-    );
-    this.#seat.move(
-      this.socket,
-      listened.map((topic) => topic.transport),
-    );
-  }
-
-  #newestOnly(): NewestOnly | undefined {
-    const { socket } = this;
-    if (this.#newest !== undefined || socket === undefined) return this.#newest;
-    const { hub, replays: queue, limits, slow } = this.#context;
-    this.#newest = new NewestOnly({
-      hub,
-      socket,
-      queue,
-      pieceBytes: limits.replayBufferBytes,
-      subscribe: (topic) => this.#subscribeTo(topic),
-      unsubscribe: (topic) => this.#unsubscribeFrom(topic),
-      moved: () => this.#sit(),
-      send: (texts) => this.#sendTexts(texts),
-      cutOff: () => slow.cut(socket),
-    });
-    slow.watch(this.#newest);
-    return this.#newest;
   }
 
   /** The first piece goes out at once, and so all of it as a rule. */
@@ -437,26 +303,14 @@ export class Connection {
       history: this.#context.hub.history,
       names: items.map((item) => item.channel),
       pieceBytes: this.#context.limits.replayBufferBytes,
-      send: (texts) => this.#sendTexts(texts),
+      send: (texts) => this.#listening.sendTexts(texts),
       finish: () => this.#goOnWith(this.#end()),
     });
     this.#begin(values, socket).task.step(() => false);
   }
 
-  #sendTexts(texts: readonly string[]): void {
-    const { socket } = this;
-    if (socket === undefined || texts.length === 0) return;
-    for (const text of texts) this.#context.slow.sent(text);
-    this.#seat?.flush();
-    const frames = this.#seat?.framesOf(texts) ?? texts;
-    socket.cork(() => {
-      for (const frame of frames) socket.send(frame);
-    });
-  }
-
   #send(message: ServerMessage): void {
-    this.#seat?.flush();
-    this.socket?.sendText(JSON.stringify(message));
+    this.#listening.send(message);
   }
 }
 
@@ -482,5 +336,3 @@ interface Running {
 
 /** Characters of all requests that wait behind a resume; one always may. */
 const WAITING_BYTES_MAX = 64 * 1024;
-
-const NO_TOPICS: readonly Topic[] = [];

@@ -7,10 +7,10 @@ import { eventText, idLine, isMessage } from "./eventText.ts";
 export class EventStreams implements Listeners {
   readonly #byTopic = new Map<string, Set<EventStream>>();
   readonly #clients = new Map<EventStream, Connection>();
-  readonly #hub: Pick<Hub, "ahead" | "mark" | "markOf">;
+  readonly #hub: Pick<Hub, "ahead" | "mark">;
   #timer: Timer | undefined;
 
-  constructor(hub: Pick<Hub, "ahead" | "mark" | "markOf">) {
+  constructor(hub: Pick<Hub, "ahead" | "mark">) {
     this.#hub = hub;
   }
 
@@ -82,7 +82,7 @@ export class EventStreams implements Listeners {
     for (const stream of streams) {
       const connection = ahead.size === 0 ? undefined : this.#clients.get(stream);
       if (connection === undefined) stream.write(shared);
-      else stream.write(encoder.encode(event(this.#hub.markOf(connection))));
+      else stream.write(encoder.encode(event(connection.mark)));
     }
   }
 }
