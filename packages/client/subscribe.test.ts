@@ -170,48 +170,43 @@ describe("a subscription", () => {
     expect(peer.order).toEqual(["subscribe", "unsubscribe", "subscribe"]);
   });
 
-  test("from a place of its own, under a pattern that was given up, gets all since then, also over a break", async () => {
-    const { server, client, peer } = await connected();
-    const covering = client.subscribe("a.*", () => {});
-    await peer.acceptNext("m1");
-    await covering.ready;
-    covering.unsubscribe();
-    const heard = new Inbox<DataMessage>();
-    client.subscribe("a.x", heard.push, { since: "sssssss:0" });
-    const { id } = await peer.unsubscribes.next();
-    await peer.subscribes.next();
-    // Of the pattern: what is before it has not come yet.
-    peer.message("a.x", "sssssss:3");
-    peer.send({ type: "unsubscribed", id, channels: ["a.*"] });
-    peer.cut();
-    const again = await server.connections.next();
-    const request = await again.subscribes.next();
-    for (const n of [1, 2, 3, 4]) again.message("a.x", `sssssss:${n}`);
-    again.accept(request, "m2");
-    for (const n of [1, 2, 3, 4]) expect((await heard.next()).cursor).toBe(`sssssss:${n}`);
-  });
-
-  test("from a place of its own, under a pattern that is asked for before it, gets all since then, also over a break", async () => {
-    const { server, client, peer } = await connected();
-    const covering = client.subscribe("a.*", () => {});
-    await peer.acceptNext("m1");
-    await covering.ready;
-    peer.cut();
-    const resuming = await server.connections.next();
-    await resuming.subscribes.next();
-    const heard = new Inbox<DataMessage>();
-    client.subscribe("a.x", heard.push, { since: "sssssss:0" });
-    await resuming.subscribes.next();
-    resuming.message("a.x", "sssssss:3");
-    await heard.next();
-    covering.unsubscribe();
-    resuming.cut();
-    const again = await server.connections.next();
-    const request = await again.subscribes.next();
-    for (const n of [1, 2, 3, 4]) again.message("a.x", `sssssss:${n}`);
-    again.accept(request, "m2");
-    for (const n of [1, 2, 3, 4]) expect((await heard.next()).cursor).toBe(`sssssss:${n}`);
-  });
+  test.each(["before it was given up", "while it resumes"])(
+    "from a place of its own gets all since then, whatever came by a pattern %s, also over a break",
+    async (when) => {
+      const { server, client, peer } = await connected();
+      const covering = client.subscribe("a.*", () => {});
+      await peer.acceptNext("m1");
+      await covering.ready;
+      const heard = new Inbox<DataMessage>();
+      const subscribe = () => client.subscribe("a.x", heard.push, { since: "sssssss:0" });
+      let breaking = peer;
+      // What is before it has not come yet.
+      const early = "sssssss:3";
+      if (when === "while it resumes") {
+        peer.cut();
+        breaking = await server.connections.next();
+        await breaking.subscribes.next();
+        subscribe();
+        await breaking.subscribes.next();
+        breaking.message("a.x", early);
+        expect((await heard.next()).cursor).toBe(early);
+        covering.unsubscribe();
+      } else {
+        covering.unsubscribe();
+        subscribe();
+        const { id } = await peer.unsubscribes.next();
+        await peer.subscribes.next();
+        peer.message("a.x", early);
+        peer.send({ type: "unsubscribed", id, channels: ["a.*"] });
+      }
+      breaking.cut();
+      const again = await server.connections.next();
+      const request = await again.subscribes.next();
+      for (const n of [1, 2, 3, 4]) again.message("a.x", `sssssss:${n}`);
+      again.accept(request, "m2");
+      for (const n of [1, 2, 3, 4]) expect((await heard.next()).cursor).toBe(`sssssss:${n}`);
+    },
+  );
 
   test("begun during the unfinished resume of a pattern over it gets what that brings once", async () => {
     const { server, client, peer } = await connected();
