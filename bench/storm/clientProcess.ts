@@ -19,9 +19,10 @@ import {
 const { url, clients, first, addresses } = JSON.parse(process.argv[2] ?? "") as StormStart;
 /** `{"type":"message","channel":"c`, and what stands before a message's number. */
 const CHANNEL_AT = 30;
-const OPENED_AT_ONCE = 50;
 const NUMBER = Buffer.from('"data":{"n":');
 const TIME = Buffer.from('"t":');
+/** Connections that are begun before anything is read again. */
+const OPENED_AT_ONCE = 50;
 const [MESSAGE, SUBSCRIBED, PONG] = ["m", "s", "p"].map((letter) => letter.charCodeAt(0));
 
 /** The number that came last, of each client and channel. −1: none yet. */

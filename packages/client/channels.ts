@@ -53,9 +53,9 @@ export function createChannels(
   const states = new Map<string, ChannelState>();
   const position = createResumePosition();
   /**
-   * Names that were given up, each with its `unsubscribe`, or `UNSENT`. Until the server has answered
-   * it, what arrives for a name belongs to the subscription that was given up; a new one of the same name, or of one that
-   * it covers, must not begin with it, because what follows is missing.
+   * Names that were given up, each with its `unsubscribe`, or `UNSENT`. Until the server has answered it, what arrives for a
+   * name belongs to the subscription that was given up; a new one of the same name, or of one that it covers, must not
+   * begin with it, because what follows is missing.
    */
   const leaving = new Map<string, number>();
   /** Has had one: what it brought may still come when it is given up. */
@@ -347,7 +347,7 @@ export function createChannels(
   };
 }
 
-/** In the place of a request that has to be sent yet: it comes after all others. */
+/** In the place of a request that has to be sent yet: it comes after all others, of which no connection makes so many. */
 const UNSENT = 3e9;
 
 /** Among the requests of a connection, which are answered in their order; 0: answered. */

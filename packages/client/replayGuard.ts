@@ -8,10 +8,10 @@ export const GUARD_ENTRIES_MAX = 10_000;
  * A resume begins at an old position, and that position can move only when all of it is answered. When the connection
  * breaks before that, the next resume begins at the same position and repeats what the first had already brought.
  *
- * It never drops a message that is due: of one channel and stream, messages that are brought for this subscription arrive in
- * offset order on each connection and begin at the same position, so when offset o was delivered on an *earlier* connection, everything
- * up to o was. Offsets are compared with those of earlier connections only. One guard over all channels would be
- * wrong: a replay of channel A brings older offsets than were seen of channel B in the same stream.
+ * It never drops a message that is due: of one channel and stream, messages that are brought for this subscription arrive
+ * in offset order on each connection and begin at the same position, so when offset o was delivered on an *earlier*
+ * connection, everything up to o was. Offsets are compared with those of earlier connections only. One guard over all
+ * channels would be wrong: a replay of channel A brings older offsets than were seen of channel B in the same stream.
  */
 export type ReplayGuard = Map<string, readonly [offset: number, connection: number]>;
 

@@ -1,6 +1,6 @@
-import { afterAll, beforeAll, describe, expect, spyOn, test } from "bun:test";
-import { kafkaAvailable, sharedKafka } from "../../../test/services/kafka.ts";
-import { KafkaFixture } from "../../../test/services/kafkaFixture.ts";
+import { describe, expect, spyOn, test } from "bun:test";
+import { kafkaAvailable } from "../../../test/services/kafka.ts";
+import { kafkaForAll } from "../../../test/services/kafkaForAll.ts";
 import { until } from "../../../test/services/until.ts";
 import { KafkaCluster } from "../kafka/cluster.ts";
 import { deleteRecords, deleteTopic } from "../kafka/topics.ts";
@@ -11,16 +11,12 @@ import { LogError, type LogStream, type RangeResult } from "./log.ts";
 const MIB = 1024 * 1024;
 
 describe.skipIf(!kafkaAvailable())("the Kafka log", () => {
-  let fixture: KafkaFixture;
-  beforeAll(async () => {
-    fixture = new KafkaFixture(await sharedKafka());
-  }, 120_000);
-  afterAll(() => fixture?.close());
+  const kafka = kafkaForAll();
 
   test("a range is read without a group, in pieces of the size asked for", async () => {
-    const topic = await fixture.topic();
+    const topic = await kafka.fixture.topic();
     const values = numbered(50, "v");
-    await fixture.produce(topic, values);
+    await kafka.fixture.produce(topic, values);
     await withLog(topic, async (log, stream) => {
       expect(stream).toMatchObject({ name: `${topic}/0`, earliest: 0, next: 50 });
       const piece = await log.read({ streamId: stream.id, after: 9, through: 39, bytesMax: 10 });
@@ -34,9 +30,9 @@ describe.skipIf(!kafkaAvailable())("the Kafka log", () => {
   });
 
   test("an aborted transaction larger than one fetch brings nothing", async () => {
-    const topic = await fixture.topic();
+    const topic = await kafka.fixture.topic();
     const large = "x".repeat(30_000);
-    await fixture.transactions(topic, [
+    await kafka.fixture.transactions(topic, [
       { values: ["before"], end: "commit" },
       { values: numbered(40, large), end: "abort" },
       { values: ["after"], end: "commit" },
@@ -51,8 +47,8 @@ describe.skipIf(!kafkaAvailable())("the Kafka log", () => {
   });
 
   test("two aborts of one producer in one fetch bring nothing, and what it commits in between stays", async () => {
-    const topic = await fixture.topic();
-    await fixture.transactions(topic, [
+    const topic = await kafka.fixture.topic();
+    await kafka.fixture.transactions(topic, [
       { values: ["a1", "a2"], end: "abort" },
       { values: ["c1"], end: "commit" },
       { values: ["a3"], end: "abort" },
@@ -79,12 +75,12 @@ describe.skipIf(!kafkaAvailable())("the Kafka log", () => {
   });
 
   test("nothing is read beyond the last stable offset", async () => {
-    const topic = await fixture.topic();
-    await fixture.produce(topic, ["stable"]);
-    const producer = fixture.transactional();
+    const topic = await kafka.fixture.topic();
+    await kafka.fixture.produce(topic, ["stable"]);
+    const producer = kafka.fixture.transactional();
     const open = await producer.beginTransaction();
     await open.send({ messages: [{ topic, partition: 0, value: Buffer.from("open") }] });
-    await fixture.produce(topic, ["behind"]);
+    await kafka.fixture.produce(topic, ["behind"]);
     await withLog(topic, async (log, stream) => {
       expect(stream.next).toBe(1);
       expect(texts(await log.read({ streamId: stream.id, after: -1, through: 10, bytesMax: MIB }))).toEqual([
@@ -100,8 +96,8 @@ describe.skipIf(!kafkaAvailable())("the Kafka log", () => {
   });
 
   test("a record larger than the fetch is read", async () => {
-    const topic = await fixture.topic({ settings: { "max.message.bytes": `${8 * MIB}` } });
-    await fixture.produce(topic, ["small", "y".repeat(3 * MIB), "last"]);
+    const topic = await kafka.fixture.topic({ settings: { "max.message.bytes": `${8 * MIB}` } });
+    await kafka.fixture.produce(topic, ["small", "y".repeat(3 * MIB), "last"]);
     await withLog(topic, async (log, stream) => {
       const all = await readAll(log, stream.id, -1, 2, 1000);
       expect(all.texts.map((text) => text.length)).toEqual([5, 3 * MIB, 4]);
@@ -109,9 +105,9 @@ describe.skipIf(!kafkaAvailable())("the Kafka log", () => {
   });
 
   test("what retention has deleted is lost, with the offsets that are", async () => {
-    const topic = await fixture.topic();
-    await fixture.produce(topic, numbered(10, "r"));
-    await deleteRecords(fixture.cluster, topic, 0, 6);
+    const topic = await kafka.fixture.topic();
+    await kafka.fixture.produce(topic, numbered(10, "r"));
+    await deleteRecords(kafka.fixture.cluster, topic, 0, 6);
     await withLog(topic, async (log, stream) => {
       expect(stream).toMatchObject({ earliest: 6, next: 10 });
       const request = { streamId: stream.id, bytesMax: MIB };
@@ -130,8 +126,8 @@ describe.skipIf(!kafkaAvailable())("the Kafka log", () => {
   });
 
   test("a position beyond the end of the log is said to be truncated", async () => {
-    const topic = await fixture.topic();
-    await fixture.produce(topic, ["only"]);
+    const topic = await kafka.fixture.topic();
+    await kafka.fixture.produce(topic, ["only"]);
     await withLog(topic, async (log, stream) => {
       const result = await log.read({ streamId: stream.id, after: 7, through: 9, bytesMax: MIB });
       expect(result).toEqual({ kind: "truncated", next: 1 });
@@ -139,7 +135,7 @@ describe.skipIf(!kafkaAvailable())("the Kafka log", () => {
   });
 
   test("holes left by compaction are read over", async () => {
-    const topic = await fixture.topic({
+    const topic = await kafka.fixture.topic({
       settings: {
         "cleanup.policy": "compact",
         "segment.ms": "100",
@@ -148,7 +144,7 @@ describe.skipIf(!kafkaAvailable())("the Kafka log", () => {
       },
     });
     for (let round = 0; round < 5; round++) {
-      await fixture.producer.send(
+      await kafka.fixture.producer.send(
         ["k1", "k2"].map((key) => ({ topic, partition: 0, key, value: `${key}-${round}` })),
       );
       await Bun.sleep(150);
@@ -162,17 +158,17 @@ describe.skipIf(!kafkaAvailable())("the Kafka log", () => {
   }, 60_000);
 
   test("a topic deleted and created anew is gone, and is another stream", async () => {
-    const topic = await fixture.topic();
-    await fixture.produce(topic, ["old"]);
+    const topic = await kafka.fixture.topic();
+    await kafka.fixture.produce(topic, ["old"]);
     await withLog(topic, async (log, stream) => {
       expect(texts(await log.read({ streamId: stream.id, after: -1, through: 0, bytesMax: MIB }))).toEqual([
         "old",
       ]);
-      await deleteTopic(fixture.cluster, topic);
-      await until(async () => (await fixture.cluster.topics([topic])).size === 0);
+      await deleteTopic(kafka.fixture.cluster, topic);
+      await until(async () => (await kafka.fixture.cluster.topics([topic])).size === 0);
       await until(async () => (await outcome(log, stream.id)) === "gone");
-      await fixture.topic({ name: topic });
-      await fixture.produce(topic, ["new"]);
+      await kafka.fixture.topic({ name: topic });
+      await kafka.fixture.produce(topic, ["new"]);
       expect(await outcome(log, stream.id)).toBe("gone");
       const [anew] = await log.streams();
       expect(anew?.id).not.toBe(stream.id);
@@ -184,16 +180,16 @@ describe.skipIf(!kafkaAvailable())("the Kafka log", () => {
 
   for (const codec of ["gzip", "snappy", "lz4", "zstd"]) {
     test(`what Kafka's own producer compressed with ${codec} is read`, async () => {
-      const topic = await fixture.topic();
+      const topic = await kafka.fixture.topic();
       const lines = Array.from(
         { length: 400 },
         (_, index) => `{"n":${index},"text":"${"abc ".repeat(index % 50)}ü"}`,
       );
-      await fixture.kafka.tool(
+      await kafka.fixture.kafka.tool(
         "org.apache.kafka.tools.ConsoleProducer",
         [
           "--bootstrap-server",
-          fixture.kafka.brokers.join(","),
+          kafka.fixture.kafka.brokers.join(","),
           "--topic",
           topic,
           "--compression-codec",
@@ -209,9 +205,9 @@ describe.skipIf(!kafkaAvailable())("the Kafka log", () => {
   }
 
   test("a partition without a leader hides no other", async () => {
-    const topic = await fixture.topic({ partitions: 3 });
-    await fixture.produce(topic, ["one"]);
-    const log = new KafkaLog({ connection: fixture.connection, topics: [topic], route });
+    const topic = await kafka.fixture.topic({ partitions: 3 });
+    await kafka.fixture.produce(topic, ["one"]);
+    const log = new KafkaLog({ connection: kafka.fixture.connection, topics: [topic], route });
     const topics = KafkaCluster.prototype.topics;
     // A broker of its own for one partition, that is never there, and no broker at all for another.
     const cluster = spyOn(KafkaCluster.prototype, "topics").mockImplementation(async function (
@@ -253,7 +249,12 @@ describe.skipIf(!kafkaAvailable())("the Kafka log", () => {
     topic: string,
     work: (log: KafkaLog, stream: LogStream) => Promise<void>,
   ): Promise<void> {
-    const log = new KafkaLog({ connection: fixture.connection, topics: [topic], route, goneAfterMs: 500 });
+    const log = new KafkaLog({
+      connection: kafka.fixture.connection,
+      topics: [topic],
+      route,
+      goneAfterMs: 500,
+    });
     try {
       const [stream] = await log.streams();
       if (stream === undefined) throw new Error("no stream");

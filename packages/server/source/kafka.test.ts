@@ -1,6 +1,7 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { kafkaAvailable, sharedKafka, startKafka } from "../../../test/services/kafka.ts";
+import { describe, expect, test } from "bun:test";
+import { kafkaAvailable, startKafka } from "../../../test/services/kafka.ts";
 import { KafkaFixture } from "../../../test/services/kafkaFixture.ts";
+import { kafkaForAll } from "../../../test/services/kafkaForAll.ts";
 import { until } from "../../../test/services/until.ts";
 import { addPartitions, deleteRecords, deleteTopic } from "../kafka/topics.ts";
 import { KafkaSource, type KafkaSourceOptions } from "./kafka.ts";
@@ -14,28 +15,22 @@ import {
   startFeed,
 } from "./kafkaSource.fixture.ts";
 
-const BROKER_START_MS = 120_000;
-
 describe.skipIf(!kafkaAvailable())("the Kafka source", () => {
-  let fixture: KafkaFixture;
-  beforeAll(async () => {
-    fixture = new KafkaFixture(await sharedKafka());
-  }, BROKER_START_MS);
-  afterAll(() => fixture?.close());
+  const kafka = kafkaForAll();
   const options = (topic: string, more: Partial<KafkaSourceOptions> = {}): KafkaSourceOptions =>
-    sourceOptions(fixture, topic, more);
+    sourceOptions(kafka.fixture, topic, more);
 
   test("from earliest, every record arrives once and in order, and the next member goes on after it", async () => {
-    const topic = await fixture.topic();
+    const topic = await kafka.fixture.topic();
     const groupId = newGroup();
-    await fixture.produce(topic, numbered(100, "a"));
+    await kafka.fixture.produce(topic, numbered(100, "a"));
     await reading(options(topic, { groupId, from: "earliest" }), async (_source, sink) => {
       await until(() => sink.values(topic).length === 100);
       expect(sink.values(topic)).toEqual(numbered(100, "a"));
       expect(sink.assignments).toEqual([[`${topic}/0`, 0]]);
       expect(sink.batches[0]?.after).toBe(-1);
     });
-    await fixture.produce(topic, ["later"]);
+    await kafka.fixture.produce(topic, ["later"]);
     await reading(options(topic, { groupId, from: "earliest" }), async (_source, sink) => {
       await until(() => sink.values(topic).length === 1);
       expect(sink.assignments).toEqual([[`${topic}/0`, 100]]);
@@ -44,14 +39,14 @@ describe.skipIf(!kafkaAvailable())("the Kafka source", () => {
   });
 
   test("from latest, the first position is committed at once, so that nothing is missed when nobody reads", async () => {
-    const topic = await fixture.topic({ partitions: 2 });
+    const topic = await kafka.fixture.topic({ partitions: 2 });
     const groupId = newGroup();
-    await fixture.produce(topic, ["old"]);
+    await kafka.fixture.produce(topic, ["old"]);
     await reading(options(topic, { groupId }), async (source) => {
       await until(() => committed(source) === "1,0");
     });
-    await fixture.produce(topic, ["while away"]);
-    await fixture.produce(topic, ["there too"], 1);
+    await kafka.fixture.produce(topic, ["while away"]);
+    await kafka.fixture.produce(topic, ["there too"], 1);
     await reading(options(topic, { groupId }), async (_source, sink) => {
       await until(() => sink.values(topic).length === 2);
       expect(sink.values(topic).sort()).toEqual(["there too", "while away"]);
@@ -59,12 +54,12 @@ describe.skipIf(!kafkaAvailable())("the Kafka source", () => {
   });
 
   test("from latest, partitions that are added later are read from their beginning", async () => {
-    const topic = await fixture.topic();
+    const topic = await kafka.fixture.topic();
     await reading(options(topic), async (source, sink) => {
       await until(() => committed(source) === "0");
-      await addPartitions(fixture.cluster, topic, 3);
-      await fixture.led(topic, 3);
-      await fixture.produce(topic, ["first of 2"], 2);
+      await addPartitions(kafka.fixture.cluster, topic, 3);
+      await kafka.fixture.led(topic, 3);
+      await kafka.fixture.produce(topic, ["first of 2"], 2);
       await until(() => sink.values(topic).length === 1);
       expect(sink.assignments.map(([name]) => name).sort()).toEqual([
         `${topic}/0`,
@@ -77,22 +72,22 @@ describe.skipIf(!kafkaAvailable())("the Kafka source", () => {
   test("from latest, a topic that is created later is read from its beginning", async () => {
     const topic = `later-${crypto.randomUUID().slice(0, 8)}`;
     await reading(options(topic), async (_source, sink) => {
-      await fixture.topic({ name: topic });
-      await fixture.produce(topic, ["one", "two"]);
+      await kafka.fixture.topic({ name: topic });
+      await kafka.fixture.produce(topic, ["one", "two"]);
       await until(() => sink.values(topic).length === 2);
       expect(sink.values(topic)).toEqual(["one", "two"]);
     });
   });
 
   test("a topic deleted and created anew is read from its beginning, as another stream", async () => {
-    const topic = await fixture.topic();
-    await fixture.produce(topic, ["old 1", "old 2"]);
+    const topic = await kafka.fixture.topic();
+    await kafka.fixture.produce(topic, ["old 1", "old 2"]);
     await reading(options(topic, { from: "earliest" }), async (_source, sink) => {
       await until(() => sink.values(topic).length === 2);
-      await deleteTopic(fixture.cluster, topic);
-      await until(async () => (await fixture.cluster.topics([topic])).size === 0);
-      await fixture.topic({ name: topic });
-      await fixture.produce(topic, ["new"]);
+      await deleteTopic(kafka.fixture.cluster, topic);
+      await until(async () => (await kafka.fixture.cluster.topics([topic])).size === 0);
+      await kafka.fixture.topic({ name: topic });
+      await kafka.fixture.produce(topic, ["new"]);
       await until(() => sink.values(topic).includes("new"));
       expect(new Set(sink.batches.map(({ streamId }) => streamId)).size).toBe(2);
       expect(sink.batches.at(-1)).toMatchObject({ after: -1, through: 0 });
@@ -100,8 +95,8 @@ describe.skipIf(!kafkaAvailable())("the Kafka source", () => {
   });
 
   test("markers of transactions belong to a range, aborted records do not arrive", async () => {
-    const topic = await fixture.topic();
-    await fixture.transactions(topic, [
+    const topic = await kafka.fixture.topic();
+    await kafka.fixture.transactions(topic, [
       { values: ["x1", "x2"], end: "abort" },
       { values: ["c1"], end: "commit" },
       { values: ["x3"], end: "abort" },
@@ -113,14 +108,14 @@ describe.skipIf(!kafkaAvailable())("the Kafka source", () => {
   });
 
   test("an offset that retention has taken is not claimed: the batch begins after it", async () => {
-    const topic = await fixture.topic();
+    const topic = await kafka.fixture.topic();
     const groupId = newGroup();
-    await fixture.produce(topic, numbered(4, "a"));
+    await kafka.fixture.produce(topic, numbered(4, "a"));
     await reading(options(topic, { groupId, from: "earliest" }), async (_source, sink) => {
       await until(() => sink.values(topic).length === 4);
     });
-    await fixture.produce(topic, numbered(6, "b"));
-    await deleteRecords(fixture.cluster, topic, 0, 8);
+    await kafka.fixture.produce(topic, numbered(6, "b"));
+    await deleteRecords(kafka.fixture.cluster, topic, 0, 8);
     await reading(options(topic, { groupId, from: "earliest" }), async (source, sink) => {
       await until(() => sink.values(topic).length === 2);
       expect(sink.assignments).toEqual([[`${topic}/0`, 4]]);
@@ -130,9 +125,9 @@ describe.skipIf(!kafkaAvailable())("the Kafka source", () => {
   });
 
   test("poison records arrive as they are and block nothing", async () => {
-    const topic = await fixture.topic({ settings: { "max.message.bytes": "8388608" } });
+    const topic = await kafka.fixture.topic({ settings: { "max.message.bytes": "8388608" } });
     const bytes = new Uint8Array([0xff, 0xfe, 0x00]);
-    await fixture.producer.send([
+    await kafka.fixture.producer.send([
       { topic, key: "", value: "" },
       { topic, key: null, value: null },
       { topic, key: bytes, value: bytes, headers: [["h", bytes]], timestampMs: 1234 },
@@ -154,10 +149,10 @@ describe.skipIf(!kafkaAvailable())("the Kafka source", () => {
   });
 
   test("where the broker gives the time, records arrive with it", async () => {
-    const topic = await fixture.topic({ settings: { "message.timestamp.type": "LogAppendTime" } });
+    const topic = await kafka.fixture.topic({ settings: { "message.timestamp.type": "LogAppendTime" } });
     await reading(options(topic, { from: "earliest" }), async (_source, sink) => {
       const beganMs = Date.now();
-      await fixture.produce(topic, ["one", "two"]);
+      await kafka.fixture.produce(topic, ["one", "two"]);
       await until(() => sink.values(topic).length === 2);
       expect(sink.values(topic)).toEqual(["one", "two"]);
       for (const { timestampMs } of sink.records(topic)) expect(timestampMs).toBeGreaterThanOrEqual(beganMs);
@@ -165,10 +160,10 @@ describe.skipIf(!kafkaAvailable())("the Kafka source", () => {
   });
 
   test("nothing is committed before it is accepted, and a partition that waits for that is paused", async () => {
-    const topic = await fixture.topic();
+    const topic = await kafka.fixture.topic();
     const groupId = newGroup();
     const value = "v".repeat(10_000);
-    await fixture.produce(topic, numbered(400, value));
+    await kafka.fixture.produce(topic, numbered(400, value));
     const limits = { groupId, from: "earliest", pendingBytesMax: 1, fetchBytesMax: 100_000 } as const;
     await reading(options(topic, limits), async (source, sink) => {
       sink.hold();
@@ -183,8 +178,8 @@ describe.skipIf(!kafkaAvailable())("the Kafka source", () => {
   });
 
   test("a broker that is restarted, killed or hangs while it is read costs nothing", async () => {
-    const kafka = await startKafka();
-    const own = new KafkaFixture(kafka);
+    const broker = await startKafka();
+    const own = new KafkaFixture(broker);
     const topic = await own.topic({ partitions: 2 });
     const sink = new RecordingSink();
     const delaysMs: unknown[] = [];
@@ -198,15 +193,15 @@ describe.skipIf(!kafkaAvailable())("the Kafka source", () => {
     await source.start(sink);
     const feed = startFeed(own, topic, 2);
     await until(() => sink.distinct(topic) > 20);
-    await kafka.restart();
+    await broker.restart();
     const before = sink.distinct(topic);
     await until(
       () => sink.distinct(topic) > before + 20,
       30_000,
       () => source.stats().lastError,
     );
-    await kafka.kill();
-    await kafka.restart();
+    await broker.kill();
+    await broker.restart();
     const between = sink.distinct(topic);
     await until(
       () => sink.distinct(topic) > between + 20,
@@ -214,9 +209,9 @@ describe.skipIf(!kafkaAvailable())("the Kafka source", () => {
       () => source.stats().lastError,
     );
     // A broker that hangs for longer than the session: the member is put out of its group meanwhile.
-    kafka.signal("SIGSTOP");
+    broker.signal("SIGSTOP");
     await Bun.sleep(7_000);
-    kafka.signal("SIGCONT");
+    broker.signal("SIGCONT");
     const sent = await feed.stop();
     await until(
       () => sink.distinct(topic) >= sent,
@@ -225,7 +220,7 @@ describe.skipIf(!kafkaAvailable())("the Kafka source", () => {
     );
     expect(sink.distinct(topic)).toBe(sent);
     sink.expectComplete();
-    await kafka.kill();
+    await broker.kill();
     await source.stop();
     // It has spoken with this broker: how, is not in doubt.
     expect(warnings.filter((message) => message.includes("It has answered there before"))).not.toBeEmpty();
@@ -234,6 +229,6 @@ describe.skipIf(!kafkaAvailable())("the Kafka source", () => {
     expect(delaysMs).not.toBeEmpty();
     expect(delaysMs.filter((delayMs) => !(Number.isInteger(delayMs) && Number(delayMs) > 0))).toEqual([]);
     await own.close();
-    await kafka.stop();
+    await broker.stop();
   }, 120_000);
 });

@@ -1,6 +1,6 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { kafkaAvailable, sharedKafka } from "../../../test/services/kafka.ts";
-import { KafkaFixture } from "../../../test/services/kafkaFixture.ts";
+import { describe, expect, test } from "bun:test";
+import { kafkaAvailable } from "../../../test/services/kafka.ts";
+import { kafkaForAll } from "../../../test/services/kafkaForAll.ts";
 import { until } from "../../../test/services/until.ts";
 import { KafkaSource, type KafkaSourceOptions } from "./kafka.ts";
 import {
@@ -12,23 +12,17 @@ import {
   strangersOf,
 } from "./kafkaSource.fixture.ts";
 
-const BROKER_START_MS = 120_000;
-
 describe.skipIf(!kafkaAvailable())("the members of a group", () => {
-  let fixture: KafkaFixture;
-  beforeAll(async () => {
-    fixture = new KafkaFixture(await sharedKafka());
-  }, BROKER_START_MS);
-  afterAll(() => fixture?.close());
+  const kafka = kafkaForAll();
   const options = (topic: string, more: Partial<KafkaSourceOptions> = {}): KafkaSourceOptions =>
-    sourceOptions(fixture, topic, more);
+    sourceOptions(kafka.fixture, topic, more);
 
   test("two members share the partitions; when one stops the other goes on, and nothing is lost", async () => {
     const partitions = 6;
-    const topic = await fixture.topic({ partitions });
+    const topic = await kafka.fixture.topic({ partitions });
     const groupId = newGroup();
     const sink = new RecordingSink();
-    const feed = startFeed(fixture, topic, partitions);
+    const feed = startFeed(kafka.fixture, topic, partitions);
     const first = new KafkaSource(options(topic, { groupId, from: "earliest" }));
     await first.start(sink);
     await until(() => first.stats().partitions.length === partitions);
@@ -54,7 +48,7 @@ describe.skipIf(!kafkaAvailable())("the members of a group", () => {
   }, 60_000);
 
   test("a member that stops while the group forms anew is gone at once, and holds nobody up", async () => {
-    const topic = await fixture.topic({ partitions: 4 });
+    const topic = await kafka.fixture.topic({ partitions: 4 });
     const settings = options(topic, { groupId: newGroup(), from: "earliest", sessionTimeoutMs: 60_000 });
     await reading(settings, async (first) => {
       for (const afterMs of [0, 50, 150, 300, 450, 600]) {
@@ -76,7 +70,7 @@ describe.skipIf(!kafkaAvailable())("the members of a group", () => {
   }, 45_000);
 
   test("a member with an instance id that crashed comes back at once, without waiting for its session", async () => {
-    const topic = await fixture.topic({ partitions: 2 });
+    const topic = await kafka.fixture.topic({ partitions: 2 });
     const groupId = newGroup();
     const settings = options(topic, {
       groupId,
@@ -87,7 +81,7 @@ describe.skipIf(!kafkaAvailable())("the members of a group", () => {
     const crashed = new KafkaSource(settings);
     await crashed.start(new RecordingSink());
     await until(() => crashed.stats().partitions.length === 2);
-    await fixture.produce(topic, ["one"]);
+    await kafka.fixture.produce(topic, ["one"]);
     const began = performance.now();
     // The first is still a member when the second comes with its name, as it is after a crash.
     await reading(settings, async (_source, sink) => {
@@ -99,7 +93,7 @@ describe.skipIf(!kafkaAvailable())("the members of a group", () => {
   }, 30_000);
 
   test("the leader counts the members that publish to another bus, and says so", async () => {
-    const topic = await fixture.topic({ partitions: 3 });
+    const topic = await kafka.fixture.topic({ partitions: 3 });
     const groupId = newGroup();
     const said: string[] = [];
     const logger = (level: string, message: string) => void (level === "error" && said.push(message));
@@ -120,13 +114,13 @@ describe.skipIf(!kafkaAvailable())("the members of a group", () => {
   }, 30_000);
 
   test("release leaves the group and resume comes back without a loss", async () => {
-    const topic = await fixture.topic();
+    const topic = await kafka.fixture.topic();
     await reading(options(topic, { from: "earliest" }), async (source, sink) => {
-      await fixture.produce(topic, ["one"]);
+      await kafka.fixture.produce(topic, ["one"]);
       await until(() => sink.values(topic).length === 1);
       await source.release();
       expect(source.stats()).toMatchObject({ state: "released", partitions: [] });
-      await fixture.produce(topic, ["two"]);
+      await kafka.fixture.produce(topic, ["two"]);
       await source.resume();
       await until(() => sink.values(topic).length === 2);
       expect(sink.values(topic)).toEqual(["one", "two"]);
@@ -134,13 +128,13 @@ describe.skipIf(!kafkaAvailable())("the members of a group", () => {
   });
 
   test("a resume that comes before the release has ended keeps what the new membership is given", async () => {
-    const topic = await fixture.topic();
+    const topic = await kafka.fixture.topic();
     await reading(options(topic, { from: "earliest" }), async (source, sink) => {
       for (let round = 1; round <= 3; round++) {
         const releasing = source.release();
         await source.resume();
         await releasing;
-        await fixture.produce(topic, [`${round}`]);
+        await kafka.fixture.produce(topic, [`${round}`]);
         await until(() => sink.distinct(topic) === round);
       }
       expect(source.stats()).toMatchObject({ state: "reading", partitions: [{}] });
