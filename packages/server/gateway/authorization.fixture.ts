@@ -1,3 +1,4 @@
+import type { closedAfterEach } from "../../../test/closing.fixture.ts";
 import { AccessControl } from "../auth/access.ts";
 import { publicKeysOf } from "../auth/publicKeys.ts";
 import { makeToken, SECRET } from "../auth/tokens.fixture.ts";
@@ -57,7 +58,7 @@ export async function subscribed(client: RawClient, ...channels: string[]): Prom
 }
 
 /** A gateway that asks for tokens, at the time of a clock. */
-export function authorizingGateway(
+function authorizingGateway(
   verifierOptions: Partial<TokenVerifierOptions> = {},
   more: {
     readonly anonymousChannels?: readonly string[];
@@ -91,6 +92,11 @@ export function authorizingGateway(
   return { ...fixture, clock, access, verifier };
 }
 
-export function openWith(url: string, token: string): Promise<RawClient> {
-  return RawClient.open(url, { headers: bearer(token) });
+/** Gateways that ask for tokens, and clients with one, closed when their test has ended. */
+export function authorizing(closedLater: ReturnType<typeof closedAfterEach>) {
+  return {
+    start: (...options: Parameters<typeof authorizingGateway>) => closedLater(authorizingGateway(...options)),
+    connect: async (url: string, token: string) =>
+      closedLater(await RawClient.open(url, { headers: bearer(token) })),
+  };
 }

@@ -5,12 +5,11 @@ import { TOKEN_SUBPROTOCOL_PREFIX } from "@shardcast/protocol/messages";
 import { closedAfterEach } from "../../../test/closing.fixture.ts";
 import { PAIRS, pemOf } from "../auth/tokens.fixture.ts";
 import {
-  authorizingGateway,
+  authorizing,
   bearer,
   IN_AN_HOUR,
   keysOf,
   NOW_MS,
-  openWith,
   refusalOf,
   subscribed,
   tokenFor,
@@ -19,9 +18,7 @@ import { RawClient } from "./gateway.fixture.ts";
 import { RawSocket } from "./rawSocket.fixture.ts";
 
 const closedLater = closedAfterEach();
-const start = (...options: Parameters<typeof authorizingGateway>) =>
-  closedLater(authorizingGateway(...options));
-const connect = async (url: string, token: string) => closedLater(await openWith(url, token));
+const { start, connect } = authorizing(closedLater);
 
 describe("a token", () => {
   test.each(["RS256", "ES256", "EdDSA"] as const)("signed with %s is believed", async (algorithm) => {

@@ -1,20 +1,11 @@
 // What a client with a token may subscribe to, and how long it may stay.
 import { describe, expect, test } from "bun:test";
 import { closedAfterEach } from "../../../test/closing.fixture.ts";
-import {
-  authorizingGateway,
-  IN_AN_HOUR,
-  NOW_MS,
-  openWith,
-  subscribed,
-  tokenFor,
-} from "./authorization.fixture.ts";
+import { authorizing, IN_AN_HOUR, NOW_MS, subscribed, tokenFor } from "./authorization.fixture.ts";
 import { RawClient, STREAM } from "./gateway.fixture.ts";
 
 const closedLater = closedAfterEach();
-const start = (...options: Parameters<typeof authorizingGateway>) =>
-  closedLater(authorizingGateway(...options));
-const connect = async (url: string, token: string) => closedLater(await openWith(url, token));
+const { start, connect } = authorizing(closedLater);
 
 describe("a client", () => {
   test("gets what its claim covers as a whole, and the others are told one by one", async () => {

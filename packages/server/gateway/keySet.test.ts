@@ -4,20 +4,11 @@ import { generateKeyPairSync } from "node:crypto";
 import { closedAfterEach } from "../../../test/closing.fixture.ts";
 import { Jwks } from "../auth/jwks.ts";
 import { jwkOf, PAIRS, pemOf } from "../auth/tokens.fixture.ts";
-import {
-  authorizingGateway,
-  bearer,
-  openWith,
-  refusalOf,
-  subscribed,
-  tokenFor,
-} from "./authorization.fixture.ts";
+import { authorizing, bearer, refusalOf, subscribed, tokenFor } from "./authorization.fixture.ts";
 import { refusedHandshake } from "./refusedHandshake.fixture.ts";
 
 const closedLater = closedAfterEach();
-const start = (...options: Parameters<typeof authorizingGateway>) =>
-  closedLater(authorizingGateway(...options));
-const connect = async (url: string, token: string) => closedLater(await openWith(url, token));
+const { start, connect } = authorizing(closedLater);
 
 describe("a key set", () => {
   function serve(keys: object[]) {
