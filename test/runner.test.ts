@@ -60,3 +60,23 @@ test("a service that is missing is told once more at the end, and why", async ()
     expect(await child.exited).toBe(1);
   });
 });
+
+test("what a failed test wrote comes once more at the end, and nothing of those that passed", async () => {
+  const fails = `test("passes", () => console.error("said by", "the first"));
+    test("fails", () => { console.error("said by", "the second"); throw new Error("on purpose"); });
+    test("passes as well", () => console.error("said by", "the third"));`;
+  await withTest(fails, async (path) => {
+    const child = run(path);
+    const [output] = await Promise.all([
+      new Response(child.stdout).text(),
+      new Response(child.stderr).text(),
+    ]);
+    const end = Bun.stripANSI(output);
+    expect(end).toContain("said by the second");
+    expect(end).toContain("on purpose");
+    expect(end).not.toContain("said by the first");
+    expect(end).not.toContain("said by the third");
+    expect(end.match(/\(fail\)/g)).toHaveLength(1);
+    expect(end).toEndWith("2 passed, 1 failed\n");
+  });
+});
