@@ -175,8 +175,11 @@ function tryKill(pid: number, signal: NodeJS.Signals): void {
 async function waitUntilReady({ id, adminPort }: ClusterMember): Promise<void> {
   const deadline = Date.now() + 60_000;
   while (Date.now() < deadline) {
-    const response = await fetch(`http://127.0.0.1:${adminPort}/health`).catch(() => undefined);
-    const report = (await response?.json()) as { checks: { shards: { status: string } } } | undefined;
+    // Who does not answer, or not to the end, is asked again.
+    const asked = fetch(`http://127.0.0.1:${adminPort}/health`).then((response) => response.json());
+    const report = (await asked.catch(() => undefined)) as
+      | { checks: { shards: { status: string } } }
+      | undefined;
     if (report?.checks.shards.status === "ok") return;
     await Bun.sleep(100);
   }
