@@ -1,6 +1,6 @@
 // A Kafka to try things with, where there are no containers: the broker of the tests, on a port that is known. It needs
 // Java 17 and Maven, with which it fetches Kafka from Maven Central once. Its data goes when it ends.
-import { probePort } from "../packages/server/supervisor/portProbe.ts";
+import { portsProblem } from "../packages/server/supervisor/portProbe.ts";
 import { kafkaAvailable, startKafka } from "../test/services/kafka.ts";
 import { KAFKA_VERSION } from "../test/services/kafkaDistribution.ts";
 import { scriptFlags } from "./scriptFlags.ts";
@@ -15,7 +15,7 @@ const { values } = scriptFlags(USAGE, {
 const port = Number(values.port);
 if (!Number.isInteger(port) || port < 1 || port > 65_535)
   fail("--port: expected a whole number from 1 to 65535");
-const taken = await probePort("--port", "127.0.0.1", port);
+const taken = await portsProblem([{ flag: "--port", host: "127.0.0.1", port }], "npm run kafka --");
 if (taken !== undefined) fail(taken.replace("another Shardcast", "another Kafka"));
 if (!kafkaAvailable()) fail("install Java 17 and Maven, or a container engine");
 

@@ -10,6 +10,12 @@ import { until } from "./status.fixture.ts";
 
 const MAIN = new URL("../packages/cli/main.ts", import.meta.url).pathname;
 const TEST_MS = 60_000;
+/** What npm and the launcher tell a server that `npm start` has started. */
+const NPM_START = {
+  SHARDCAST_LAUNCHED_BY: "run.mjs",
+  npm_lifecycle_event: "start",
+  npm_config_user_agent: "npm/11.0.0 node/v24.0.0 linux x64",
+};
 
 test(
   "a cap on clients beyond the file limit is refused with the numbers",
@@ -19,7 +25,7 @@ test(
         ...["--port", "0", "--admin-port", await freePort(), "--max-connections", "2000", "--shards", "2"],
         ...["--log-level", "fatal"],
       ],
-      512,
+      { filesMax: 512 },
     );
     expect(refused.code).toBe(1);
     expect(refused.output).toContain("--max-connections 2000 is more than 2 shard(s) can hold");
@@ -91,7 +97,38 @@ describe("beside an instance that runs", () => {
     },
     TEST_MS,
   );
+
+  test(
+    "where both ports are taken, both are told at once, and to who typed `npm start` how flags pass it",
+    async () => {
+      const { port } = instance;
+      const adminPort = Number(new URL(instance.admin).port);
+      const flags = ["--port", `${port}`, "--admin-port", `${adminPort}`];
+      const refused = await serveRefused(flags);
+      expect(refused.code).toBe(1);
+      const told = `port ${port} on 127.0.0.1 and port ${adminPort} on 127.0.0.1 are taken`;
+      expect(refused.output).toContain(told);
+      expect(refused.output).toContain("choose another --port and another --admin-port.");
+      const started = await serveRefused(flags, { env: NPM_START });
+      expect(started.output).toContain(told);
+      expect(started.output).toMatch(/: npm start -- --port \d+ --admin-port \d+"/);
+    },
+    TEST_MS,
+  );
 });
+
+test(
+  "a value whose flag npm has kept for itself is refused with how flags pass it",
+  async () => {
+    const refused = await serveRefused(["9000"], { env: NPM_START });
+    expect(refused.code).toBe(2);
+    expect(refused.output).toContain("9000: belongs to no flag");
+    expect(refused.output).toContain("npm start -- --port 9000");
+    expect((await serveRefused(["9000"])).output).not.toContain("npm start");
+    expect((await serveRefused(["--no-flag"], { env: NPM_START })).output).not.toContain("npm start");
+  },
+  TEST_MS,
+);
 
 async function freePort(): Promise<string> {
   const [port] = await freePorts(1);
@@ -101,11 +138,15 @@ async function freePort(): Promise<string> {
 /** Runs `serve` where it must not come up. With a limit, as a user whose processes may open so many files. */
 async function serveRefused(
   flags: readonly string[],
-  filesMax?: number,
+  { filesMax, env }: { readonly filesMax?: number; readonly env?: Readonly<Record<string, string>> } = {},
 ): Promise<{ code: number; output: string }> {
   const serve = [process.execPath, MAIN, "serve", "--host", "127.0.0.1", ...flags];
   const limited = ["sh", "-c", `ulimit -n ${filesMax} && exec "$@"`, "sh", ...serve];
-  const child = Bun.spawn(filesMax === undefined ? serve : limited, { stdout: "pipe", stderr: "pipe" });
+  const child = Bun.spawn(filesMax === undefined ? serve : limited, {
+    stdout: "pipe",
+    stderr: "pipe",
+    env: { ...process.env, ...env },
+  });
   // One that comes up after all would never end by itself.
   const tooLong = setTimeout(() => child.kill("SIGKILL"), TEST_MS / 2);
   const { stdout, stderr, exitCode } = await finished(child);

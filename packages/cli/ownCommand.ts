@@ -13,3 +13,12 @@ export function ownCommand(env: Readonly<Record<string, string | undefined>>): s
       return `bun ${relative(process.cwd(), Bun.main)}`;
   }
 }
+
+/**
+ * What flags of this server are added to, where a person may not know: to the bare `npm start`, which keeps for itself what
+ * stands before `--`. Other package managers hand flags on as they are.
+ */
+export function flagsCommand(env: Readonly<Record<string, string | undefined>>): string | undefined {
+  const isStart = env["SHARDCAST_LAUNCHED_BY"] === "run.mjs" && env["npm_lifecycle_event"] === "start";
+  return isStart && env["npm_config_user_agent"]?.startsWith("npm/") ? "npm start --" : undefined;
+}

@@ -31,6 +31,9 @@ export function refuseWords(name: string, [word]: readonly string[]): void {
 }
 
 /** All that is wrong with the settings, so that it can be mended in one go. */
-export function settingsFailure(problems: readonly Problem[]): CommandFailure {
-  return new CommandFailure(formatProblems(problems), { exitCode: EXIT.usage });
+export function settingsFailure(problems: readonly Problem[], advice?: string): CommandFailure {
+  return new CommandFailure(formatProblems(problems), {
+    exitCode: EXIT.usage,
+    ...(advice !== undefined && { advice }),
+  });
 }

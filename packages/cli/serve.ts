@@ -1,9 +1,10 @@
 import { DASHBOARD_PAGE } from "@shardcast/dashboard/page";
 import { DEMO_PAGE } from "@shardcast/demo/page";
 import { loadConfig } from "@shardcast/server/config";
+import type { Problem } from "@shardcast/server/config/problem";
 import { SETTINGS } from "@shardcast/server/config/settings";
 import type { Command } from "./command.ts";
-import { ownCommand } from "./ownCommand.ts";
+import { flagsCommand, ownCommand } from "./ownCommand.ts";
 import { settingsFailure } from "./readFlags.ts";
 
 export const serve: Command = {
@@ -34,8 +35,20 @@ export const serve: Command = {
   },
   async run(context) {
     const loaded = loadConfig(context);
-    if (!loaded.ok) throw settingsFailure(loaded.problems);
+    const addedTo = flagsCommand(context.env);
+    if (!loaded.ok) throw settingsFailure(loaded.problems, adviceOnFlags(loaded.problems, addedTo));
     const { runSupervisor } = await import("@shardcast/server/supervisor");
-    return await runSupervisor(loaded.config, ownCommand(context.env), [DASHBOARD_PAGE, DEMO_PAGE]);
+    return await runSupervisor(loaded.config, {
+      command: ownCommand(context.env),
+      flagsCommand: addedTo,
+      pages: [DASHBOARD_PAGE, DEMO_PAGE],
+    });
   },
 };
+
+/** A word that belongs to no flag may be the value of one that npm has kept. */
+function adviceOnFlags(problems: readonly Problem[], command: string | undefined): string | undefined {
+  const hasWord = problems.some(({ origin }) => origin.kind === "flag" && !origin.name.startsWith("-"));
+  if (!hasWord || command === undefined) return undefined;
+  return `npm keeps flags for itself unless \`--\` stands before them: ${command} --port 9000`;
+}

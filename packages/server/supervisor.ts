@@ -37,17 +37,22 @@ const topicPublisher = () =>
 /** Health reaches the shards, and permits are shared out anew, this often. */
 const TICK_MS = LOOK_MS;
 
-/**
- * Runs one instance until it is told to end. Resolves with the exit code. `command` runs `shardcast` as people do; `pages`
- * are shown at the admin port.
- */
+export interface SupervisorOptions {
+  /** Runs `shardcast` as people do. */
+  readonly command: string;
+  /** What flags are added to, where that is not plain. */
+  readonly flagsCommand: string | undefined;
+  /** Shown at the admin port. */
+  readonly pages: readonly PageSource[];
+}
+
+/** Runs one instance until it is told to end. Resolves with the exit code. */
 export async function runSupervisor(
   config: Config,
-  command: string,
-  pages: readonly PageSource[] = [],
+  { command, flagsCommand, pages }: SupervisorOptions,
 ): Promise<number> {
   const logger = createLogger(config.logging, { instance: config.instance.id });
-  const problem = await startProblem(config, logger);
+  const problem = await startProblem(config, logger, flagsCommand);
   if (problem !== undefined) {
     logger.fatal(problem);
     return 1;

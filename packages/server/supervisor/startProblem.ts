@@ -2,11 +2,18 @@ import type { Logger } from "pino";
 import type { Config } from "../config/shape.ts";
 import { ApiKeysFile } from "./apiKeysFile.ts";
 import { connectionsProblem, openFilesMax } from "./hostLimits.ts";
-import { probePort } from "./portProbe.ts";
+import { portsProblem } from "./portProbe.ts";
 import { TlsFiles } from "./tlsFiles.ts";
 
-/** What must hold before any process starts: each with what to do about it. */
-export async function startProblem(config: Config, logger: Logger): Promise<string | undefined> {
+/**
+ * What must hold before any process starts: each with what to do about it. `flagsCommand` is what flags are added to, where
+ * that has to be shown.
+ */
+export async function startProblem(
+  config: Config,
+  logger: Logger,
+  flagsCommand: string | undefined,
+): Promise<string | undefined> {
   const { gateway, admin, instance, kafka } = config;
   const files = connectionsProblem(gateway, instance.shards, openFilesMax());
   if (files !== undefined) return files;
@@ -17,10 +24,12 @@ export async function startProblem(config: Config, logger: Logger): Promise<stri
   if (keysFault !== undefined) return keysFault;
   const tlsFault = gateway.tls === undefined ? undefined : new TlsFiles(gateway.tls).fault;
   if (tlsFault !== undefined) return tlsFault;
-  const taken =
-    (await probePort("--port", gateway.host, gateway.port)) ??
-    (await probePort("--admin-port", admin.host, admin.port));
-  if (taken !== undefined) return taken;
+  const ports = [
+    { flag: "--port", host: gateway.host, port: gateway.port },
+    { flag: "--admin-port", host: admin.host, port: admin.port },
+  ] as const;
+  const portsFault = await portsProblem(ports, flagsCommand);
+  if (portsFault !== undefined) return portsFault;
   if (kafka === undefined) return undefined;
   // Its library takes some 5 MB: only where there is a Kafka.
   const [{ checkKafka }, { KafkaError }] = await Promise.all([
