@@ -110,15 +110,27 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
   }
 }
 
-async function run(
+type Load = Required<Pick<ChaosOptions, "sdkClients" | "rawClients" | "recordsPerSecond" | "onLine">>;
+
+async function run(options: ChaosOptions, target: ChaosTarget, load: Load): Promise<ChaosReport> {
+  const books = new Books();
+  const clients = startClients(target.cluster.url, load, books);
+  try {
+    return await breakAndJudge(options, target, load, { books, clients });
+  } finally {
+    // Also when a part could not be started again: they would else try for ever to come back.
+    await Promise.all(clients.map(({ close }) => close()));
+  }
+}
+
+async function breakAndJudge(
   { bus, seed, minutes = 1, faults }: ChaosOptions,
   target: ChaosTarget,
-  load: Required<Pick<ChaosOptions, "sdkClients" | "rawClients" | "recordsPerSecond" | "onLine">>,
+  load: Load,
+  { books, clients }: { readonly books: Books; readonly clients: readonly ChaosClient[] },
 ): Promise<ChaosReport> {
   const { cluster, random } = target;
   const { onLine } = load;
-  const books = new Books();
-  const clients = startClients(cluster.url, load, books);
   await Promise.all(clients.map(({ ready }) => ready));
   const feed = new Feed(cluster.kafka.brokers, TOPIC, { keys: KEYS, perSecond: load.recordsPerSecond });
   feed.start();
@@ -152,7 +164,7 @@ async function run(
   const behind = () => clients.flatMap(({ ledger }) => ledger.behind(totals));
   const deadline = Date.now() + CATCH_UP_MS;
   while (behind().length > 0 && Date.now() < deadline) await Bun.sleep(100);
-  const report: ChaosReport = {
+  return {
     ...{ bus, seed, seconds: Math.round(seconds()), faults: done, clients: clients.length },
     ...{ records: feed.records, deliveries: books.deliveries, gaps: books.gaps },
     ...{ violations: books.violations, behind: behind() },
@@ -160,8 +172,6 @@ async function run(
     logFault: await logFault(cluster, feed),
     worstMs: Math.max(0, ...done.map(({ worstMs }) => worstMs)),
   };
-  await Promise.all(clients.map(({ close }) => close()));
-  return report;
 }
 
 /** Each fault once, in an order that the seed decides; then by chance, for as long as `goesOn`. */
