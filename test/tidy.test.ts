@@ -295,6 +295,11 @@ describe("files", () => {
     expect(linesWith(/\b(process|Bun)\.env\b/, isLookedAt)).toEqual([]);
   });
 
+  test("the Kafka library is loaded by its parts, in one file: its index loads much that nobody needs", () => {
+    const isLookedAt = (file: string) => !isTestOnly(file) && file !== "packages/server/kafka/library.ts";
+    expect(linesWith(/\b(from |import\()"@platformatic\/kafka"/, isLookedAt)).toEqual([]);
+  });
+
   test("no test is left out or run alone; what needs a service says so by a condition", () => {
     const isTest = (file: string) => isTestOnly(file);
     expect(linesWith(/\b(test|it|describe)(\.\w+(\([^)]*\))?)*\.(only|skip|todo)\b/, isTest)).toEqual([]);

@@ -1,20 +1,16 @@
-import { assignPartitions, partitionKey, type TopicPartition } from "./assign.ts";
+import { partitionKey, type TopicPartition } from "./assign.ts";
 import type { KafkaCluster, Lane } from "./cluster.ts";
-import { KafkaError, PROTOCOL, responseOf } from "./kafkaError.ts";
+import { GroupCoordinator } from "./groupCoordinator.ts";
+import { GroupLeader } from "./groupLeader.ts";
+import { decodeShare, encodeSubscription } from "./groupMessages.ts";
 import {
-  type API,
-  decodeConsumerProtocolAssignment,
-  decodeConsumerProtocolSubscription,
-  encodeConsumerProtocolAssignment,
-  encodeConsumerProtocolSubscription,
-  findCoordinatorV4,
-  heartbeatV4,
-  joinGroupV9,
-  leaveGroupV5,
-  offsetCommitV8,
-  offsetFetchV8,
-  syncGroupV5,
-} from "./library.ts";
+  type CommittedOffset,
+  commitOffsets,
+  committedOffsets,
+  type OffsetToCommit,
+} from "./groupOffsets.ts";
+import { KafkaError, PROTOCOL, responseOf } from "./kafkaError.ts";
+import { heartbeatV4, joinGroupV9, leaveGroupV5, syncGroupV5 } from "./library.ts";
 
 export interface GroupMemberOptions {
   readonly cluster: KafkaCluster;
@@ -45,20 +41,9 @@ export interface GroupHandler {
   joined(generation: number, partitions: number): void;
 }
 
-export interface CommittedOffset {
-  readonly offset: number;
-  readonly metadata: string;
-}
-
-export interface OffsetToCommit extends TopicPartition {
-  readonly offset: number;
-  readonly metadata: string;
-}
-
 const PROTOCOL_TYPE = "consumer";
 // A name of its own: members with another assignor must not share the group, they would not withhold what moves.
 const PROTOCOL_NAME = "shardcast-cooperative-sticky";
-const SUBSCRIPTION_VERSION = 2;
 const REBALANCE_TIMEOUT_MS = 15_000;
 const BACKOFF_MS = { first: 100, most: 3_000 } as const;
 const GROUP_LANE: Lane = { name: "group", requestTimeoutMs: 5_000 };
@@ -72,24 +57,26 @@ const JOIN_LANE: Lane = { name: "join", requestTimeoutMs: REBALANCE_TIMEOUT_MS +
 export class GroupMember {
   readonly #options: GroupMemberOptions;
   readonly #handler: GroupHandler;
-  #coordinator: number | undefined;
+  readonly #coordinator: GroupCoordinator;
+  readonly #leader: GroupLeader;
   #memberId = "";
   #generation = -1;
   #owned: TopicPartition[] = [];
   #rejoin = false;
   #stopping = false;
-  #lastAnswerAt = 0;
   #wake: () => void = () => undefined;
   #running: Promise<void> = Promise.resolve();
   readonly #ready = Promise.withResolvers<void>();
-  /** What this member shared out as the leader, to notice topics and partitions that come or go; else undefined. */
-  #shared: string | undefined;
-  /** Members that publish to another bus, where this one is the leader. */
-  #strangers = 0;
 
   constructor(options: GroupMemberOptions, handler: GroupHandler) {
     this.#options = options;
     this.#handler = handler;
+    const { cluster, groupId, topics, busName } = options;
+    this.#coordinator = new GroupCoordinator(cluster, groupId);
+    this.#leader = new GroupLeader({
+      ...{ cluster, topics, busName },
+      strangers: (count) => handler.strangers(count),
+    });
   }
 
   get generation(): number {
@@ -105,58 +92,19 @@ export class GroupMember {
   /** Commits. Rejects with a `KafkaError`; the offsets then remain to be committed later, by whoever owns them. */
   async commit(offsets: readonly OffsetToCommit[]): Promise<void> {
     if (offsets.length === 0) return;
-    const topics = [...Map.groupBy(offsets, ({ topic }) => topic)].map(([name, list]) => ({
-      name,
-      partitions: list.map(({ partition, offset, metadata }) => ({
-        partitionIndex: partition,
-        committedOffset: BigInt(offset),
-        committedLeaderEpoch: -1,
-        committedMetadata: metadata,
-      })),
-    }));
-    const { groupId, instanceId } = this.#options;
-    const coordinator = await this.#findCoordinator();
-    // The generation and the member id make the broker refuse an owner that is out of date.
-    await this.#call(coordinator, GROUP_LANE, "commit offsets", offsetCommitV8.api, [
-      groupId,
-      this.#generation,
-      this.#memberId,
-      instanceId ?? null,
-      topics,
-    ]);
+    const { instanceId } = this.#options;
+    const ownership = () => ({ generation: this.#generation, memberId: this.#memberId, instanceId });
+    await commitOffsets(this.#coordinator, GROUP_LANE, ownership, offsets);
   }
 
   /** What the group has committed, by `topic/partition`; without an entry where it has not. */
   async committed(partitions: readonly TopicPartition[]): Promise<Map<string, CommittedOffset>> {
-    const topics = [...Map.groupBy(partitions, ({ topic }) => topic)].map(([name, list]) => ({
-      name,
-      partitionIndexes: list.map(({ partition }) => partition),
-    }));
-    const group = { groupId: this.#options.groupId, memberEpoch: -1, topics };
-    const coordinator = await this.#findCoordinator();
-    const response = await this.#call(
-      coordinator,
-      GROUP_LANE,
-      "read the committed offsets",
-      offsetFetchV8.api,
-      [[group], true],
-    );
-    const committed = new Map<string, CommittedOffset>();
-    for (const { name, partitions: list } of response.groups[0]?.topics ?? []) {
-      for (const { partitionIndex, committedOffset, metadata } of list) {
-        if (committedOffset < 0n) continue;
-        committed.set(`${name}/${partitionIndex}`, {
-          offset: Number(committedOffset),
-          metadata: metadata ?? "",
-        });
-      }
-    }
-    return committed;
+    return await committedOffsets(this.#coordinator, GROUP_LANE, partitions);
   }
 
   /** To be called every few seconds: the leader looks whether topics or partitions have come or gone. */
   noticePartitions(partitions: readonly TopicPartition[]): void {
-    if (this.#shared === undefined || this.#shared === fingerprint(partitions)) return;
+    if (!this.#leader.isOutdated(partitions)) return;
     this.#rejoin = true;
     this.#wake();
   }
@@ -166,16 +114,19 @@ export class GroupMember {
     this.#stopping = true;
     this.#wake();
     // A join that is broken off forgets its coordinator, which is as much there as it was before.
-    const coordinator = this.#coordinator;
+    const node = this.#coordinator.known;
     // A join may wait for other members for long.
     await this.#options.cluster.closeLane(JOIN_LANE);
     await this.#running;
     await this.#giveUp(this.#owned);
-    if (this.#memberId === "" || coordinator === undefined) return;
+    if (this.#memberId === "" || node === undefined) return;
     const { groupId, instanceId } = this.#options;
     const member = { memberId: this.#memberId, groupInstanceId: instanceId ?? null, reason: "stopped" };
     try {
-      await this.#call(coordinator, GROUP_LANE, "leave the group", leaveGroupV5.api, [groupId, [member]]);
+      await this.#coordinator.call(node, GROUP_LANE, "leave the group", leaveGroupV5.api, [
+        groupId,
+        [member],
+      ]);
     } catch (error) {
       // The session then ends by itself; stopping must not hang on a broker that is away.
       this.#handler.failed(error as KafkaError);
@@ -191,6 +142,9 @@ export class GroupMember {
         await this.#stay();
       } catch (thrown) {
         if (!(thrown instanceof KafkaError)) throw thrown;
+        // Before anything else: one that stops leaves under this name.
+        if (thrown.protocolCode === PROTOCOL.memberIdRequired)
+          this.#memberId = memberIdOf(thrown.cause) ?? this.#memberId;
         if (this.#stopping) break;
         const fatal =
           thrown.code === "kafka_authentication" ||
@@ -232,25 +186,25 @@ export class GroupMember {
         this.#lose();
         return this.#options.sessionTimeoutMs;
       default:
-        this.#coordinator = undefined;
-        if (performance.now() - this.#lastAnswerAt > this.#options.sessionTimeoutMs) this.#lose();
+        this.#coordinator.forget();
+        if (performance.now() - this.#coordinator.answeredAt > this.#options.sessionTimeoutMs) this.#lose();
         return backoffMs;
     }
   }
 
   async #join(): Promise<void> {
     this.#rejoin = false;
-    this.#shared = undefined;
-    const { groupId, instanceId, topics, sessionTimeoutMs } = this.#options;
-    const coordinator = await this.#findCoordinator();
-    const metadata = encodeConsumerProtocolSubscription({
-      version: SUBSCRIPTION_VERSION,
-      topics: [...topics],
-      userData: Buffer.from(this.#options.busName),
-      ownedPartitions: grouped(this.#owned),
-      generationId: this.#generation,
+    this.#leader.begin();
+    const { groupId, instanceId, topics, busName, sessionTimeoutMs } = this.#options;
+    const coordinator = this.#coordinator;
+    const node = await coordinator.find();
+    const metadata = encodeSubscription({
+      topics,
+      busName,
+      owned: this.#owned,
+      generation: this.#generation,
     });
-    const joined = await this.#call(coordinator, JOIN_LANE, "join the group", joinGroupV9.api, [
+    const joined = await coordinator.call(node, JOIN_LANE, "join the group", joinGroupV9.api, [
       groupId,
       sessionTimeoutMs,
       REBALANCE_TIMEOUT_MS,
@@ -263,12 +217,10 @@ export class GroupMember {
     this.#memberId = joined.memberId;
     this.#generation = joined.generationId;
     const leads = joined.leader === joined.memberId;
-    if (!leads) this.#countStrangers(0);
-    // A static leader that came back keeps what was shared out before it crashed. It does not know what that was, so
-    // it shares out anew as soon as it looks at the partitions.
-    if (leads && joined.skipAssignment) this.#shared = "";
-    const shares = leads && !joined.skipAssignment ? await this.#share(joined.members) : [];
-    const synced = await this.#call(coordinator, JOIN_LANE, "get a share of the group", syncGroupV5.api, [
+    if (!leads) this.#leader.resign();
+    else if (joined.skipAssignment) this.#leader.keep();
+    const shares = leads && !joined.skipAssignment ? await this.#leader.share(joined.members) : [];
+    const synced = await coordinator.call(node, JOIN_LANE, "get a share of the group", syncGroupV5.api, [
       groupId,
       joined.generationId,
       joined.memberId,
@@ -277,9 +229,7 @@ export class GroupMember {
       PROTOCOL_NAME,
       shares,
     ]);
-    const share = decodeConsumerProtocolAssignment(synced.assignment).assignedPartitions.flatMap(
-      ({ topic, partitions }) => partitions.map((partition) => ({ topic, partition })),
-    );
+    const share = decodeShare(synced.assignment);
     this.#handler.joined(joined.generationId, share.length);
     await this.#take(share);
   }
@@ -296,54 +246,20 @@ export class GroupMember {
     if (added.length > 0) this.#handler.assigned(added);
   }
 
-  async #share(members: readonly { readonly memberId: string; readonly metadata: Buffer }[]) {
-    let strangers = 0;
-    const views = members.map(({ memberId, metadata }) => {
-      const { topics, ownedPartitions, generationId, userData } =
-        decodeConsumerProtocolSubscription(metadata);
-      if (userData?.toString() !== this.#options.busName) strangers++;
-      const owned = (ownedPartitions ?? []).flatMap(({ topic, partitions }) =>
-        partitions.map((partition) => ({ topic, partition })),
-      );
-      return { id: memberId, topics, owned, generation: generationId ?? -1 };
-    });
-    this.#countStrangers(strangers);
-    const names = [...new Set(views.flatMap(({ topics }) => topics))];
-    const found = await this.#options.cluster.topics(names);
-    const partitions = [...found.values()].flatMap(({ name, leaders }) =>
-      [...leaders.keys()].map((partition) => ({ topic: name, partition })),
-    );
-    const own = new Set(this.#options.topics);
-    this.#shared = fingerprint(partitions.filter(({ topic }) => own.has(topic)));
-    return [...assignPartitions(views, partitions)].map(([memberId, share]) => ({
-      memberId,
-      assignment: encodeConsumerProtocolAssignment({
-        version: SUBSCRIPTION_VERSION,
-        assignedPartitions: grouped(share),
-      }),
-    }));
-  }
-
-  #countStrangers(count: number): void {
-    if (count === this.#strangers) return;
-    this.#strangers = count;
-    this.#handler.strangers(count);
-  }
-
   /** Keeps the membership alive until there is a reason to join again. Throws what ends it. */
   async #stay(): Promise<void> {
     const { groupId, instanceId, sessionTimeoutMs } = this.#options;
     while (!this.#stopping && !this.#rejoin) {
       await this.#sleep(Math.min(1_000, sessionTimeoutMs / 4));
       if (this.#stopping || this.#rejoin) return;
-      const coordinator = await this.#findCoordinator();
+      const node = await this.#coordinator.find();
       const args: Parameters<typeof heartbeatV4.createRequest> = [
         groupId,
         this.#generation,
         this.#memberId,
         instanceId ?? null,
       ];
-      await this.#call(coordinator, GROUP_LANE, "stay in the group", heartbeatV4.api, args);
+      await this.#coordinator.call(node, GROUP_LANE, "stay in the group", heartbeatV4.api, args);
     }
   }
 
@@ -361,41 +277,6 @@ export class GroupMember {
     if (lost.length > 0) this.#handler.lost(lost);
   }
 
-  async #findCoordinator(): Promise<number> {
-    if (this.#coordinator !== undefined) return this.#coordinator;
-    const doing = `find the coordinator of the group ${this.#options.groupId}`;
-    const { coordinators } = await this.#options.cluster.useAny(doing, (connection) =>
-      findCoordinatorV4.api.async(connection, 0, [this.#options.groupId]),
-    );
-    const [found] = coordinators;
-    if (found === undefined)
-      throw new KafkaError("kafka_refused", `Could not ${doing}: the broker names none`);
-    this.#options.cluster.learn(found.nodeId, found);
-    this.#coordinator = found.nodeId;
-    return found.nodeId;
-  }
-
-  async #call<A extends unknown[], R>(
-    node: number,
-    lane: Lane,
-    doing: string,
-    api: API<A, R>,
-    args: A,
-  ): Promise<R> {
-    try {
-      const answer = await this.#options.cluster.call(node, lane, doing, api, ...args);
-      this.#lastAnswerAt = performance.now();
-      return answer;
-    } catch (error) {
-      if (!(error instanceof KafkaError)) throw error;
-      const { protocolCode } = error;
-      if (protocolCode === PROTOCOL.memberIdRequired)
-        this.#memberId = memberIdOf(error.cause) ?? this.#memberId;
-      if (protocolCode === 0 || MOVED.includes(protocolCode)) this.#coordinator = undefined;
-      throw error;
-    }
-  }
-
   async #sleep(delayMs: number): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     const timer = setTimeout(resolve, delayMs);
@@ -405,23 +286,6 @@ export class GroupMember {
     clearTimeout(timer);
   }
 }
-
-function grouped(partitions: readonly TopicPartition[]): { topic: string; partitions: number[] }[] {
-  return [...Map.groupBy(partitions, ({ topic }) => topic)].map(([topic, list]) => ({
-    topic,
-    partitions: list.map(({ partition }) => partition),
-  }));
-}
-
-function fingerprint(partitions: readonly TopicPartition[]): string {
-  return partitions.map(partitionKey).sort().join(" ");
-}
-
-const MOVED: readonly number[] = [
-  PROTOCOL.coordinatorLoading,
-  PROTOCOL.coordinatorNotAvailable,
-  PROTOCOL.notCoordinator,
-];
 
 /** The broker names a new member in the answer that asks it to join under that name. */
 function memberIdOf(error: unknown): string | undefined {

@@ -1,6 +1,6 @@
 import { partitionKey, type TopicPartition } from "../kafka/assign.ts";
 import type { KafkaCluster, TopicMetadata } from "../kafka/cluster.ts";
-import type { CommittedOffset } from "../kafka/groupMember.ts";
+import type { CommittedOffset } from "../kafka/groupOffsets.ts";
 import { EARLIEST, LATEST, listOffsets } from "../kafka/offsets.ts";
 import { parseCommitMetadata, type StartPosition } from "./kafkaPartition.ts";
 
