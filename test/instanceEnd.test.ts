@@ -28,6 +28,23 @@ for (const signal of ["SIGTERM", "SIGINT"] as const) {
   );
 }
 
+test.each([
+  ["SIGTERM", ["waitMs", "clientsPerSecond", "timeoutMs"]],
+  ["SIGINT", ["timeoutMs"]],
+] as const)(
+  "%s: the log tells the times that its end may take, and no other",
+  async (signal, times) => {
+    const instance = await startInstance(FLAGS);
+    expect(await instance.end(signal)).toBe(0);
+    await until("its last line has come", () => instance.log.some((line) => line.includes('"msg":"ended"')));
+    const ending = instance.log.find((line) => line.includes('"msg":"ending"')) ?? "{}";
+    const { level, time, instance: id, pid, msg, ...told } = JSON.parse(ending);
+    expect(Object.keys(told)).toEqual(["why", ...times]);
+    expect(told.why).toBe(signal);
+  },
+  TEST_MS,
+);
+
 test(
   "one Ctrl-C that comes twice, as through npm, is one request, and cuts no shard's end short",
   async () => {

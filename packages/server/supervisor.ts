@@ -183,7 +183,7 @@ class Supervisor {
   /** Red health comes first: each moment earlier that a balancer sees it, fewer clients come in vain. */
   #beginDrain(why: string): void {
     if (this.#drain.phase !== "none") return;
-    this.#logger.info({ why, ...this.#config.drain }, "ending");
+    this.#logger.info({ why, ...this.#drain.pace }, "ending");
     this.#drain.begin();
     this.#tellHealth();
     this.#cluster.announce();

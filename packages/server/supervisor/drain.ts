@@ -77,6 +77,12 @@ export class Drain {
     return Math.max(0, this.#options.timeoutMs - (performance.now() - this.#beganMs));
   }
 
+  /** What holds of this one, for people: somebody who waits does not wait for a balancer, nor for slots. */
+  get pace(): Partial<Pick<DrainOptions, "waitMs" | "clientsPerSecond">> & Pick<DrainOptions, "timeoutMs"> {
+    const { waitMs, clientsPerSecond, timeoutMs } = this.#options;
+    return this.#isHurried ? { timeoutMs } : { waitMs, clientsPerSecond, timeoutMs };
+  }
+
   begin(): void {
     if (this.#phase !== "none") return;
     this.#beganMs = performance.now();
