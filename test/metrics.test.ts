@@ -33,6 +33,7 @@ describe.skipIf(promtool === undefined || !kafkaAvailable())("/metrics", () => {
         expect(metrics).toContain("shardcast_shards_ready");
         expect(await check(metrics)).toEqual({ complaints: "", exitCode: 0 });
         expect(await unknownTo(metrics)).toEqual([]);
+        expect(await untold(metrics)).toEqual([]);
       } finally {
         await instance.end();
       }
@@ -41,12 +42,14 @@ describe.skipIf(promtool === undefined || !kafkaAvailable())("/metrics", () => {
   );
 });
 
-test("the page joins all shards: each metric's samples stand together below one TYPE, labelled by shard", async () => {
+test("the page joins all shards: each metric's samples stand together below one TYPE, labelled by shard, and are told to operators", async () => {
   const instance = await startInstance(["--shards", "2", "--max-connections", "10"]);
   try {
     const response = await fetch(`${instance.admin}/metrics`);
     expect(response.headers.get("content-type")).toStartWith("text/plain; version=0.0.4");
-    const families = parseExposition(await response.text());
+    const text = await response.text();
+    const families = parseExposition(text);
+    expect(await untold(text)).toEqual([]);
     expect(families.get("shardcast_connections")).toEqual(['shard="0"', 'shard="1"']);
     expect(families.get("shardcast_shards_ready")).toEqual(['shard="supervisor"']);
     expect(families.get("process_resident_memory_bytes")).toEqual([
@@ -90,6 +93,14 @@ async function unknownTo(metrics: string): Promise<string[]> {
   const named = new Set(queries.flatMap(metricsOf));
   expect(named.size).toBeGreaterThan(25);
   return [...named].filter((name) => !exported.has(name));
+}
+
+/** What this page has and no operator can read about. */
+async function untold(metrics: string): Promise<string[]> {
+  const page = await Bun.file(`${import.meta.dir}/../docs/operations.md`).text();
+  const names = [...metrics.matchAll(/^# TYPE shardcast_(\S+)/gm)].map(([, name = ""]) => name);
+  expect(names.length).toBeGreaterThan(80);
+  return names.filter((name) => !new RegExp(`\`${name}[\`{]`).test(page));
 }
 
 async function check(metrics: string): Promise<{ complaints: string; exitCode: number }> {
