@@ -14,7 +14,7 @@ export interface TestInstance {
   shardPids(): Promise<number[]>;
   /** Over HTTP; resolves with the cursors, in order. Rejects where that is refused. */
   publish(...items: ReadonlyArray<{ readonly channel: string; readonly data: unknown }>): Promise<string[]>;
-  /** Resolves with the exit code. */
+  /** Resolves with the exit code, once all is read that it has logged; after `SIGKILL` its shards may go on for a moment. */
   end(signal?: NodeJS.Signals): Promise<number>;
 }
 
@@ -95,6 +95,8 @@ export async function startInstance(
       child.kill(signal);
       const code = await child.exited;
       process.off("exit", stop);
+      // What it has said last may be read only after it has ended.
+      if (signal !== "SIGKILL") await logging;
       return code;
     },
   };

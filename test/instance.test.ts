@@ -37,10 +37,12 @@ describe("an instance that runs", () => {
   }, TEST_MS);
 
   test("with port 0 all shards take clients on one port", async () => {
-    const ports = instance.log
-      .map((line): { msg: string; port?: number } => JSON.parse(line))
-      .flatMap(({ msg, port }) => (msg === "shard ready" ? [port] : []));
-    expect(ports).toEqual([instance.port, instance.port]);
+    const ports = () =>
+      instance.log
+        .map((line): { msg: string; port?: number } => JSON.parse(line))
+        .flatMap(({ msg, port }) => (msg === "shard ready" ? [port] : []));
+    await until("both shards have said so", () => ports().length === 2);
+    expect(ports()).toEqual([instance.port, instance.port]);
     await withClients(instance, 16, async (shards) => {
       expect(new Set(shards)).toEqual(new Set([0, 1]));
     });
@@ -174,7 +176,7 @@ describe("an instance that runs", () => {
       const [hung = 0] = await instance.shardPids();
       process.kill(hung, "SIGSTOP");
       await until("the hung process is gone", () => !isAlive(hung));
-      expect(instance.log.some((line) => line.includes("shard is silent"))).toBe(true);
+      await until("that is logged", () => instance.log.some((line) => line.includes("shard is silent")));
       await until("another has taken its place", async () => {
         const { shards } = await describeInstance(instance);
         return shards[0]?.state === "ready" && shards[0].pid !== hung;
