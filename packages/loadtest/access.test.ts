@@ -6,9 +6,8 @@ import { startInstance, type TestInstance } from "../../test/instance.fixture.ts
 import { makeCertificates } from "../../test/services/certificates.ts";
 import { makeToken, SECRET } from "../server/auth/tokens.fixture.ts";
 import type { Access } from "./access.ts";
-import { runLoadTest } from "./coordinator.ts";
 import type { Report } from "./report.ts";
-import { readScenario } from "./scenario.ts";
+import { brokenIn, runOn } from "./run.fixture.ts";
 
 const TEST_MS = 120_000;
 const KEY = "a-key-of-the-load-tester";
@@ -42,16 +41,14 @@ afterAll(async () => {
 });
 
 function runWith(access: Access): Promise<Report> {
-  const scenario = readScenario("", {
-    ...{ urls: [instance.url], admins: [instance.admin], channels: ["a.load"] },
-    ...{ connections: 10, holdSeconds: 1.5, waitSeconds: 2, messagesPerSecond: 20 },
-  });
-  const signal = new AbortController().signal;
-  return runLoadTest({ scenario, access, kafka: undefined, signal, onSample: () => undefined });
-}
-
-function brokenIn(report: Report): string[] {
-  return report.checks.filter(({ held }) => !held).map(({ name }) => name);
+  const over = {
+    channels: ["a.load"],
+    connections: 10,
+    holdSeconds: 1.5,
+    waitSeconds: 2,
+    messagesPerSecond: 20,
+  };
+  return runOn(instance, over, { access });
 }
 
 test.each(["header", "subprotocol"] as const)(
