@@ -113,6 +113,21 @@ test.skipIf(!hasChromium)(
   },
 );
 
+test.skipIf(!hasChromium)(
+  "a server that is gone is told once, with its address, and only what stood is said to have broken",
+  async () => {
+    const gone = await startInstance(["--demo", "--shards", "1"]);
+    const { page, close } = await openPage(`${gone.admin}/demo`);
+    await tradesBeyond(page, 10);
+    await gone.end("SIGKILL");
+    await page.getByText(`Could not connect to ${gone.url}: does the server run?`).waitFor();
+    for (let attempt = 0; attempt < 3; attempt++) await page.waitForEvent("websocket");
+    expect(await page.getByText("The connection broke").count()).toBe(1);
+    expect(await page.getByText("Could not connect").count()).toBe(1);
+    await close();
+  },
+);
+
 test.skipIf(!hasChromium)("it fits a phone, and a dark one", async () => {
   const { page, close } = await open({ viewport: { width: 390, height: 800 }, colorScheme: "dark" });
   await tradesBeyond(page, 10);

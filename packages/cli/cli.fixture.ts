@@ -29,6 +29,23 @@ export function startWithOpenInput(args: readonly string[]) {
   return Bun.spawn([process.execPath, MAIN, ...args], { env, stdin: "pipe", stdout: "pipe", stderr: "pipe" });
 }
 
+/** Reads on until the text is there, or the stream ends, and returns all that has come. */
+export async function readUntil(stream: ReadableStream<Uint8Array>, wanted: string): Promise<string> {
+  const reader = stream.getReader();
+  const decoder = new TextDecoder();
+  let text = "";
+  try {
+    while (!text.includes(wanted)) {
+      const { value, done } = await reader.read();
+      if (done) break;
+      text += decoder.decode(value, { stream: true });
+    }
+  } finally {
+    reader.releaseLock();
+  }
+  return text;
+}
+
 /** Reads on until `count` lines have come, or the stream ends. */
 export async function readLines(stream: ReadableStream<Uint8Array>, count: number): Promise<string[]> {
   const reader = stream.getReader();

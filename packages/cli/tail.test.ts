@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { startInstance, type TestInstance } from "../../test/instance.fixture.ts";
-import { readLines, shardcast, start } from "./cli.fixture.ts";
+import { freePorts } from "../../test/services/ports.ts";
+import { readLines, readUntil, shardcast, start } from "./cli.fixture.ts";
 
 describe("against a real server", () => {
   let server: TestInstance;
@@ -163,6 +164,31 @@ test("a tail of a server that is not there keeps trying, says so, and still ends
   tail.kill("SIGTERM");
   expect(await tail.exited).toBe(0);
 });
+
+test("a tail whose server goes says which attempts never stood, to where and what to do, and is back when it is", async () => {
+  const [port = 0] = await freePorts(1);
+  const startServer = () => startInstance(["--shards", "1"], { port });
+  const first = await startServer();
+  const tail = start(["tail", "a", "--url", first.url]);
+  try {
+    await readUntil(tail.stderr, "connected to");
+    await first.end("SIGKILL");
+    const told = await readUntil(tail.stderr, "could not connect to");
+    const [lost] = told.split("\n");
+    expect(lost).toMatch(/^connection lost \(1006.*\); trying again in \d/);
+    expect(told.match(/connection lost/g)).toHaveLength(1);
+    expect(told).toMatch(/^could not connect to ws:\S+ \(1006.*\); trying again in \d/m);
+    // Why, and the next step: found out beside the attempts, and told once.
+    const fault = `no connection to ${first.url}: nothing listens on port ${port}`;
+    const explained = told.includes(fault) ? told : await readUntil(tail.stderr, fault);
+    expect(explained).toContain("Is `shardcast serve` running there?");
+    const second = await startServer();
+    expect(await readUntil(tail.stderr, "connected again")).not.toContain("connection lost");
+    await second.end();
+  } finally {
+    tail.kill("SIGKILL");
+  }
+}, 60_000);
 
 /** Publishes again and again until a process has ended, and returns all that was printed. */
 async function publishUntil(

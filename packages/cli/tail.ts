@@ -203,17 +203,26 @@ function tellEvents(
   const refused = Promise.withResolvers<never>();
   const tell = (text: string) => void stderr.write(`${text}\n`).catch(() => undefined);
   const isOne = urls.length === 1;
+  /** Ever, and in this moment. */
   let wasConnected = false;
+  let isConnected = false;
+  let tried = client.url;
+  let isExplained = false;
   client.on("status", (status) => {
     if (status !== "connected") return;
     const where = isOne && wasConnected ? "again" : `to ${client.url}`;
     tell(paint.stderr.dim(`connected ${where}`));
     wasConnected = true;
+    isConnected = true;
   });
   client.on("reconnect", ({ attempt, delayMs, code, reason, url }) => {
+    const what = isConnected ? "connection lost" : `could not connect to ${tried}`;
     // Why the first ones failed is found out and told below.
-    if (!wasConnected && attempt <= 1) return;
-    const what = wasConnected ? "connection lost" : "no connection";
+    const isTold = isExplained || (!wasConnected && attempt <= 1);
+    isConnected = false;
+    isExplained = false;
+    tried = url;
+    if (isTold) return;
     const why = reason === "" ? `${code}` : `${code} ${reason}`;
     const again = isOne ? "trying again" : `trying ${url}`;
     tell(paint.stderr.yellow(`${what} (${why}); ${again} in ${(delayMs / 1000).toFixed(1)} s.`));
@@ -224,17 +233,21 @@ function tellEvents(
   });
   client.on("error", ({ code, message }) => {
     if (signal.aborted) return;
-    if (code !== "connect_failed") tell(paint.stderr.red(`${message} (${code})`));
-    else if (!wasConnected) void explain();
+    if (code !== "connect_failed") return tell(paint.stderr.red(`${message} (${code})`));
+    isExplained = true;
+    void explain();
   });
   return refused.promise;
 
   async function explain(): Promise<void> {
     const found = await Promise.all(urls.map((url) => diagnose(url, token, signal)));
-    if (signal.aborted) return;
+    // It may have come about meanwhile.
+    if (signal.aborted || isConnected) return;
     const fault = found.map((each) => each.fault).join("; ");
     const advice = [...new Set(found.map((each) => each.advice))].join(" ").trim();
-    if (found.every(({ isFinal }) => isFinal)) refused.reject(new CommandFailure(fault, { advice }));
+    // What was there may be so again: a server is put in the place of another.
+    if (!wasConnected && found.every(({ isFinal }) => isFinal))
+      refused.reject(new CommandFailure(fault, { advice }));
     else tell(paint.stderr.yellow(`${fault}; trying again. ${advice}`.trimEnd()));
   }
 }

@@ -39,7 +39,7 @@ export interface CloseEvent {
 export interface ClientEvents {
   status: Status;
   gap: GapEvent;
-  /** A connection was lost, and the next attempt is planned. */
+  /** A connection was lost, or an attempt has failed, and the next one is planned. */
   reconnect: ReconnectEvent;
   error: ShardcastError;
   /** The last event: the client will not come back by itself. */

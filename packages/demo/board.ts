@@ -9,6 +9,7 @@ import { asQuote, asTrade } from "./payloads.ts";
 import { TradeLedger } from "./tradeLedger.ts";
 
 const url = document.querySelector<HTMLMetaElement>("meta[name=shardcast-url]")?.content ?? "";
+const UNREACHABLE = `Could not connect to ${url}: does the server run? This page goes on trying`;
 const table = new BoardTable(document.querySelector("#board"), SYMBOLS);
 const display = new Display();
 const ledger = new TradeLedger();
@@ -16,6 +17,7 @@ const latency = new LatencyMeter();
 
 let lostMs: number | undefined;
 let connectedMs = 0;
+let isConnected = false;
 let broughtBack = 0;
 
 const client = connect(url, {
@@ -24,14 +26,20 @@ const client = connect(url, {
   onStatus: (status) => {
     display.status(status);
     if (status === "reconnecting") lostMs ??= Date.now();
-    if (status === "connected") connectedMs = Date.now();
+    if (status !== "connected") return;
+    connectedMs = Date.now();
+    isConnected = true;
   },
   onGap: (gap) => display.event(`A gap in ${gap.channel}: ${gap.reason}`, "bad"),
-  onError: (error) => display.event(`${error.message} (${error.code})`, "bad"),
+  onError: ({ code, message }) =>
+    display.event(code === "connect_failed" ? UNREACHABLE : `${message} (${code})`, "bad"),
 });
-client.on("reconnect", ({ code, delayMs }) =>
-  display.event(`The connection broke (${code}); trying again in ${Math.round(delayMs)} ms`),
-);
+client.on("reconnect", ({ code, delayMs }) => {
+  // Attempts that fail after that are told once, as an error: a line for each would push out what happened before.
+  if (!isConnected) return;
+  isConnected = false;
+  display.event(`The connection broke (${code}); trying again in ${Math.round(delayMs)} ms`);
+});
 
 /**
  * The last value comes at once, so that no cell waits for its next message. Whoever may publish may publish anything: what
