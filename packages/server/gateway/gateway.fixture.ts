@@ -89,6 +89,7 @@ export function gatewayFixture(options: GatewayFixtureOptions = {}) {
       membershipsMax: 1000,
       waitMsMax: 10,
       savedBytesMin: -1000,
+      turnMsMax: Number.POSITIVE_INFINITY,
     },
     admission,
     access: new AccessControl({

@@ -2,7 +2,6 @@ import { type GroupCounters, Groups } from "./groups.ts";
 import { Packer, type PackerCounters } from "./packer.ts";
 import { Seat } from "./seat.ts";
 
-/** What compressing live messages may take of one turn of the event loop, in ms. */
 const TURN_MS_MAX = 5;
 
 export interface DeflateOptions {
@@ -16,6 +15,8 @@ export interface DeflateOptions {
   readonly waitMsMax: number;
   /** Where packing saves fewer bytes, messages go plain. Default 64. */
   readonly savedBytesMin?: number;
+  /** What compressing live messages may take of one turn of the event loop, in ms; what is beyond that goes plain. Default 5. */
+  readonly turnMsMax?: number;
 }
 
 /** `encoding=deflate` in a handshake's query: of several, separated by commas, the first that is known counts. */
@@ -34,8 +35,9 @@ export class Deflate {
 
   constructor(options: DeflateOptions, send: (topic: string, data: string | Uint8Array) => void) {
     const { level, frameBytesMax, membershipsMax, waitMsMax, savedBytesMin } = options;
+    const { turnMsMax = TURN_MS_MAX } = options;
     const now = () => performance.now();
-    this.#live = new Packer({ level, savedBytesMin, turnMsMax: TURN_MS_MAX, now });
+    this.#live = new Packer({ level, savedBytesMin, turnMsMax, now });
     // Replays have their share of each turn already, with all that they do (`ReplayQueue`).
     this.#replays = new Packer({ level, savedBytesMin, turnMsMax: Number.POSITIVE_INFINITY, now });
     this.#frameBytesMax = frameBytesMax;
