@@ -3,7 +3,7 @@ import type { KafkaCluster } from "./cluster.ts";
 import { decodeSubscription, encodeShare } from "./groupMessages.ts";
 
 export interface GroupLeaderOptions {
-  readonly cluster: KafkaCluster;
+  readonly cluster: Pick<KafkaCluster, "topics">;
   /** Of this member; others may read others. */
   readonly topics: readonly string[];
   readonly busName: string;
