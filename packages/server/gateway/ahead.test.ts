@@ -5,10 +5,12 @@ import { closedAfterEach } from "../../../test/closing.fixture.ts";
 import { ENCODINGS, gatewayFixture, RawClient, STREAM } from "./gateway.fixture.ts";
 
 const closedLater = closedAfterEach();
+/** How long the shard is waited for: longer than the machine may stand still, or until it is given up. */
+const WAIT_MS = { forGood: 60_000, inVain: 50 } as const;
 
 describe.each(ENCODINGS)("to a client whose frames are %s", (encoding) => {
-  async function lagging() {
-    const fixture = closedLater(gatewayFixture({ encoding, replay: { behindMsMax: 300 } }));
+  async function lagging(behindMsMax: number) {
+    const fixture = closedLater(gatewayFixture({ encoding, replay: { behindMsMax } }));
     const client = closedLater(await RawClient.open(fixture.url));
     return { fixture, client };
   }
@@ -16,7 +18,7 @@ describe.each(ENCODINGS)("to a client whose frames are %s", (encoding) => {
   const cursor = (offset: number) => formatCursor(STREAM, offset);
 
   test("a client that resumes at a shard behind it waits until that has come as far, and gets what follows once", async () => {
-    const { fixture, client } = await lagging();
+    const { fixture, client } = await lagging(WAIT_MS.forGood);
     for (let i = 0; i < 5; i++) fixture.publish("x", i);
     fixture.logAhead.next = 10;
     client.send({ type: "subscribe", id: 1, channels: ["x"], since: [cursor(7)] });
@@ -31,7 +33,7 @@ describe.each(ENCODINGS)("to a client whose frames are %s", (encoding) => {
   });
 
   test("where the shard stays behind, the client joins all the same, and what it has seen is published past it alone", async () => {
-    const { fixture, client } = await lagging();
+    const { fixture, client } = await lagging(WAIT_MS.inVain);
     const other = closedLater(await RawClient.open(fixture.url));
     await other.ask({ type: "subscribe", id: 1, channels: ["a.*"] });
     for (let i = 0; i < 5; i++) fixture.publish("a.x", i);
@@ -57,7 +59,7 @@ describe.each(ENCODINGS)("to a client whose frames are %s", (encoding) => {
   });
 
   test("who left a channel and joins it again from further back gets what is between, also where the shard was behind", async () => {
-    const { fixture, client } = await lagging();
+    const { fixture, client } = await lagging(WAIT_MS.inVain);
     for (let i = 0; i < 5; i++) fixture.publish("x", i);
     fixture.logAhead.next = 10;
     await client.ask({ type: "subscribe", id: 1, channels: ["x"], since: [cursor(7)] });
@@ -69,7 +71,7 @@ describe.each(ENCODINGS)("to a client whose frames are %s", (encoding) => {
   });
 
   test("a position that the log does not reach, and one of a log cut back while it waits, has not recovered", async () => {
-    const { fixture, client } = await lagging();
+    const { fixture, client } = await lagging(WAIT_MS.forGood);
     for (let i = 0; i < 5; i++) fixture.publish("x", i);
     const future = await client.ask({ type: "subscribe", id: 1, channels: ["x"], since: [cursor(70)] });
     expect(future).toMatchObject({ channels: [{ recovered: false }] });
@@ -87,7 +89,7 @@ describe.each(ENCODINGS)("to a client whose frames are %s", (encoding) => {
   });
 
   test("a client that goes while it waits leaves nothing behind", async () => {
-    const { fixture, client } = await lagging();
+    const { fixture, client } = await lagging(WAIT_MS.forGood);
     fixture.logAhead.next = 10;
     client.send({ type: "subscribe", id: 1, channels: ["x"], since: [cursor(7)] });
     await client.ask({ type: "ping", id: 2 });
@@ -99,7 +101,7 @@ describe.each(ENCODINGS)("to a client whose frames are %s", (encoding) => {
   });
 
   test("a client that goes after it has joined ahead leaves nothing behind either", async () => {
-    const { fixture, client } = await lagging();
+    const { fixture, client } = await lagging(WAIT_MS.inVain);
     fixture.logAhead.next = 10;
     await client.ask({ type: "subscribe", id: 1, channels: ["x"], since: [cursor(7)] });
     expect(fixture.hub.ahead.size).toBe(1);
@@ -109,7 +111,7 @@ describe.each(ENCODINGS)("to a client whose frames are %s", (encoding) => {
   });
 
   test("requests of one client that overlap, each from a place of its own ahead of the shard, bring each message once", async () => {
-    const { fixture, client } = await lagging();
+    const { fixture, client } = await lagging(WAIT_MS.inVain);
     for (let i = 0; i < 5; i++) fixture.publish("a.x", i);
     fixture.logAhead.next = 20;
     // What it listens to already is live; the pattern around it is of a client that has seen up to 9.
