@@ -1,4 +1,5 @@
 import { isIP } from "node:net";
+import type { TopicPartition } from "./assign.ts";
 import { KafkaError, PROTOCOL, protocolCodeOf, toKafkaError } from "./kafkaError.ts";
 import {
   type API,
@@ -34,6 +35,12 @@ export interface TopicMetadata {
   readonly id: string;
   /** By partition; −1 where it has no leader at the moment. */
   readonly leaders: readonly number[];
+}
+
+export function partitionsOf(topics: ReadonlyMap<string, TopicMetadata>): TopicPartition[] {
+  return [...topics.values()].flatMap(({ name, leaders }) =>
+    [...leaders.keys()].map((partition) => ({ topic: name, partition })),
+  );
 }
 
 /** Version 13 of Fetch names topics by id; all the versions below came with Kafka 3.2 at the latest. */

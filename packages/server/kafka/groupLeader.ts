@@ -1,5 +1,5 @@
 import { assignPartitions, partitionKey, type TopicPartition } from "./assign.ts";
-import type { KafkaCluster } from "./cluster.ts";
+import { type KafkaCluster, partitionsOf } from "./cluster.ts";
 import { decodeSubscription, encodeShare } from "./groupMessages.ts";
 
 export interface GroupLeaderOptions {
@@ -51,9 +51,7 @@ export class GroupLeader {
     }));
     this.#countStrangers(views.filter((view) => view.busName !== busName).length);
     const found = await cluster.topics([...new Set(views.flatMap((view) => view.topics))]);
-    const partitions = [...found.values()].flatMap(({ name, leaders }) =>
-      [...leaders.keys()].map((partition) => ({ topic: name, partition })),
-    );
+    const partitions = partitionsOf(found);
     const own = new Set(topics);
     this.#shared = fingerprint(partitions.filter(({ topic }) => own.has(topic)));
     return [...assignPartitions(views, partitions)].map(([memberId, share]) => ({

@@ -1,5 +1,5 @@
 import { partitionKey, type TopicPartition } from "../kafka/assign.ts";
-import { KafkaCluster, type TopicMetadata } from "../kafka/cluster.ts";
+import { KafkaCluster, partitionsOf, type TopicMetadata } from "../kafka/cluster.ts";
 import { GroupMember } from "../kafka/groupMember.ts";
 import { KafkaError } from "../kafka/kafkaError.ts";
 import type { KafkaConnectionOptions } from "../kafka/options.ts";
@@ -324,10 +324,7 @@ export class KafkaSource implements Source {
     }
     if (anew) void this.#position(session);
     session.fetcher.wake();
-    const partitions = [...topics.values()].flatMap(({ name, leaders }) =>
-      [...leaders.keys()].map((partition) => ({ topic: name, partition })),
-    );
-    session.member.noticePartitions(partitions);
+    session.member.noticePartitions(partitionsOf(topics));
   }
 
   #failed(error: KafkaError, fields: Readonly<Record<string, unknown>> = {}): void {

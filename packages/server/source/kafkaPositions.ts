@@ -1,5 +1,5 @@
 import { partitionKey, type TopicPartition } from "../kafka/assign.ts";
-import type { KafkaCluster, TopicMetadata } from "../kafka/cluster.ts";
+import { type KafkaCluster, partitionsOf, type TopicMetadata } from "../kafka/cluster.ts";
 import type { CommittedOffset } from "../kafka/groupOffsets.ts";
 import { EARLIEST, LATEST, listOffsets } from "../kafka/offsets.ts";
 import { parseCommitMetadata, type StartPosition } from "./kafkaPartition.ts";
@@ -22,10 +22,7 @@ export async function startPositions(
   partitions: readonly TopicPartition[],
   topics: ReadonlyMap<string, TopicMetadata>,
 ): Promise<Map<string, StartPosition>> {
-  const every = [...topics.values()].flatMap(({ name, leaders }) =>
-    [...leaders.keys()].map((partition) => ({ topic: name, partition })),
-  );
-  const committed = await options.committed(every);
+  const committed = await options.committed(partitionsOf(topics));
   const starts = new Map<string, StartPosition>();
   const wanted: {
     readonly at: TopicPartition;
