@@ -243,12 +243,7 @@ export class AssemblyHalf {
         if (found !== undefined && this.#assembler.hasRoom) hub.open(streamId, found.earliest);
         return found;
       },
-      schedule: (delayMs, fn) => {
-        const timer = setTimeout(fn, delayMs);
-        return () => clearTimeout(timer);
-      },
-      now: () => performance.now(),
-      random: Math.random,
+      ...SYSTEM_TIMING,
     });
   }
 }

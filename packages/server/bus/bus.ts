@@ -48,3 +48,7 @@ export class BusError extends Error {
     this.code = code;
   }
 }
+
+export function closedError(): BusError {
+  return new BusError("bus_closed", "the bus is closed");
+}

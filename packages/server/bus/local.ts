@@ -1,6 +1,6 @@
 import type { Socket } from "bun";
 import { type BackoffLimits, backoffMs } from "./backoff.ts";
-import { BusError, type BusState, type BusSubscription, type ReconnectableBus } from "./bus.ts";
+import { BusError, type BusState, type BusSubscription, closedError, type ReconnectableBus } from "./bus.ts";
 import { crash } from "./crash.ts";
 import { Fifo } from "./fifo.ts";
 import { FrameHandlers } from "./frameHandlers.ts";
@@ -12,6 +12,7 @@ import {
   localHeader,
 } from "./localMessages.ts";
 import { OutgoingBytes } from "./outgoingBytes.ts";
+import { StateListeners } from "./stateListeners.ts";
 import { SYSTEM_TIMING, type Timing } from "./timing.ts";
 
 export interface LocalBusOptions extends Partial<BackoffLimits> {
@@ -35,11 +36,6 @@ interface Unacknowledged {
   readonly reject: (error: BusError) => void;
 }
 
-interface Waiting {
-  readonly resolve: () => void;
-  readonly reject: (error: BusError) => void;
-}
-
 /**
  * A shard's end of the local bus. It connects by itself, and again after each loss, for as long as it is not closed;
  * `publish` rejects with `bus_unavailable` meanwhile, and `subscribe` waits.
@@ -51,12 +47,12 @@ export class LocalBroadcastBus implements ReconnectableBus {
   readonly #reconnect: BackoffLimits;
   readonly #timing: Timing;
   readonly #handlers = new FrameHandlers();
-  readonly #listeners = new Set<(state: BusState) => void>();
+  readonly #listeners = new StateListeners();
   readonly #outgoing: OutgoingBytes;
   readonly #unacknowledged = new Fifo<Unacknowledged>();
   #unacknowledgedBytes = 0;
   /** `subscribe` calls that the server has not confirmed. */
-  #waiting: Waiting[] = [];
+  #waiting: PromiseWithResolvers<void>[] = [];
   #confirmationsDue = 0;
   #state: BusState = "connecting";
   #socket: Socket | undefined;
@@ -80,8 +76,7 @@ export class LocalBroadcastBus implements ReconnectableBus {
   }
 
   onState(listener: (state: BusState) => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+    return this.#listeners.add(listener);
   }
 
   publish(frame: Uint8Array): Promise<void> {
@@ -112,7 +107,9 @@ export class LocalBroadcastBus implements ReconnectableBus {
     const remove = this.#handlers.add(onFrame);
     if (this.#handlers.size === 1 && this.#state === "connected") this.#sendSubscribe();
     if (this.#state !== "connected" || this.#confirmationsDue > 0) {
-      await new Promise<void>((resolve, reject) => this.#waiting.push({ resolve, reject }));
+      const confirmed = Promise.withResolvers<void>();
+      this.#waiting.push(confirmed);
+      await confirmed.promise;
     }
     return {
       close: () => {
@@ -259,10 +256,6 @@ export class LocalBroadcastBus implements ReconnectableBus {
 
   #setState(state: BusState): void {
     this.#state = state;
-    for (const listener of this.#listeners) listener(state);
+    this.#listeners.tell(state);
   }
-}
-
-function closedError(): BusError {
-  return new BusError("bus_closed", "the bus is closed");
 }

@@ -1,5 +1,5 @@
 import type { Socket, UnixSocketListener } from "bun";
-import { BusError } from "./bus.ts";
+import { BusError, closedError } from "./bus.ts";
 import { crash } from "./crash.ts";
 import {
   LOCAL_MAX_FRAME_BYTES,
@@ -101,7 +101,7 @@ export class LocalBusServer {
 
   /** Publishes a frame of the supervisor itself, under the contract of `BroadcastBus.publish`. */
   publish(frame: Uint8Array): Promise<void> {
-    if (this.#isClosed) return Promise.reject(new BusError("bus_closed", "the bus is closed"));
+    if (this.#isClosed) return Promise.reject(closedError());
     if (frame.length > this.maxFrameBytes) {
       return Promise.reject(new BusError("frame_too_large", `a frame of ${frame.length} bytes`));
     }

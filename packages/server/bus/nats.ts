@@ -1,10 +1,10 @@
 import { type BackoffLimits, backoffMs } from "./backoff.ts";
-import { BusError, type BusState, type BusSubscription, type ReconnectableBus } from "./bus.ts";
-import { crash } from "./crash.ts";
+import { BusError, type BusState, type BusSubscription, closedError, type ReconnectableBus } from "./bus.ts";
 import { Fifo } from "./fifo.ts";
 import { FrameHandlers } from "./frameHandlers.ts";
 import { NatsLink, type NatsLogin } from "./natsLink.ts";
 import { type NatsTarget, parseNatsUrl } from "./natsUrl.ts";
+import { StateListeners } from "./stateListeners.ts";
 import { SYSTEM_TIMING, type Timing } from "./timing.ts";
 
 export interface NatsBusOptions extends Partial<BackoffLimits> {
@@ -44,11 +44,6 @@ interface Unacknowledged {
   readonly reject: (error: BusError) => void;
 }
 
-interface Waiting {
-  readonly resolve: () => void;
-  readonly reject: (error: BusError) => void;
-}
-
 /**
  * The bus on NATS core. A publish has no acknowledgement of its own there, so a frame counts as accepted when the
  * server has answered a ping sent after it; one ping is on its way at a time and covers all frames before it. It
@@ -65,12 +60,12 @@ export class NatsBroadcastBus implements ReconnectableBus {
   readonly #reconnect: BackoffLimits;
   readonly #timing: Timing;
   readonly #handlers = new FrameHandlers();
-  readonly #listeners = new Set<(state: BusState) => void>();
+  readonly #listeners = new StateListeners();
   readonly #unacknowledged = new Fifo<Unacknowledged>();
   #unacknowledgedBytes = 0;
   #isAcknowledging = false;
   /** `subscribe` calls from before it was connected. */
-  #waiting: Waiting[] = [];
+  #waiting: PromiseWithResolvers<void>[] = [];
   #state: BusState = "connecting";
   #fault = "not yet connected";
   #toldFault: string | undefined;
@@ -110,8 +105,7 @@ export class NatsBroadcastBus implements ReconnectableBus {
   }
 
   onState(listener: (state: BusState) => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+    return this.#listeners.add(listener);
   }
 
   publish(frame: Uint8Array): Promise<void> {
@@ -144,7 +138,9 @@ export class NatsBroadcastBus implements ReconnectableBus {
     if (this.#state === "closed") throw closedError();
     const remove = this.#handlers.add(onFrame);
     if (this.#state !== "connected") {
-      await new Promise<void>((resolve, reject) => this.#waiting.push({ resolve, reject }));
+      const connected = Promise.withResolvers<void>();
+      this.#waiting.push(connected);
+      await connected.promise;
     }
     return {
       close: () => {
@@ -260,14 +256,7 @@ export class NatsBroadcastBus implements ReconnectableBus {
 
   #setState(state: BusState): void {
     this.#state = state;
-    for (const listener of this.#listeners) {
-      try {
-        listener(state);
-      } catch (error) {
-        // It would end up as a fault of the connection otherwise.
-        crash(error);
-      }
-    }
+    this.#listeners.tell(state);
   }
 }
 
@@ -292,8 +281,4 @@ function targetOf({ url, subject }: NatsBusOptions): NatsTarget {
   // No spaces, no wildcards, no empty part between dots.
   if (!/^[^\s.*>]+(?:\.[^\s.*>]+)*$/.test(subject)) throw new Error(`${subject} is no subject of NATS`);
   return parsed.target;
-}
-
-function closedError(): BusError {
-  return new BusError("bus_closed", "the bus is closed");
 }

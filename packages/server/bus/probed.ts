@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { BusState, BusSubscription, ReconnectableBus } from "./bus.ts";
+import { StateListeners } from "./stateListeners.ts";
 import { SYSTEM_TIMING, type Timing } from "./timing.ts";
 
 export interface ProbedBusOptions {
@@ -43,7 +44,7 @@ export class ProbedBus implements ReconnectableBus {
   readonly #onStale: (reason: string) => void;
   readonly #timing: Timing;
   readonly #id = randomBytes(ID_BYTES);
-  readonly #listeners = new Set<(state: BusState) => void>();
+  readonly #listeners = new StateListeners();
   /** Heartbeats on their way: number → when. In the order of their sending. */
   readonly #underWay = new Map<number, number>();
   #state: BusState;
@@ -86,8 +87,7 @@ export class ProbedBus implements ReconnectableBus {
   }
 
   onState(listener: (state: BusState) => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+    return this.#listeners.add(listener);
   }
 
   publish(frame: Uint8Array): Promise<void> {
@@ -203,6 +203,6 @@ export class ProbedBus implements ReconnectableBus {
     const seen = state === "connected" && !this.#isProven ? "connecting" : state;
     if (seen === this.#state) return;
     this.#state = seen;
-    for (const listener of this.#listeners) listener(seen);
+    this.#listeners.tell(seen);
   }
 }

@@ -4,13 +4,14 @@ import {
   type BusErrorCode,
   type BusState,
   type BusSubscription,
+  closedError,
   type ReconnectableBus,
 } from "./bus.ts";
-import { crash } from "./crash.ts";
 import { FrameHandlers } from "./frameHandlers.ts";
 import { RedisLink } from "./redisLink.ts";
 import { RedisSentinels } from "./redisSentinels.ts";
 import { parseRedisUrl, type RedisHost, type RedisTarget } from "./redisUrl.ts";
+import { StateListeners } from "./stateListeners.ts";
 import { SYSTEM_TIMING, type Timing } from "./timing.ts";
 
 export interface RedisBusOptions extends Partial<BackoffLimits> {
@@ -57,11 +58,6 @@ interface Connection {
   connectedAt: number;
 }
 
-interface Waiting {
-  readonly resolve: () => void;
-  readonly reject: (error: BusError) => void;
-}
-
 /**
  * The bus on Redis Pub/Sub. It connects by itself, and again after each loss, for as long as it is not closed; `publish`
  * rejects with `bus_unavailable` meanwhile, and `subscribe` waits. A server that hangs is not noticed here (see
@@ -76,9 +72,9 @@ export class RedisBroadcastBus implements ReconnectableBus {
   readonly #reconnect: BackoffLimits;
   readonly #timing: Timing;
   readonly #handlers = new FrameHandlers();
-  readonly #listeners = new Set<(state: BusState) => void>();
+  readonly #listeners = new StateListeners();
   #unacknowledgedBytes = 0;
-  #waiting: Waiting[] = [];
+  #waiting: PromiseWithResolvers<void>[] = [];
   #state: BusState = "connecting";
   #connection: Connection | undefined;
   #attempt = 0;
@@ -102,8 +98,7 @@ export class RedisBroadcastBus implements ReconnectableBus {
   }
 
   onState(listener: (state: BusState) => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+    return this.#listeners.add(listener);
   }
 
   async publish(frame: Uint8Array): Promise<void> {
@@ -144,7 +139,9 @@ export class RedisBroadcastBus implements ReconnectableBus {
     if (this.#state === "closed") throw closedError();
     const remove = this.#handlers.add(onFrame);
     if (this.#state !== "connected") {
-      await new Promise<void>((resolve, reject) => this.#waiting.push({ resolve, reject }));
+      const connected = Promise.withResolvers<void>();
+      this.#waiting.push(connected);
+      await connected.promise;
     }
     return {
       close: () => {
@@ -258,14 +255,7 @@ export class RedisBroadcastBus implements ReconnectableBus {
 
   #setState(state: BusState): void {
     this.#state = state;
-    for (const listener of this.#listeners) {
-      try {
-        listener(state);
-      } catch (error) {
-        // It would count as a fault of the connection otherwise.
-        crash(error);
-      }
-    }
+    this.#listeners.tell(state);
   }
 }
 
@@ -291,8 +281,4 @@ function sentinelsOf(
 
 function asError(error: unknown): Error {
   return error instanceof Error ? error : new Error(String(error));
-}
-
-function closedError(): BusError {
-  return new BusError("bus_closed", "the bus is closed");
 }
