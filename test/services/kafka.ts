@@ -140,7 +140,11 @@ export async function startKafka(options: KafkaStartOptions = {}): Promise<TestK
   const restart = async () => {
     await halt();
     running = await startGuarded(run("512m", "kafka.Kafka", [configuration]), { logFile, directory });
-    await accepting(running, plain, logFile);
+    await accepting(
+      running,
+      listeners.map(({ port }) => port),
+      logFile,
+    );
   };
   await restart();
   return {
@@ -251,14 +255,15 @@ async function javaCommand(
   throw new Error("a broker of its own needs java and mvn, or a container engine");
 }
 
-async function accepting(broker: GuardedProcess, port: number, logFile: string): Promise<void> {
+/** Waits for all of its ports: it opens them one after the other. */
+async function accepting(broker: GuardedProcess, ports: readonly number[], logFile: string): Promise<void> {
   let ended = false;
   void broker.exited.then(() => {
     ended = true;
   });
   const deadline = Date.now() + START_TIMEOUT_MS;
   while (!ended && Date.now() < deadline) {
-    if (await connects(port)) return;
+    if ((await Promise.all(ports.map(connects))).every(Boolean)) return;
     await Bun.sleep(50);
   }
   throw new Error(`the broker does not accept connections:\n${readFileSync(logFile, "utf8").slice(-3000)}`);
