@@ -64,7 +64,8 @@ describe.skipIf(!isThere)("one instance that ingests, and gateways before it", (
   test(
     "the cluster view tells the roles, and counts no places for clients where there are none",
     async () => {
-      await until("all are seen", async () => (await clusterOf(ingest.adminPort)).instances.length === 3);
+      for (const { adminPort } of [ingest, ...gateways])
+        await until("all are seen", async () => (await clusterOf(adminPort)).instances.length === 3);
       const { instances, problems, totals } = await clusterOf(ingest.adminPort);
       expect(instances.map(({ role }) => role)).toEqual(["ingest", "gateway", "gateway"]);
       expect(problems).toEqual([]);
