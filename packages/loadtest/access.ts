@@ -11,8 +11,6 @@ export interface Access {
   readonly tls: TlsOptions;
 }
 
-export const OPEN_ACCESS: Access = { tokenBy: "header", tls: { isInsecure: false } };
-
 /** How a client shows its token in a handshake. */
 export function handshakeAccess({ token, tokenBy }: Access): {
   readonly authorization: string | undefined;

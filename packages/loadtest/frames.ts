@@ -4,7 +4,7 @@ export const OPCODE = { text: 1, binary: 2, close: 8, ping: 9, pong: 10 } as con
 export type OnFrame = (opcode: number, bytes: Uint8Array, start: number, end: number) => void;
 
 /** A server that announces more than this is not one that we test: its bytes would be gathered for ever. */
-export const FRAME_BYTES_MAX = 64 * 1024 * 1024;
+const FRAME_BYTES_MAX = 64 * 1024 * 1024;
 
 /**
  * Walks over the frames of one received chunk (RFC 6455, from a server: unmasked, unfragmented) and returns the index

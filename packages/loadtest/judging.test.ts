@@ -1,5 +1,5 @@
 import { beforeAll, expect, test } from "bun:test";
-import { OPEN_ACCESS } from "./access.ts";
+import { OPEN_ACCESS } from "./access.fixture.ts";
 import { startBadServer } from "./badServer.fixture.ts";
 import { judge } from "./checks.ts";
 import { compareReports, comparisonText } from "./compare.ts";

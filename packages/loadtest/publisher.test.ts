@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { OPEN_ACCESS } from "./access.ts";
+import { OPEN_ACCESS } from "./access.fixture.ts";
 import { startBadServer } from "./badServer.fixture.ts";
 import { Publisher } from "./publisher.ts";
 import { readScenario } from "./scenario.ts";

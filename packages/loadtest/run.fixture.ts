@@ -1,4 +1,4 @@
-import { OPEN_ACCESS } from "./access.ts";
+import { OPEN_ACCESS } from "./access.fixture.ts";
 import { type RunOptions, runLoadTest } from "./coordinator.ts";
 import type { Report } from "./report.ts";
 import { readScenario } from "./scenario.ts";

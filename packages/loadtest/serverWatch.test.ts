@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { makeCertificates } from "../../test/services/certificates.ts";
-import { OPEN_ACCESS } from "./access.ts";
+import { OPEN_ACCESS } from "./access.fixture.ts";
 import { type Address, adminPortsOf } from "./adminPorts.ts";
 import { readScenario } from "./scenario.ts";
 import { ServerWatch } from "./serverWatch.ts";

@@ -3,7 +3,7 @@ import { kafkaAvailable } from "../../../test/services/kafka.ts";
 import { kafkaForAll } from "../../../test/services/kafkaForAll.ts";
 import { until } from "../../../test/services/until.ts";
 import { KafkaCluster } from "../kafka/cluster.ts";
-import { deleteRecords, deleteTopic } from "../kafka/topics.ts";
+import { deleteRecords, deleteTopic } from "../kafka/topics.fixture.ts";
 import type { Publication, SourceRecord } from "../publication.ts";
 import { KafkaLog } from "./kafka.ts";
 import { LogError, type LogStream, type RangeResult } from "./log.ts";

@@ -3,7 +3,7 @@ import { kafkaAvailable, startKafka } from "../../../test/services/kafka.ts";
 import { KafkaFixture } from "../../../test/services/kafkaFixture.ts";
 import { kafkaForAll } from "../../../test/services/kafkaForAll.ts";
 import { until } from "../../../test/services/until.ts";
-import { addPartitions, deleteRecords, deleteTopic } from "../kafka/topics.ts";
+import { addPartitions, deleteRecords, deleteTopic } from "../kafka/topics.fixture.ts";
 import { KafkaSource, type KafkaSourceOptions } from "./kafka.ts";
 import {
   committed,
