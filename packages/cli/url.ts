@@ -14,7 +14,7 @@ export function urls(schemes: readonly string[], max: number): Kind<readonly str
 }
 
 /** What is wrong with a URL, and how it would be right. */
-export function urlFault(text: string, schemes: readonly string[]): string | undefined {
+function urlFault(text: string, schemes: readonly string[]): string | undefined {
   const [, scheme, rest] = /^([a-z+]+):\/\/(.*)$/is.exec(text) ?? [];
   const named = schemes.map((each) => `${each}://`).join(" or ");
   if (scheme === undefined) {

@@ -3,7 +3,7 @@ import { InputError } from "./inputError.ts";
 import type { Row } from "./row.ts";
 
 /** A JSON array is read whole, at several times its size in memory. Larger files belong into NDJSON. */
-export const JSON_BYTES_MAX = 256 * 2 ** 20;
+const JSON_BYTES_MAX = 256 * 2 ** 20;
 
 /**
  * Reads the elements of a JSON array, which may stand in a field of an object: `features` of GeoJSON. Throws

@@ -1,6 +1,6 @@
 /** What one request may hold: enough for throughput, little enough to stay a moment's work. */
 export const BATCH_RECORDS_MAX = 1000;
-export const BATCH_CHARACTERS_MAX = 2 ** 19;
+const BATCH_CHARACTERS_MAX = 2 ** 19;
 
 /**
  * Sends in order, one batch at a time, and at once when nothing is on its way. Meanwhile it gathers the next batch,

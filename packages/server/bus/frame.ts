@@ -7,6 +7,7 @@ import type { Publication } from "../publication.ts";
  */
 export interface RangeFrame {
   readonly kind: "range";
+  /** At most 255 bytes in UTF-8. */
   readonly publisher: string;
   readonly streamId: string;
   readonly after: number;

@@ -11,9 +11,6 @@ const VERSION = 2;
 const KIND_RANGE = 1;
 const KIND_HEADS = 2;
 
-/** Bytes of a publisher's name in UTF-8. */
-export const PUBLISHER_BYTES_MAX = 255;
-
 /** No varint of a safe integer is longer. */
 const VARINT_BYTES_MAX = 8;
 /** Offset step, timestamp, channel length, envelope length. */

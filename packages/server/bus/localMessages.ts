@@ -14,7 +14,7 @@ export const LOCAL_MESSAGE = {
   frame: 6,
 } as const;
 
-export const LOCAL_HEADER_BYTES = 5;
+const LOCAL_HEADER_BYTES = 5;
 
 /** Frames are copied between processes as a whole, so they stay well below what a socket buffer can stall on. */
 export const LOCAL_MAX_FRAME_BYTES = 4 * 1024 * 1024;

@@ -39,7 +39,7 @@ export interface RedisBusOptions extends Partial<BackoffLimits> {
  * Redis cuts off a subscriber that is behind by 32 MiB, or by 8 MiB for a minute (`client-output-buffer-limit pubsub`):
  * several of the greatest frames must fit.
  */
-export const REDIS_MAX_FRAME_BYTES = 4 * 1024 * 1024;
+const REDIS_MAX_FRAME_BYTES = 4 * 1024 * 1024;
 const UNACKNOWLEDGED_BYTES_MAX = 16 * 1024 * 1024;
 /** What an unacknowledged frame takes beside its bytes, so that many tiny frames are bounded too. */
 const UNACKNOWLEDGED_OVERHEAD_BYTES = 512;

@@ -2,7 +2,7 @@ import { parseNatsUrl } from "../bus/natsUrl.ts";
 import { parseRedisUrl } from "../bus/redisUrl.ts";
 
 /** What `--bus` can name. A driver adds its scheme here, and its constructor where the process is composed. */
-export const BUS_SCHEMES: Readonly<Record<string, BusScheme>> = {
+const BUS_SCHEMES: Readonly<Record<string, BusScheme>> = {
   "local:": {
     example: "local:",
     check: (url) => (url === "local:" ? undefined : "`local:` takes nothing after it"),

@@ -14,7 +14,7 @@ export interface AcceptRateOptions {
 }
 
 /** For an address of the internet, where nothing else is said: an office of thousands is back within a minute. */
-export const PER_ADDRESS_AUTO = 100;
+const PER_ADDRESS_AUTO = 100;
 /** Addresses that one shard remembers. The one not seen for longest gives way, and may begin anew. */
 const ADDRESSES_MAX = 65_536;
 

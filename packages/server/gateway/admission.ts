@@ -94,7 +94,7 @@ export interface GatewayLoad {
 export type Pressure = Extract<RefusalCode, "saturated" | "memory_full">;
 
 /** `*` allows all; `https://*.example.com` allows the subdomains of example.com. */
-export function originMatches(allowed: string, origin: string): boolean {
+function originMatches(allowed: string, origin: string): boolean {
   if (allowed === "*" || allowed === origin) return true;
   const [scheme, host] = allowed.split("://*.");
   return host !== undefined && origin.startsWith(`${scheme}://`) && origin.endsWith(`.${host}`);

@@ -189,7 +189,7 @@ export interface CommitMetadata {
   readonly topicId: string;
 }
 
-export function formatCommitMetadata({ firstPartitions, topicId }: CommitMetadata): string {
+function formatCommitMetadata({ firstPartitions, topicId }: CommitMetadata): string {
   return JSON.stringify({ n: firstPartitions, id: topicId });
 }
 

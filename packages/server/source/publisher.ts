@@ -19,7 +19,7 @@ export interface PublisherLimits extends BackoffLimits {
   readonly deadLettersAtOnceMax: number;
 }
 
-export const PUBLISHER_LIMITS: PublisherLimits = {
+const PUBLISHER_LIMITS: PublisherLimits = {
   retryMinMs: 20,
   retryMaxMs: 1_000,
   inFlightBytesMax: 8 * 1024 * 1024,
