@@ -328,6 +328,7 @@ export function createChannels(
           for (const state of asked) state.resumeFrom = "";
           asked.forEach(postpone);
           planFlush();
+          emit("error", new ShardcastError(code, message));
         } else if (asked.length > 0) refused(asked, error);
         else {
           emit("error", new ShardcastError(code, message));

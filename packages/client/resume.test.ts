@@ -1,6 +1,7 @@
 import { afterEach, expect, test } from "bun:test";
 import type { DataMessage } from "@shardcast/protocol/messages";
 import { Fixture } from "./clients.fixture.ts";
+import type { ShardcastError } from "./errors.ts";
 import type { GapEvent } from "./events.ts";
 import { Inbox } from "./inbox.fixture.ts";
 
@@ -154,16 +155,24 @@ test("a channel that could not be resumed has a gap, and its last value reaches 
   expect((await (await server.connections.next()).subscribes.next()).since).toEqual(["m2"]);
 });
 
-test("a position that the server does not understand is told as a gap, and the channel goes on", async () => {
+test("a position that the server does not understand is told as that and as a gap, and the channel goes on", async () => {
   const server = fixture.server();
   const gaps = new Inbox<GapEvent>();
-  const sub = fixture.client(server.url, { onGap: gaps.push }).subscribe("a", { since: "nonsense" });
+  const errors = new Inbox<ShardcastError>();
+  const client = fixture.client(server.url, { onGap: gaps.push, onError: errors.push });
+  const sub = client.subscribe("a", { since: "nonsense" });
   const peer = await server.connections.next();
   const { id } = await peer.subscribes.next();
   peer.send({ type: "error", id, code: "since_invalid", message: "no mark" });
   expect((await peer.acceptNext("m1")).since).toBeUndefined();
   expect(await sub.ready).toEqual({ recovered: false, mark: "m1" });
   expect(await gaps.next()).toEqual({ channel: "a", reason: "not_recovered" });
+  expect(await errors.next()).toMatchObject({ code: "since_invalid", message: "no mark" });
+  peer.cut();
+  // It is forgotten: asked for again and again, it would be refused for ever.
+  const next = await server.connections.next();
+  expect((await next.acceptNext("m2")).since).toEqual(["m1"]);
+  expect(client.stats).toMatchObject({ errors: 1, gaps: 1 });
 });
 
 test("a caller's own position is used until the first answer", async () => {

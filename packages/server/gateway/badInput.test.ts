@@ -180,6 +180,7 @@ test("unsubscribing what was never subscribed is answered like any other, and ta
 
 test.each([
   ["of another stream", "another:5"],
+  ["of no cluster, that only looks like a mark", "mgarbage"],
   ["of a position that was too long to be told", MARK_TOO_LONG],
   ["from the future", `${STREAM}:99`],
   ["at the end of all numbers", `${STREAM}:${Number.MAX_SAFE_INTEGER}`],

@@ -103,7 +103,7 @@ export class EventGateway {
   #begin(
     context: SharedContext,
     access: Access,
-    { subscribe, since, onEnding }: EventRequest & Pick<EventStreamOptions, "onEnding">,
+    { requests, since, onEnding }: EventRequest & Pick<EventStreamOptions, "onEnding">,
   ): EventStream {
     const streams = this.#streams ?? new EventStreams(context.hub);
     const connection = new Connection(context, access);
@@ -125,7 +125,7 @@ export class EventGateway {
     stream.retry();
     stream.sendText(this.#options.welcome());
     connection.opened(stream);
-    connection.receive(subscribe);
+    for (const text of requests) connection.receive(text);
     return stream;
   }
 

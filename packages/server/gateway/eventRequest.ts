@@ -1,9 +1,10 @@
 import { MARK_TOO_LONG } from "@shardcast/protocol/mark";
 import { parseRequest } from "./requests.ts";
 
-/** What a request for an event stream asks for: the text of the `subscribe` that a WebSocket client would send. */
+/** What a request for an event stream asks for: what a WebSocket client would send. */
 export interface EventRequest {
-  readonly subscribe: string;
+  /** Texts of one `subscribe`; of two where the first is refused because nobody can read its position, which tells that. */
+  readonly requests: readonly string[];
   /** Positions as the client sent them; empty where it is new. */
   readonly since: readonly string[];
 }
@@ -29,6 +30,7 @@ export function parseEventRequest(
   const items =
     wantsSnapshot === "true" ? channels.map((channel) => ({ channel, snapshot: true })) : channels;
   const told = request.headers.get("last-event-id") ?? url.searchParams.get("since") ?? "";
+  const refused: string[] = [];
   const since = told.split(",").filter((entry) => entry !== "");
   for (const positions of since.length > 0 ? [since, [MARK_TOO_LONG]] : [since]) {
     const message = {
@@ -39,9 +41,11 @@ export function parseEventRequest(
     };
     const subscribe = JSON.stringify(message);
     const parsed = parseRequest(subscribe, channelsMax);
-    if (parsed.type !== "refused") return { subscribe, since: positions };
-    // A browser would give up for good, and the position is nothing that its page has made: it has not recovered.
+    if (parsed.type !== "refused") return { requests: [...refused, subscribe], since: positions };
     if (parsed.code !== "since_invalid") return { code: parsed.code, message: parsed.message };
+    // With a status a browser would give up for good, and the position is as a rule nothing that its page has made: it is told
+    // what is wrong with it, has not recovered, and goes on.
+    refused.push(subscribe);
   }
   return { code: "since_invalid", message: "the position can not be read" };
 }

@@ -1,5 +1,6 @@
 // Event streams over real HTTP, read by the npm package `eventsource`, by a bare reader, and by what is in between.
 import { expect, test } from "bun:test";
+import { parseMark } from "@shardcast/protocol/mark";
 import { EventSource } from "eventsource";
 import { closedAfterEach } from "../../../test/closing.fixture.ts";
 import { gatewayFixture } from "./gateway.fixture.ts";
@@ -198,15 +199,30 @@ test("a client that sends a very long position does not get it back with every m
   for (const { type, id } of reader.events) if (type === "message") expect(id).toBe("m~");
 });
 
-test("a position that nobody can read does not end a browser's attempts: it has not recovered, and is told", async () => {
-  const fixture = fixtureOf();
-  fixture.publish("a", 1);
-  const reader = await Reader.open(`${fixture.http}/sse?channels=a`, { "last-event-id": "nonsense" });
-  const { data } = await reader.subscribed();
-  expect(data).toMatchObject({ channels: [{ channel: "a", recovered: false }] });
-  await reader.until(({ offsets }) => offsets.length === 1);
-  expect(reader.events.at(-1)?.data).toMatchObject({ snapshot: true, data: 1 });
-});
+test.each([
+  ["as a browser sends it", "", { "last-event-id": "nonsense" }],
+  ["as an address has it", "&since=nonsense", {}],
+] as const)(
+  "a position that nobody can read, %s, ends nothing: what is wrong is told, and it has not recovered",
+  async (...at) => {
+    const [, query, headers] = at;
+    const fixture = fixtureOf();
+    fixture.publish("a", 1);
+    const reader = await Reader.open(`${fixture.http}/sse?channels=a${query}`, headers);
+    const { data, id } = await reader.subscribed();
+    expect(data).toMatchObject({ channels: [{ channel: "a", recovered: false }] });
+    const told = reader.events.slice(0, 2).map((event) => [event.type, event.data["code"]]);
+    expect(told).toEqual([
+      ["welcome", undefined],
+      ["refused", "since_invalid"],
+    ]);
+    expect(reader.events[1]?.data["message"]).toContain('"nonsense"');
+    // What it comes back with is a position again.
+    expect(parseMark(id)).toBeDefined();
+    await reader.until(({ offsets }) => offsets.length === 1);
+    expect(reader.events.at(-1)?.data).toMatchObject({ snapshot: true, data: 1 });
+  },
+);
 
 test("a gap is told as an event of its own", async () => {
   const fixture = fixtureOf();
