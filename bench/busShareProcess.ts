@@ -1,4 +1,4 @@
-// One shard's half, as `bench/busShare.ts` measures it: a publisher that routes, encodes and publishes, or a receiver that
+// One shard's half, as `bench/cluster.ts` measures it: a publisher that routes, encodes and publishes, or a receiver that
 // decodes and assembles. With the bus `none` all of that is done as well, but nothing travels: the difference is the bus.
 // A third half only hears: what a process pays to read frames off the bus, among them the echo of those it publishes itself.
 import type { ReconnectableBus } from "@shardcast/server/bus/bus";

@@ -58,14 +58,12 @@ export const PROTOCOL = {
   invalidTimestamp: 32,
   topicAlreadyExists: 36,
   outOfOrderSequence: 45,
-  duplicateSequence: 46,
   invalidProducerEpoch: 47,
   unknownProducerId: 59,
   memberIdRequired: 79,
   fencedInstance: 82,
   invalidRecord: 87,
   unknownTopicId: 100,
-  inconsistentTopicId: 103,
 } as const;
 
 /**

@@ -31,7 +31,7 @@ export interface AssemblerOptions extends StreamHandler {
 
 /**
  * Makes a complete, ordered stream of what a lossy bus brings, with the log as the truth: what is missing is read
- * there, with brakes, and only then the stream goes on (DESIGN.md, "How a lossy bus becomes complete"). Open all
+ * there, with brakes, and only then the stream goes on (docs/architecture.md). Open all
  * streams that the log knows before the first frame: a stream that only a frame has named is taken to be new, and
  * is read from its beginning.
  */
