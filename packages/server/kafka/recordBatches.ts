@@ -2,6 +2,21 @@ import { gunzipSync, zstdDecompressSync } from "node:zlib";
 import type { SourceRecord } from "../publication.ts";
 import type { AbortedTransaction } from "./fetch.ts";
 import { compressionsAlgorithmsByBitmask, crc32c } from "./library.ts";
+import {
+  ATTRIBUTES_AT,
+  COUNT_AT,
+  CRC_AT,
+  FIRST_TIMESTAMP_AT,
+  LAST_OFFSET_DELTA_AT,
+  LEADER_EPOCH_AT,
+  LENGTH_AT,
+  MAGIC,
+  MAGIC_AT,
+  MAX_TIMESTAMP_AT,
+  PREFIX_BYTES,
+  PRODUCER_ID_AT,
+  RECORDS_AT,
+} from "./recordBatchLayout.ts";
 
 export interface DecodedRecords {
   /** The committed records from the wanted offset on, in order. */
@@ -26,20 +41,6 @@ export interface UnreadableBatch {
   readonly last: number;
   readonly error: Error;
 }
-
-// Where the fields of a record batch lie (Kafka's message format 2).
-const LENGTH_AT = 8;
-const LEADER_EPOCH_AT = 12;
-const MAGIC_AT = 16;
-const CRC_AT = 17;
-const ATTRIBUTES_AT = 21;
-const LAST_OFFSET_DELTA_AT = 23;
-const FIRST_TIMESTAMP_AT = 27;
-const MAX_TIMESTAMP_AT = 35;
-const PRODUCER_ID_AT = 43;
-const COUNT_AT = 57;
-const RECORDS_AT = 61;
-const PREFIX_BYTES = 12;
 
 const CODEC = 0b111;
 const LOG_APPEND_TIME = 1 << 3;
@@ -75,7 +76,7 @@ export function decodeRecords(
     at = end;
     const first = Number(batch.readBigInt64BE(0));
     const last = first + batch.readInt32BE(LAST_OFFSET_DELTA_AT);
-    if (batch.readInt8(MAGIC_AT) !== 2) {
+    if (batch.readInt8(MAGIC_AT) !== MAGIC) {
       // In older formats the fields above lie elsewhere, so not even the batch's last offset is known.
       unreadable = { first: next, last: next, error: new Error("a message format older than version 2") };
       break;

@@ -1,4 +1,21 @@
 import { compressionsAlgorithms, crc32c } from "./library.ts";
+import {
+  ATTRIBUTES_AT,
+  COUNT_AT,
+  CRC_AT,
+  FIRST_TIMESTAMP_AT,
+  LAST_OFFSET_DELTA_AT,
+  LEADER_EPOCH_AT,
+  LENGTH_AT,
+  MAGIC,
+  MAGIC_AT,
+  MAX_TIMESTAMP_AT,
+  PREFIX_BYTES,
+  PRODUCER_EPOCH_AT,
+  PRODUCER_ID_AT,
+  RECORDS_AT,
+  SEQUENCE_AT,
+} from "./recordBatchLayout.ts";
 
 export interface RecordToEncode {
   readonly key: Uint8Array | null;
@@ -14,10 +31,6 @@ export interface BatchIdentity {
   readonly sequence: number;
 }
 
-const HEADER_BYTES = 61;
-const PREFIX_BYTES = 12;
-const CRC_AT = 17;
-const ATTRIBUTES_AT = 21;
 /** A number of 53 bits in groups of seven. */
 const VARINT_BYTES_MAX = 8;
 const RECORD_FIELDS = 6;
@@ -35,22 +48,22 @@ export function encodeBatch(
   const plain = encodeRecords(records, firstTimestamp);
   const algorithm = compressionsAlgorithms[compression];
   const body = algorithm.bitmask === 0 ? plain : algorithm.compressSync(plain);
-  const batch = Buffer.alloc(HEADER_BYTES + body.length);
-  batch.writeInt32BE(batch.length - PREFIX_BYTES, 8);
-  batch.writeInt32BE(-1, 12); // leader epoch: the broker's to fill in
-  batch.writeInt8(2, 16);
+  const batch = Buffer.alloc(RECORDS_AT + body.length);
+  batch.writeInt32BE(batch.length - PREFIX_BYTES, LENGTH_AT);
+  batch.writeInt32BE(-1, LEADER_EPOCH_AT); // the broker's to fill in
+  batch.writeInt8(MAGIC, MAGIC_AT);
   batch.writeInt16BE(algorithm.bitmask, ATTRIBUTES_AT);
-  batch.writeInt32BE(records.length - 1, 23);
-  batch.writeBigInt64BE(BigInt(firstTimestamp), 27);
+  batch.writeInt32BE(records.length - 1, LAST_OFFSET_DELTA_AT);
+  batch.writeBigInt64BE(BigInt(firstTimestamp), FIRST_TIMESTAMP_AT);
   batch.writeBigInt64BE(
     BigInt(records.reduce((most, { timestampMs }) => Math.max(most, timestampMs), firstTimestamp)),
-    35,
+    MAX_TIMESTAMP_AT,
   );
-  batch.writeBigInt64BE(identity.producerId, 43);
-  batch.writeInt16BE(identity.producerEpoch, 51);
-  batch.writeInt32BE(identity.sequence, 53);
-  batch.writeInt32BE(records.length, 57);
-  body.copy(batch, HEADER_BYTES);
+  batch.writeBigInt64BE(identity.producerId, PRODUCER_ID_AT);
+  batch.writeInt16BE(identity.producerEpoch, PRODUCER_EPOCH_AT);
+  batch.writeInt32BE(identity.sequence, SEQUENCE_AT);
+  batch.writeInt32BE(records.length, COUNT_AT);
+  body.copy(batch, RECORDS_AT);
   batch.writeUInt32BE(crc32c(batch.subarray(ATTRIBUTES_AT)) >>> 0, CRC_AT);
   return batch;
 }
