@@ -64,7 +64,7 @@ function watchMemory(supervisors: readonly number[]) {
   };
 }
 
-export function resultsDirectory(): string {
+function resultsDirectory(): string {
   const results = `${import.meta.dir}/results`;
   mkdirSync(results, { recursive: true });
   return results;

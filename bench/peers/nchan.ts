@@ -10,7 +10,7 @@ import { type ServerProcess, startServer } from "./serverProcess.ts";
 const MODULE = "/usr/lib/nginx/modules/ngx_nchan_module.so";
 
 /** Whether nginx and its module are here, or could be installed; it is said loudly where not. */
-export function nchanAvailable(): boolean {
+function nchanAvailable(): boolean {
   const isHere = () => Bun.which("nginx") !== null && existsSync(MODULE);
   if (isHere() || (installPackages(["nginx", "libnginx-mod-nchan"]) && isHere())) return true;
   reportMissing("nchan", "install nginx and libnginx-mod-nchan");

@@ -12,7 +12,7 @@ export interface WatchedProcess {
   readonly label: string;
 }
 
-export const WATCHED = ["rss", "files", "pss", "heap"] as const;
+const WATCHED = ["rss", "files", "pss", "heap"] as const;
 export type WatchedName = (typeof WATCHED)[number];
 export type Series = Readonly<Record<WatchedName, Sample[]>>;
 

@@ -34,7 +34,7 @@ export interface ProcessFindings {
 }
 
 /** A shorter look can not tell growth from the collector's ups and downs. */
-export const MINUTES_MIN = 10;
+const MINUTES_MIN = 10;
 /** An allocator and a just-in-time compiler go on settling for hours: this much, or this share if that is more. */
 const RSS_BYTES_PER_HOUR_MAX = 6 * 2 ** 20;
 const RSS_SHARE_PER_HOUR_MAX = 0.05;

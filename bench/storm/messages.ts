@@ -3,7 +3,7 @@ import type { SparseHistogram } from "@shardcast/loadtest/histogram";
 export const TOPIC = "storm";
 export const CHANNELS = 16;
 /** Of each client. */
-export const CHANNELS_PER_CLIENT = 4;
+const CHANNELS_PER_CLIENT = 4;
 
 /** How the clients of one process begin. */
 export interface StormStart {

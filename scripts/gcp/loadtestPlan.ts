@@ -40,7 +40,7 @@ const COUNTING_CLIENTS = 30;
 /** Until the machines have the container started, and after the last message until all have it. */
 const MARGIN_SECONDS = 30;
 /** A topic of its own: it has to be among the stack's. */
-export const LOAD_TOPIC = "load";
+const LOAD_TOPIC = "load";
 const REPORT = "/tmp/loadtest.json";
 const CONTAINER = "loadtest";
 

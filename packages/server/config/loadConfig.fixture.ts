@@ -40,7 +40,7 @@ export function complaints(given: Given): string[] {
   return refused(given).map(({ origin, message }) => `${origin.name}: ${message}`);
 }
 
-export function readFrom(files: Readonly<Record<string, string>>): (path: string) => string {
+function readFrom(files: Readonly<Record<string, string>>): (path: string) => string {
   return (path) => {
     const content = files[path];
     if (content === undefined) throw Object.assign(new Error(`no such file: ${path}`), { code: "ENOENT" });
