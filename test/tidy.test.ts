@@ -287,6 +287,10 @@ describe("files", () => {
     expect(linesWith(/\bconsole\.\w+\(/, isQuiet)).toEqual([]);
   });
 
+  test("no test holds its turn until a promise is settled: test/services/rejectionOf.ts waits for it", () => {
+    expect(linesWith(/\.(rejects|resolves)\.(not\.)?to[A-Z]/, () => true)).toEqual([]);
+  });
+
   test("the environment is read in one file", () => {
     const isLookedAt = (file: string) =>
       !/^(scripts|bench)\//.test(file) &&

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import type { DataMessage } from "@shardcast/protocol/messages";
+import { rejectionOf } from "../../test/services/rejectionOf.ts";
 import { connect } from "./client.ts";
 import { Fixture } from "./clients.fixture.ts";
 import type { ShardcastError } from "./errors.ts";
@@ -152,8 +153,8 @@ describe("reconnecting", () => {
     expect(await closes.next()).toEqual({ code: 1008, reason: "too many refused requests" });
     expect((await errors.next()).code).toBe("closed");
     expect(client.status).toBe("closed");
-    await expect(sub[Symbol.asyncIterator]().next()).rejects.toMatchObject({ code: "closed" });
-    await expect(sub.ready).rejects.toMatchObject({ code: "closed" });
+    expect(await rejectionOf(sub[Symbol.asyncIterator]().next())).toMatchObject({ code: "closed" });
+    expect(await rejectionOf(sub.ready)).toMatchObject({ code: "closed" });
     await client.close();
     expect(closes.left).toBe(0);
   });

@@ -1,4 +1,5 @@
 import { afterEach, expect, test } from "bun:test";
+import { rejectionOf } from "../../test/services/rejectionOf.ts";
 import { Fixture } from "./clients.fixture.ts";
 import { Inbox } from "./inbox.fixture.ts";
 import type { TokenContext } from "./options.ts";
@@ -16,7 +17,7 @@ test("a signal ends a subscription: its loop, its `ready`, and what the server s
   const { ready } = client.subscribe("b", () => {}, { signal: waiting.signal });
   const request = await peer.subscribes.next();
   waiting.abort(new Error("enough"));
-  await expect(ready).rejects.toMatchObject({ code: "unsubscribed", cause: new Error("enough") });
+  expect(await rejectionOf(ready)).toMatchObject({ code: "unsubscribed", cause: new Error("enough") });
   const looping = (async () => {
     let count = 0;
     for await (const _ of sub) count++;

@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { rejectionOf } from "../../../test/services/rejectionOf.ts";
 import { until } from "../../../test/services/until.ts";
 import type { TopicPartition } from "./assign.ts";
 import type { KafkaCluster } from "./cluster.ts";
@@ -88,5 +89,5 @@ test("a member that is stopped while it is given its name leaves under that name
   naming.resolve();
   await leaving;
   expect(left).toEqual([[{ memberId: "x", groupInstanceId: null, reason: "stopped" }]]);
-  await expect(started).rejects.toMatchObject({ code: "kafka_closed" });
+  expect(await rejectionOf(started)).toMatchObject({ code: "kafka_closed" });
 });

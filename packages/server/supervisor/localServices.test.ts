@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { CHANNEL_BYTES_MAX } from "@shardcast/protocol/channel";
 import { parseCursor } from "@shardcast/protocol/cursor";
 import { pino } from "pino";
+import { rejectionOf } from "../../../test/services/rejectionOf.ts";
 import { complaints, loaded } from "../config/loadConfig.fixture.ts";
 import { LocalServices } from "./localServices.ts";
 
@@ -24,7 +25,7 @@ test("the smallest log takes the largest message, and refuses a batch that it ca
     const largest = item(PAYLOAD_BYTES_MAX, "c".repeat(CHANNEL_BYTES_MAX));
     expect(await services.publish([largest])).toHaveLength(1);
     const third = item(700_000);
-    await expect(services.publish([third, third, third])).rejects.toMatchObject({
+    expect(await rejectionOf(services.publish([third, third, third]))).toMatchObject({
       code: "payload_too_large",
       message: expect.stringContaining("--embedded-log-bytes"),
     });
