@@ -14,7 +14,10 @@ type Answer = (args: readonly unknown[]) => unknown;
 function memberWith(answers: Readonly<Record<string, Answer>>) {
   const asked: string[] = [];
   const cluster = {
-    useAny: async () => ({ coordinators: [{ nodeId: 1, host: "broker", port: 9092 }] }),
+    useAny: async (doing: string) => {
+      asked.push(doing);
+      return { coordinators: [{ nodeId: 1, host: "broker", port: 9092 }] };
+    },
     learn: () => undefined,
     closeLane: async () => undefined,
     topics: async () => new Map(),
@@ -90,4 +93,18 @@ test("a member that is stopped while it is given its name leaves under that name
   await leaving;
   expect(left).toEqual([[{ memberId: "x", groupInstanceId: null, reason: "stopped" }]]);
   expect(await rejectionOf(started)).toMatchObject({ code: "kafka_closed" });
+});
+
+test("where the coordinator refuses for a reason that is not known it is looked for anew", async () => {
+  const { member, asked } = memberWith({
+    "join the group": () => {
+      throw refusal(PROTOCOL.groupAuthorizationFailed);
+    },
+  });
+  const started = member.start();
+  const round = ["find the coordinator of the group g", "join the group"];
+  await until(() => asked.length >= 4);
+  expect(asked.slice(0, 4)).toEqual([...round, ...round]);
+  await member.leave();
+  await expect(started).rejects.toMatchObject({ code: "kafka_closed" });
 });
