@@ -106,5 +106,5 @@ test("where the coordinator refuses for a reason that is not known it is looked 
   await until(() => asked.length >= 4);
   expect(asked.slice(0, 4)).toEqual([...round, ...round]);
   await member.leave();
-  await expect(started).rejects.toMatchObject({ code: "kafka_closed" });
+  expect(await rejectionOf(started)).toMatchObject({ code: "kafka_closed" });
 });
