@@ -1,5 +1,6 @@
 import { ProduceAcks, Producer } from "@platformatic/kafka";
 import { KafkaCluster } from "@shardcast/server/kafka/cluster";
+import { LATEST, listOffsets } from "@shardcast/server/kafka/offsets";
 import type { KafkaConnectionOptions } from "@shardcast/server/kafka/options";
 import { createProducer, type KafkaProducer } from "@shardcast/server/kafka/producer";
 import { createTopic, type NewTopic } from "@shardcast/server/kafka/topics";
@@ -41,7 +42,10 @@ export class KafkaFixture {
     await this.producer.send(values.map((value) => ({ topic, partition, key: value, value })));
   }
 
-  /** Writes to partition 0 in transactions, each ended as it says, by one transactional producer. */
+  /**
+   * Writes to partition 0 in transactions, each ended as it says, by one transactional producer; resolves when all of it is
+   * stable: the broker writes the marker of an end after it has answered.
+   */
   async transactions(
     topic: string,
     transactions: ReadonlyArray<{ readonly values: readonly string[]; readonly end: "commit" | "abort" }>,
@@ -61,6 +65,13 @@ export class KafkaFixture {
     } finally {
       await producer.close();
     }
+    await until(async () => {
+      const leader = (await this.cluster.topics([topic])).get(topic)?.leaders[0] ?? -1;
+      const end = (uncommitted: boolean) =>
+        listOffsets(this.cluster, [{ topic, partition: 0, leader }], LATEST, uncommitted);
+      const [stable, last] = await Promise.all([end(false), end(true)]);
+      return stable.get(`${topic}/0`) === last.get(`${topic}/0`);
+    });
   }
 
   transactional(): Producer {
