@@ -1,4 +1,4 @@
-import { gzipSync } from "node:zlib";
+import { gzipSync } from "bun";
 import { type MinifyOptions, type MinifyOutput, minify } from "uglify-js";
 import { chooseLetters, type Name } from "./chooseLetters.ts";
 
@@ -132,7 +132,7 @@ function lettersKept(ast: Tree): string[] {
     visit(node, descend) {
       for (const name of [node.property, node.key, node.operator === "in" ? node.left : undefined]) {
         const text = typeof name === "string" ? name : name?.value;
-        if (typeof text === "string" && /^[a-z]$/i.test(text)) kept.push(text);
+        if (typeof text === "string" && /^[a-z_$]$/i.test(text)) kept.push(text);
       }
       descend?.call(node);
     },

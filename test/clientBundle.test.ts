@@ -15,7 +15,7 @@ let directory: string;
 beforeAll(async () => {
   directory = mkdtempSync(join(tmpdir(), "shardcast-bundle-"));
   await bundle(directory);
-}, 60_000);
+}, 120_000);
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
 function read(file: string): string {

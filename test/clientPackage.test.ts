@@ -17,7 +17,7 @@ let project: Project;
 let feed: DisturbedFeed;
 beforeAll(async () => {
   [project, feed] = await Promise.all([createProject(), startDisturbedFeed()]);
-}, 60_000);
+}, 120_000);
 afterAll(async () => {
   project?.close();
   await feed?.close();

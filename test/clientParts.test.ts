@@ -37,7 +37,7 @@ describe.skipIf(!hasChromium)("in Chromium", () => {
   beforeAll(async () => {
     directory = mkdtempSync(join(tmpdir(), "shardcast-parts-"));
     await bundle(directory);
-  }, 60_000);
+  }, 120_000);
   afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
   /** `answer` is how the server of files answers the request for that part, absent as it should. */
