@@ -80,7 +80,7 @@ const TRIED = LETTERS.slice(0, 26);
 
 /** Where it ends depends on where it begins, by 30 bytes: of so many starts that one goes on which is the best after a round. */
 const STARTS = 2;
-const ROUNDS = 4;
+const ROUNDS = 6;
 
 /** Names it so; its rivals of that word get its own one instead, and so on, so that all rivals stay different. */
 function exchange(name: Name, word: string): void {

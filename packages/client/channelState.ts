@@ -17,6 +17,13 @@ export interface ChannelState {
   isLive: boolean;
   /** The request on the present connection that is not answered yet; 0: none. One that is live may be asked for once more. */
   askedWith: number;
+  /** Whether that request is one that the last value follows: where messages are brought by a resume none does. */
+  asksLastValue?: boolean;
+  /**
+   * All that were asked for from the same position at once, in however many requests; undefined once one of them, a pattern, has
+   * brought what this one has missed.
+   */
+  askedAlong: readonly ChannelState[] | undefined;
   /** Exists while this channel has messages that `resumeFrom` does not cover. */
   guard?: ReplayGuard | undefined;
 }
@@ -30,12 +37,12 @@ export function isPattern({ channelName }: ChannelState): boolean {
 
 /** Whether what came since its position has not all arrived. */
 export function isBehind({ resumeFrom, isLive }: ChannelState): boolean {
-  return !isLive && Boolean(resumeFrom);
+  return !isLive && !!resumeFrom;
 }
 
 /** A live channel is asked for once more where somebody who came later wants its last value. */
 export function needsRequest(state: ChannelState): boolean {
-  return state.isLive ? wantsLastValue(state) : state.askedWith === 0;
+  return !state.askedWith && (!state.isLive || wantsLastValue(state));
 }
 
 export function wantsLastValue({ recipients }: ChannelState): boolean {

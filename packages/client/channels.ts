@@ -2,12 +2,12 @@ import { patternsOf } from "@shardcast/protocol/channel";
 import { type Cursor, parseCursor } from "@shardcast/protocol/cursor";
 import type { RequestError, ServerMessage, SubscribedChannel } from "@shardcast/protocol/messages";
 import { splitIntoBatches } from "./batches.ts";
-import { type ChannelState, isBehind, isPattern, needsRequest, SHARED } from "./channelState.ts";
+import { type ChannelState, isBehind, isPattern, SHARED, wantsLastValue } from "./channelState.ts";
 import type { Connection } from "./connection.ts";
 import type { Emitter } from "./emitter.ts";
 import { ShardcastError } from "./errors.ts";
 import type { ClientEvents, GapEvent } from "./events.ts";
-import { ASKED, DUE, NOTHING, type Recipient, WANTED } from "./recipient.ts";
+import { DUE, NOTHING, type Recipient, WANTED } from "./recipient.ts";
 import { isRepeated } from "./replayGuard.ts";
 import { groupByPosition, itemOf } from "./requestPlan.ts";
 import { createResumePosition } from "./resume.ts";
@@ -81,10 +81,10 @@ export function createChannels(
     emit("error", error);
   }
 
-  /** The request has failed, or its connection has ended: it has to be made again. */
+  /** The request has failed, or its connection has ended: it has to be made again, for what has not come. */
   function postpone(state: ChannelState): void {
     state.askedWith = 0;
-    for (const recipient of state.recipients) if (recipient.lastValue === ASKED) recipient.lastValue = WANTED;
+    for (const recipient of state.recipients) recipient.lastValue &&= WANTED;
   }
 
   function missed(state: ChannelState, gap: Omit<GapEvent, "channel">): void {
@@ -114,9 +114,11 @@ export function createChannels(
   function hadBefore(state: ChannelState, channel: string, { streamId, offset }: Cursor): boolean {
     // Also of a channel that begins with what comes next: the resume of a pattern that covers it may repeat something.
     if (!isFrozen) return false;
-    // What came by another that was asked for before says nothing of what comes before it here.
-    const isForeign = (name: string) =>
-      leaving.has(name) || turnOf(states.get(name) ?? state) < turnOf(state);
+    // What came by another that was asked for before says nothing of what comes before it here, unless both began together.
+    const isForeign = (name: string) => {
+      const other = states.get(name) ?? state;
+      return leaving.has(name) || (turnOf(other) < turnOf(state) && other.askedAlong !== state.askedAlong);
+    };
     if (isBehind(state) && [channel, ...patternsOf(channel)].some(isForeign)) return false;
     state.guard ??= new Map();
     const isOld = isRepeated(state.guard, `${channel} ${streamId}`, offset, counts.reconnects, () => {
@@ -134,19 +136,36 @@ export function createChannels(
     return asked;
   }
 
-  function accepted(state: ChannelState, mark: string, recovered: boolean): void {
+  function accepted(state: ChannelState, mark: string, isReplayed: boolean): void {
     retries = 0;
+    const { askedAlong } = state;
+    const resumeFrom = JSON.stringify([mark]);
+    // The server says of what a pattern has brought that it can not say: the connection had it already.
+    const recovered = isReplayed || !askedAlong;
+    // What was asked for with a pattern and is not answered has got all that the pattern was brought. What was refused meanwhile
+    // or came later may have missed some of that.
+    if (askedAlong && isReplayed && isBehind(state) && isPattern(state))
+      for (const each of askedAlong)
+        if (
+          each.askedWith &&
+          each.askedAlong === askedAlong &&
+          each.channelName.startsWith(state.channelName.slice(0, -1))
+        ) {
+          each.resumeFrom = resumeFrom;
+          each.askedAlong = undefined;
+        }
     // Where a resume fails, the last value stands for what all have missed; of other policies it is all that one brings.
     const isForAll = !recovered || (isBehind(state) && state.deliveryPolicy !== "lossless");
     // Where a resume failed nothing is repeated, and offsets may even begin anew.
     if (!recovered) state.guard = undefined;
-    if (!state.isLive) state.resumeFrom = JSON.stringify([mark]);
+    state.askedAlong = undefined;
+    if (!state.isLive) state.resumeFrom = resumeFrom;
     state.isLive = true;
     for (const recipient of state.recipients) {
-      if (isForAll || recipient.lastValue === ASKED) recipient.lastValue = DUE;
+      if (isForAll || (state.asksLastValue && recipient.lastValue === WANTED)) recipient.lastValue = DUE;
       if (recipient.lastValue !== WANTED) recipient.makeReady({ recovered, mark });
     }
-    if (needsRequest(state)) planFlush();
+    if (wantsLastValue(state)) planFlush();
     if (!recovered) missed(state, { reason: "not_recovered" });
   }
 
@@ -214,10 +233,8 @@ export function createChannels(
         });
         for (const state of asked) {
           state.askedWith = id;
-          for (const recipient of state.recipients) {
-            if (recipient.lastValue === WANTED) recipient.lastValue = ASKED;
-            else if (!state.isLive) recipient.lastValue = NOTHING;
-          }
+          state.askedAlong = group;
+          state.asksLastValue = !since && wantsLastValue(state);
         }
       }
     }
@@ -248,6 +265,7 @@ export function createChannels(
           resumeFrom,
           isLive: false,
           askedWith: 0,
+          askedAlong: [],
         };
         states.set(channelName, state);
         hasPatterns ||= isPattern(state);
@@ -302,9 +320,9 @@ export function createChannels(
         }
       },
       subscribed({ id, mark, channels }) {
-        const answers = new Map(channels.map((answer) => [answer.channel, answer]));
         for (const state of takeAsked(id)) {
-          const { error, recovered = true } = answers.get(state.channelName) ?? UNANSWERED;
+          const { error, recovered = true } =
+            channels.find((answer) => answer.channel === state.channelName) ?? UNANSWERED;
           if (error) refused([state], error);
           else accepted(state, mark, recovered && state.resumeFrom !== "");
         }
@@ -312,7 +330,12 @@ export function createChannels(
       },
       unsubscribed: ({ id }) => onLeft(id),
       pong({ mark }) {
-        if (mark) settle(mark);
+        if (mark) {
+          settle(mark);
+          // Last values come before a mark that is sent after them, as far as there are some. The remainder leaves nothing of DUE.
+          for (const { recipients } of states.values())
+            for (const recipient of recipients) (recipient.lastValue as number) %= DUE;
+        }
       },
       authenticated({ revoked = [] }) {
         for (const name of revoked) {
@@ -325,8 +348,10 @@ export function createChannels(
         const asked = takeAsked(id);
         if (code === "since_invalid" && asked.some(isBehind)) {
           // The server does not understand the position: the channels go on from now, and say so when they are answered.
-          for (const state of asked) state.resumeFrom = "";
-          asked.forEach(postpone);
+          for (const state of asked) {
+            state.resumeFrom = "";
+            postpone(state);
+          }
           planFlush();
           emit("error", new ShardcastError(code, message));
         } else if (asked.length > 0) refused(asked, error);

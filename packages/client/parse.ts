@@ -21,7 +21,7 @@ const CHECKS: Checks = {
   message: ({ channel, cursor, ts, data }) =>
     isText(channel) &&
     isText(cursor) &&
-    parseCursor(cursor) !== undefined &&
+    !!parseCursor(cursor) &&
     typeof ts === "number" &&
     // Without it a message would be a tombstone to handlers that test for null loosely.
     data !== undefined,

@@ -5,14 +5,13 @@ import type { GapEvent } from "./events.ts";
 import type { Ready } from "./subscription.ts";
 
 /**
- * What is owed of a channel's last value. `WANTED` becomes `ASKED` with the request, and again `WANTED` when that fails or its
- * connection ends, and `DUE` with the answer, which the last value follows: the server sends it to all who listen.
+ * What is owed of a channel's last value. `WANTED` becomes `DUE` with the answer to a request for it, which the last value
+ * follows: the server sends it to all who listen. It is `WANTED` again when the connection ends before it has come.
  */
-export type LastValue = 0 | 1 | 2 | 3;
+export type LastValue = 0 | 1 | 2;
 export const NOTHING = 0;
 export const WANTED = 1;
-export const ASKED = 2;
-export const DUE = 3;
+export const DUE = 2;
 
 /**
  * Where the messages of a channel end up. Its methods are bivariant in the payload, which is the caller's claim: a
