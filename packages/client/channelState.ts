@@ -1,3 +1,4 @@
+import { patternsOf } from "@shardcast/protocol/channel";
 import type { SubscriptionPolicy } from "@shardcast/protocol/policies";
 import { type Recipient, WANTED } from "./recipient.ts";
 import type { ReplayGuard } from "./replayGuard.ts";
@@ -21,7 +22,7 @@ export interface ChannelState {
   asksLastValue?: boolean;
   /**
    * All that were asked for from the same position at once, in however many requests; undefined once one of them, a pattern, has
-   * brought what this one has missed.
+   * brought what this one has missed, and goes on to bring it.
    */
   askedAlong: readonly ChannelState[] | undefined;
   /** Exists while this channel has messages that `resumeFrom` does not cover. */
@@ -33,6 +34,11 @@ export const SHARED = "shared";
 
 export function isPattern({ channelName }: ChannelState): boolean {
   return channelName.endsWith(".*");
+}
+
+/** Whether it is, or lies under, this pattern. */
+export function isUnder({ channelName }: ChannelState, pattern: string): boolean {
+  return patternsOf(channelName).includes(pattern);
 }
 
 /** Whether what came since its position has not all arrived. */

@@ -2,7 +2,7 @@ import { patternsOf } from "@shardcast/protocol/channel";
 import { type Cursor, parseCursor } from "@shardcast/protocol/cursor";
 import type { RequestError, ServerMessage, SubscribedChannel } from "@shardcast/protocol/messages";
 import { splitIntoBatches } from "./batches.ts";
-import { type ChannelState, isBehind, isPattern, SHARED, wantsLastValue } from "./channelState.ts";
+import { type ChannelState, isBehind, isPattern, isUnder, SHARED, wantsLastValue } from "./channelState.ts";
 import type { Connection } from "./connection.ts";
 import type { Emitter } from "./emitter.ts";
 import { ShardcastError } from "./errors.ts";
@@ -81,12 +81,6 @@ export function createChannels(
     emit("error", error);
   }
 
-  /** The request has failed, or its connection has ended: it has to be made again, for what has not come. */
-  function postpone(state: ChannelState): void {
-    state.askedWith = 0;
-    for (const recipient of state.recipients) recipient.lastValue &&= WANTED;
-  }
-
   function missed(state: ChannelState, gap: Omit<GapEvent, "channel">): void {
     const event = { channel: state.channelName, ...gap };
     for (const recipient of state.recipients) recipient.tellGap(event);
@@ -129,11 +123,16 @@ export function createChannels(
     return isOld;
   }
 
-  /** The channels that wait for the answer to this request; they wait no longer. */
-  function takeAsked(id: number | undefined): ChannelState[] {
-    const asked = [...states.values()].filter(({ askedWith }) => askedWith === id);
-    for (const state of asked) state.askedWith = 0;
-    return asked;
+  /**
+   * The channels that wait for the answer to this request. Each waits until it is taken: a handler may give up one that comes
+   * later, which the server has all the same.
+   */
+  function* takeAsked(id: number | undefined): Iterable<ChannelState> {
+    for (const state of states.values()) {
+      if (state.askedWith !== id) continue;
+      state.askedWith = 0;
+      yield state;
+    }
   }
 
   function accepted(state: ChannelState, mark: string, isReplayed: boolean): void {
@@ -144,13 +143,9 @@ export function createChannels(
     const recovered = isReplayed || !askedAlong;
     // What was asked for with a pattern and is not answered has got all that the pattern was brought. What was refused meanwhile
     // or came later may have missed some of that.
-    if (askedAlong && isReplayed && isBehind(state) && isPattern(state))
+    if (askedAlong && isReplayed && isBehind(state))
       for (const each of askedAlong)
-        if (
-          each.askedWith &&
-          each.askedAlong === askedAlong &&
-          each.channelName.startsWith(state.channelName.slice(0, -1))
-        ) {
+        if (each.askedWith && each.askedAlong === askedAlong && isUnder(each, state.channelName)) {
           each.resumeFrom = resumeFrom;
           each.askedAlong = undefined;
         }
@@ -171,7 +166,6 @@ export function createChannels(
 
   function refused(asked: readonly ChannelState[], error: RequestError): void {
     if (isPassing(error)) {
-      asked.forEach(postpone);
       emit("error", new ShardcastError(error.code, error.message));
       retryLater();
     } else for (const state of asked) fail(state, error);
@@ -247,7 +241,8 @@ export function createChannels(
     leaving.clear();
     for (const state of states.values()) {
       state.isLive = false;
-      postpone(state);
+      state.askedWith = 0;
+      for (const recipient of state.recipients) recipient.lastValue &&= WANTED;
     }
   }
 
@@ -342,16 +337,15 @@ export function createChannels(
           const state = states.get(name);
           if (state) fail(state, REVOKED);
         }
+        // At once, also before what was asked for earlier is answered: what a pattern would have brought has to be said of each.
+        for (const state of states.values()) state.askedAlong = [];
       },
       error(error) {
         const { id, code, message } = error;
-        const asked = takeAsked(id);
+        const asked = [...takeAsked(id)];
         if (code === "since_invalid" && asked.some(isBehind)) {
           // The server does not understand the position: the channels go on from now, and say so when they are answered.
-          for (const state of asked) {
-            state.resumeFrom = "";
-            postpone(state);
-          }
+          for (const state of asked) state.resumeFrom = "";
           planFlush();
           emit("error", new ShardcastError(code, message));
         } else if (asked.length > 0) refused(asked, error);

@@ -53,6 +53,15 @@ test("what a pattern has brought is not missing, whatever the server says of a c
   expect([gaps.left, client.stats.gaps]).toEqual([0, 0]);
 });
 
+test("of what a pattern had brought until a new token took it away, the server's word counts again", async () => {
+  const { gaps, resuming } = await apart();
+  const { one, two } = await requests(resuming);
+  resuming.accept(one, "m3");
+  resuming.send({ type: "authenticated", id: 99, expiresAtMs: 0, revoked: ["a.*"] });
+  resuming.accept(two, "m4", false);
+  expect(await gaps.next()).toEqual({ channel: "a.x", reason: "not_recovered" });
+});
+
 test("what a pattern could not bring is missing of both", async () => {
   const { gaps, resuming } = await apart();
   const { one, two } = await requests(resuming);
@@ -139,3 +148,15 @@ test.each([false, true])(
     expect(await gaps.next()).toEqual({ channel: "a.x", reason: "not_recovered" });
   },
 );
+
+test("a channel that is given up while the answer to its request is handled is left at the server too", async () => {
+  const server = fixture.server();
+  const client = fixture.client(server.url);
+  client.subscribe("a", () => {}, { since: "m0", onGap: () => b.unsubscribe() });
+  const b = client.subscribe("b", () => {}, { since: "m0" });
+  b.ready.catch(() => {});
+  const peer = await server.connections.next();
+  const request = await peer.subscribes.next();
+  peer.accept(request, "m1", false);
+  expect((await peer.unsubscribes.next()).channels).toEqual(["b"]);
+});
